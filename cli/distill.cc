@@ -1,0 +1,122 @@
+#include "cli/distill.h"
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "data/dataset.h"
+#include "nlohmann/json.hpp"
+#include "training/device.h"
+
+namespace distill {
+namespace {
+
+// Keeps the order in which fields are added, which is the order to read them.
+using Json = nlohmann::ordered_json;
+
+// One line; what is not UTF-8 (a path can be anything) is replaced.
+std::string OneLine(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// JSON has no NaN and no infinity.
+Json Number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json StageJson(const StageResult& stage) {
+  return {{"parameters", stage.parameters},
+          {"testAccuracy", stage.test.accuracy()},
+          {"testErrors", stage.test.errors},
+          {"testImages", stage.test.samples},
+          {"testLoss", Number(stage.test.loss)},
+          {"trainLoss", Number(stage.training.epochs.back().total)},
+          {"seconds", stage.seconds}};
+}
+
+Json ResultJson(const DistillOptions& options, const Compute& compute,
+                const Dataset& train, const ExperimentResult& result,
+                const std::string& message) {
+  const ExperimentOptions& experiment = options.experiment;
+  const EpochLosses& losses = result.student.training.epochs.back();
+  return {
+      {"status", "success"},
+      {"message", message},
+      {"finalLoss", Number(losses.total)},
+      {"finalSoftLoss", Number(losses.soft)},
+      {"finalHardLoss", Number(losses.hard)},
+      {"dataset", train.name},
+      {"trainImages", train.count},
+      {"device", compute.device_name},
+      {"precision", compute.precision_name},
+      {"threads", compute.threads},
+      {"seed", experiment.seed},
+      {"batchSize", experiment.batch_size},
+      {"teacherEpochs", experiment.teacher_epochs},
+      {"studentEpochs", experiment.student_epochs},
+      {"learningRate", experiment.learning_rate},
+      {"lrSchedule", options.lr_schedule},
+      {"temperature", experiment.kd.temperature},
+      {"alpha", experiment.kd.alpha},
+      {"seconds", result.seconds},
+      {"teacherLogitsSeconds", result.teacher_logits_seconds},
+      {"teacher", StageJson(result.teacher)},
+      {"student", StageJson(result.student)},
+      {"control", result.control ? StageJson(*result.control) : Json(nullptr)}};
+}
+
+}  // namespace
+
+int ReportError(const absl::Status& status, std::ostream& out,
+                std::ostream& err) {
+  const std::string message(status.message());
+  err << "distill: " << message << std::endl;
+  out << OneLine({{"status", "error"}, {"message", message}}) << std::endl;
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+int RunDistill(const DistillOptions& options, std::ostream& out,
+               std::ostream& err, const ConsoleOptions& console_options) {
+  ExperimentOptions experiment = options.experiment;
+  const auto schedule = ParseScheduleKind(options.lr_schedule);
+  if (!schedule.ok()) return ReportError(schedule.status(), out, err);
+  experiment.schedule = *schedule;
+  const absl::Status valid = experiment.Validate();
+  if (!valid.ok()) return ReportError(valid, out, err);
+  const auto compute =
+      ResolveCompute(options.device, options.precision, options.threads);
+  if (!compute.ok()) return ReportError(compute.status(), out, err);
+
+  // A data set that is wrong is an error of the machine's, not of the flags.
+  const auto load = [&](Split split) {
+    auto dataset = LoadDataset(options.data_dir, split);
+    if (absl::IsInvalidArgument(dataset.status())) {
+      dataset = absl::FailedPreconditionError(dataset.status().message());
+    }
+    return dataset;
+  };
+  auto train = load(Split::kTrain);
+  if (!train.ok()) return ReportError(train.status(), out, err);
+  auto test = load(Split::kTest);
+  if (!test.ok()) return ReportError(test.status(), out, err);
+  const auto train_data = std::make_shared<const Dataset>(*std::move(train));
+  const auto test_data = std::make_shared<const Dataset>(*std::move(test));
+
+  Console console(out, err, console_options);
+  const auto result =
+      RunExperiment(experiment, *compute, train_data, test_data, console);
+  if (!result.ok()) return ReportError(result.status(), out, err);
+
+  const std::string message = "The student has learnt the teacher's wisdom.";
+  out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
+                         result->student.training.epochs.back().total,
+                         result->seconds)
+      << message << std::endl
+      << OneLine(ResultJson(options, *compute, *train_data, *result, message))
+      << std::endl;
+  return 0;
+}
+
+}  // namespace distill

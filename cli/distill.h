@@ -1,0 +1,39 @@
+// The program `distill`, without its flags: what tests call.
+#ifndef DISTILL_CLI_DISTILL_H_
+#define DISTILL_CLI_DISTILL_H_
+
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "cli/console.h"
+#include "training/experiment.h"
+
+namespace distill {
+
+struct DistillOptions {
+  // The flags of the same names.
+  std::string device = "cuda";
+  std::string precision = "auto";
+  std::string lr_schedule = "one_cycle";
+  int threads = 0;
+  // A folder with the four IDX files, see FindDataset.
+  std::string data_dir;
+  // `schedule` is set from lr_schedule.
+  ExperimentOptions experiment;
+};
+
+// The two-stage run. Writes lines for people to `out`, and as its last line the
+// result as one JSON object; progress and the reason of an error to `err`.
+// Returns the exit code: 0, 1 for an error, 2 for options out of range.
+int RunDistill(const DistillOptions& options, std::ostream& out,
+               std::ostream& err, const ConsoleOptions& console);
+
+// The end of a run that failed with `status`: the reason on `err`, the JSON
+// object on `out`. Returns the exit code.
+int ReportError(const absl::Status& status, std::ostream& out,
+                std::ostream& err);
+
+}  // namespace distill
+
+#endif  // DISTILL_CLI_DISTILL_H_

@@ -1,0 +1,105 @@
+// bazel run //cli:distill: the flags, and nothing else.
+#include <cstdint>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "cli/console.h"
+#include "cli/distill.h"
+#include "cli/flags.h"
+#include "cli/paths.h"
+
+ABSL_FLAG(
+    std::string, device, "cuda",
+    "Where to compute: cuda, cuda:N, cpu, or auto (CUDA if it works, else "
+    "the CPU). Only auto ever falls back.");
+ABSL_FLAG(
+    std::string, precision, "auto",
+    "Of the products in convolutions and hidden layers: f32, bf16, or auto "
+    "(bf16 where the device multiplies it natively). Weights, losses and "
+    "the optimizer's state are float32 always.");
+ABSL_FLAG(
+    int, threads, 0,
+    "Threads on the CPU; 0 takes the processors that the process may use. "
+    "Another number gives other rounding, and so another run.");
+ABSL_FLAG(std::string, data_dir, "",
+          "Folder with the four IDX files of MNIST, plain or .gz, or the one "
+          "above MNIST/raw. Default: what Bazel fetched, else ./data.");
+ABSL_FLAG(int64_t, batch_size, 64, "Images in a step.");
+ABSL_FLAG(int64_t, teacher_epochs, 1,
+          "Times that the teacher sees every training image.");
+ABSL_FLAG(int64_t, student_epochs, 1,
+          "Times that the student, and the control, see every training image.");
+ABSL_FLAG(double, learning_rate, 0.01,
+          "Of Adam, in every stage: the peak of the one-cycle schedule, or the "
+          "constant rate.");
+ABSL_FLAG(
+    std::string, lr_schedule, "one_cycle",
+    "one_cycle (linear up over a fifth of the steps, then linear down) or "
+    "constant, at which 0.01 stops the teacher from learning with one seed "
+    "in three.");
+ABSL_FLAG(
+    double, temperature, 5,
+    "T of the distillation loss; above 0. Both models' logits are divided "
+    "by it, and the soft term is multiplied by its square.");
+ABSL_FLAG(
+    double, alpha, 0.5,
+    "Weight of the soft term (the teacher's predictions), from 0 to 1; the "
+    "labels have the rest.");
+ABSL_FLAG(uint64_t, seed, 0,
+          "Of initial weights and of the order of the images. The same seed, "
+          "device, threads and precision give the same bits on the CPU.");
+ABSL_FLAG(bool, control, true,
+          "Also train the same student without the teacher, to see what "
+          "distillation changed.");
+
+namespace {
+
+constexpr char kUsage[] =
+    "distill: trains a teacher on MNIST, then a small student on the "
+    "teacher's\n"
+    "softened predictions and the labels, and says whether that helped.\n"
+    "\n"
+    "  bazel run //cli:distill -- --device=cpu\n"
+    "  bazel-bin/cli/distill --device=cpu --temperature=2 --alpha=0.9\n"
+    "\n"
+    "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
+    "2 for\nwrong flags.\n";
+
+distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
+  distill::DistillOptions options;
+  options.device = absl::GetFlag(FLAGS_device);
+  options.precision = absl::GetFlag(FLAGS_precision);
+  options.lr_schedule = absl::GetFlag(FLAGS_lr_schedule);
+  options.threads = absl::GetFlag(FLAGS_threads);
+  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv0)
+                                      : distill::FromUsersFolder(data_dir);
+  distill::ExperimentOptions& experiment = options.experiment;
+  experiment.batch_size = absl::GetFlag(FLAGS_batch_size);
+  experiment.teacher_epochs = absl::GetFlag(FLAGS_teacher_epochs);
+  experiment.student_epochs = absl::GetFlag(FLAGS_student_epochs);
+  experiment.learning_rate = absl::GetFlag(FLAGS_learning_rate);
+  experiment.kd.temperature = absl::GetFlag(FLAGS_temperature);
+  experiment.kd.alpha = absl::GetFlag(FLAGS_alpha);
+  experiment.seed = absl::GetFlag(FLAGS_seed);
+  experiment.control = absl::GetFlag(FLAGS_control);
+  return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto help =
+      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
+  if (!help.ok()) {
+    return distill::ReportError(help.status(), std::cout, std::cerr);
+  }
+  if (*help) {
+    std::cout << distill::HelpText(kUsage, __FILE__);
+    return 0;
+  }
+  return distill::RunDistill(OptionsFromFlags(argv[0]), std::cout, std::cerr,
+                             distill::ConsoleOptionsOfStderr());
+}

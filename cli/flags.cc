@@ -1,0 +1,141 @@
+#include "cli/flags.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace distill {
+namespace {
+
+constexpr int kColumns = 80;
+
+// Insertions, deletions and replacements from one word to the other.
+size_t EditDistance(const std::string& from, const std::string& to) {
+  std::vector<size_t> row(to.size() + 1);
+  for (size_t j = 0; j <= to.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= from.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= to.size(); ++j) {
+      const size_t replaced = diagonal + (from[i - 1] != to[j - 1] ? 1 : 0);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[to.size()];
+}
+
+// The flags of the project itself: Abseil's own have sources of other names.
+std::map<std::string, absl::CommandLineFlag*> FlagsWhere(
+    const std::string& file_ending) {
+  std::map<std::string, absl::CommandLineFlag*> flags;
+  for (const auto& flag : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag.second->Filename(), file_ending)) {
+      flags[std::string(flag.first)] = flag.second;
+    }
+  }
+  return flags;
+}
+
+absl::Status Unknown(const std::string& name) {
+  std::string nearest;
+  size_t least = std::max<size_t>(name.size() / 2, 1) + 1;
+  for (const auto& flag : absl::GetAllFlags()) {
+    const std::string candidate(flag.first);
+    const size_t distance = EditDistance(name, candidate);
+    if (distance < least) {
+      least = distance;
+      nearest = candidate;
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown flag --", name,
+      nearest.empty() ? "" : absl::StrCat("; did you mean --", nearest, "?"),
+      nearest.empty() ? "; " : " ", "--help lists all flags"));
+}
+
+}  // namespace
+
+absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments) {
+  bool help = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument.size() < 2 || argument[0] != '-') {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected argument \"", argument,
+                       "\": everything is set by flags; --help lists them"));
+    }
+    const size_t begin = argument[1] == '-' ? 2 : 1;
+    const size_t equals = argument.find('=');
+    std::string name = argument.substr(begin, equals - begin);
+    if (name == "help" || name == "h") {
+      help = true;
+      continue;
+    }
+    std::string value;
+    bool has_value = equals != std::string::npos;
+    if (has_value) value = argument.substr(equals + 1);
+
+    absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+    if (flag == nullptr && !has_value && absl::StartsWith(name, "no")) {
+      flag = absl::FindCommandLineFlag(name.substr(2));
+      if (flag != nullptr && !flag->IsOfType<bool>()) flag = nullptr;
+      if (flag != nullptr) {
+        has_value = true;
+        value = "false";
+      }
+    }
+    if (flag == nullptr) return Unknown(name);
+    if (!has_value && flag->IsOfType<bool>()) {
+      has_value = true;
+      value = "true";
+    }
+    if (!has_value) {
+      if (i + 1 == arguments.size()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "--", name, " needs a value: --", name, "=", flag->DefaultValue()));
+      }
+      value = arguments[++i];
+    }
+    std::string error;
+    if (!flag->ParseFrom(value, &error)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", flag->Name(), " is \"", value,
+                       "\", which is not a value of its ", "type",
+                       error.empty() ? "" : absl::StrCat(" (", error, ")"),
+                       "; its default is ", flag->DefaultValue()));
+    }
+  }
+  return help;
+}
+
+std::string HelpText(const std::string& usage, const std::string& file) {
+  std::string text = usage;
+  // Bazel may compile the file under another prefix than the flag remembers.
+  const size_t slash = file.rfind('/');
+  const std::string ending =
+      slash == std::string::npos ? file : file.substr(slash);
+  for (const auto& flag : FlagsWhere(ending)) {
+    const std::string value = flag.second->DefaultValue();
+    absl::StrAppend(&text, "\n  --", flag.first, "=",
+                    value.empty() ? "\"\"" : value, "\n");
+    std::string line = "     ";
+    for (absl::string_view word :
+         absl::StrSplit(flag.second->Help(), ' ', absl::SkipEmpty())) {
+      if (line.size() + 1 + word.size() > kColumns) {
+        absl::StrAppend(&text, line, "\n");
+        line = "     ";
+      }
+      absl::StrAppend(&line, " ", word);
+    }
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+}  // namespace distill

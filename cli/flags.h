@@ -1,0 +1,29 @@
+// Abseil flags, read so that a wrong one is a Status and not the end of the
+// process: every program of this folder ends with its JSON result, also then.
+#ifndef DISTILL_CLI_FLAGS_H_
+#define DISTILL_CLI_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace distill {
+
+// Sets the flags that `arguments` (without the program's name) name. Forms:
+// --name=value, --name value, --switch, --noswitch; one dash serves as well.
+// True if --help (or -h) was among them, whatever else was.
+//
+// InvalidArgument, naming the flag and what was found, for an unknown flag
+// (with the nearest name), a value that is not of the flag's type, a missing
+// value, or an argument that is no flag.
+absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments);
+
+// The text of --help: `usage`, then each flag that is defined in the source
+// file `file` (pass __FILE__), with its help and its default, in alphabetical
+// order, no line wider than 80 columns.
+std::string HelpText(const std::string& usage, const std::string& file);
+
+}  // namespace distill
+
+#endif  // DISTILL_CLI_FLAGS_H_

@@ -1,0 +1,164 @@
+#include "data/batches.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "ATen/ops/empty.h"
+#include "absl/strings/str_cat.h"
+#include "c10/util/Exception.h"
+#include "data/random.h"
+
+namespace distill {
+namespace {
+
+// Images between the one that is copied and the one that is fetched from
+// memory.
+constexpr int64_t kAhead = 2;
+constexpr int64_t kCacheLine = 64;  // Bytes.
+
+}  // namespace
+
+absl::Status BatchesOptions::Validate() const {
+  if (batch_size < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("batch_size: found ", batch_size,
+                     "; expected at least 1. Choose a larger one."));
+  }
+  if (!std::isfinite(normalization.mean)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("normalization.mean: found ", normalization.mean,
+                     "; expected a finite number. Use the mean of the pixels "
+                     "over 255."));
+  }
+  if (!std::isfinite(normalization.std) || normalization.std <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("normalization.std: found ", normalization.std,
+                     "; expected a finite number above 0. Use the standard "
+                     "deviation of the pixels over 255."));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Batches> Batches::Create(std::shared_ptr<const Dataset> dataset,
+                                        const BatchesOptions& options) {
+  absl::Status valid = options.Validate();
+  if (!valid.ok()) return valid;
+  if (dataset == nullptr) {
+    return absl::InvalidArgumentError(
+        "dataset: found none; expected samples. Load a data set first.");
+  }
+  const Dataset& d = *dataset;
+  const int64_t images = static_cast<int64_t>(d.images.size());
+  const int64_t labels = static_cast<int64_t>(d.labels.size());
+  if (d.count < 1 || d.height < 1 || d.width < 1 || labels != d.count ||
+      images / d.count / d.height / d.width != 1 ||
+      images != d.count * d.height * d.width) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "dataset ", d.name, ": found ", images, " pixels and ", labels,
+        " labels; expected one label for each of ", d.count, " images of ",
+        d.height, " x ", d.width, ". Make it with LoadDataset or Select."));
+  }
+  return Batches(std::move(dataset), options);
+}
+
+Batches::Batches(std::shared_ptr<const Dataset> dataset,
+                 const BatchesOptions& options)
+    : dataset_(std::move(dataset)), options_(options) {
+  for (int x = 0; x < 256; ++x) {
+    // In double, so that each entry is the float nearest to the formula.
+    table_[x] =
+        static_cast<float>((x / 255.0 - double{options.normalization.mean}) /
+                           double{options.normalization.std});
+  }
+}
+
+int64_t Batches::batch_count() const {
+  return (dataset_->count - 1) / options_.batch_size + 1;
+}
+
+std::vector<int64_t> Batches::Order(int64_t epoch) const {
+  return Random(options_.seed, "order", epoch).Permutation(dataset_->count);
+}
+
+Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch) const {
+  TORCH_CHECK(static_cast<int64_t>(order.size()) == sample_count(),
+              "order: found ", order.size(), " samples; expected all ",
+              sample_count(), " of the data set");
+  TORCH_CHECK(batch >= 0 && batch < batch_count(), "batch: found ", batch,
+              "; expected 0 to ", batch_count() - 1);
+  const int64_t first = batch * options_.batch_size;
+  return Gather(order.slice(
+      first, std::min(options_.batch_size, sample_count() - first)));
+}
+
+Batch Batches::Gather(at::IntArrayRef indices) const {
+  TORCH_CHECK(!indices.empty(), "indices: found none; expected at least one");
+  for (const int64_t index : indices) {
+    TORCH_CHECK(index >= 0 && index < sample_count(), "indices: found ", index,
+                "; expected 0 to ", sample_count() - 1);
+  }
+  Batch batch = Empty(static_cast<int64_t>(indices.size()));
+  std::copy(indices.begin(), indices.end(),
+            batch.indices.mutable_data_ptr<int64_t>());
+  Fill(batch);
+  return batch;
+}
+
+Batch Batches::Range(int64_t first, int64_t count) const {
+  TORCH_CHECK(first >= 0 && count >= 1 && first < sample_count() &&
+                  count <= sample_count() - first,
+              "range: found a first of ", first, " and a count of ", count,
+              "; expected at least 1 of ", sample_count(), " samples");
+  Batch batch = Empty(count);
+  int64_t* indices = batch.indices.mutable_data_ptr<int64_t>();
+  std::iota(indices, indices + count, first);
+  Fill(batch);
+  return batch;
+}
+
+Batch Batches::Empty(int64_t size) const {
+  // The types are named, as the default one is the process's to change.
+  return {at::empty({size, 1, dataset_->height, dataset_->width}, at::kFloat),
+          at::empty({size}, at::kLong), at::empty({size}, at::kLong)};
+}
+
+void Batches::Fill(Batch& batch) const {
+  const int64_t pixels = dataset_->height * dataset_->width;
+  const int64_t* index = batch.indices.const_data_ptr<int64_t>();
+  int64_t* label = batch.labels.mutable_data_ptr<int64_t>();
+  float* value = batch.images.mutable_data_ptr<float>();
+  const float* table = table_.data();
+  const int64_t size = batch.indices.numel();
+  for (int64_t i = 0; i < size; ++i, value += pixels) {
+    label[i] = dataset_->labels[index[i]];
+    const uint8_t* image = dataset_->images.data() + index[i] * pixels;
+    // In a shuffled order the next images are in no cache yet, and waiting for
+    // them would take as long as all the rest.
+    if (i + kAhead < size) {
+      const uint8_t* next =
+          dataset_->images.data() + index[i + kAhead] * pixels;
+      for (int64_t p = 0; p < pixels; p += kCacheLine) {
+        __builtin_prefetch(next + p);
+      }
+    }
+    // Four loads before four stores: otherwise each load waits for the store
+    // before it, which might have changed the table for all that the compiler
+    // knows.
+    int64_t p = 0;
+    for (; p + 4 <= pixels; p += 4) {
+      const float a = table[image[p]];
+      const float b = table[image[p + 1]];
+      const float c = table[image[p + 2]];
+      const float d = table[image[p + 3]];
+      value[p] = a;
+      value[p + 1] = b;
+      value[p + 2] = c;
+      value[p + 3] = d;
+    }
+    for (; p < pixels; ++p) value[p] = table[image[p]];
+  }
+}
+
+}  // namespace distill

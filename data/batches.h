@@ -1,0 +1,104 @@
+// Batches of normalised images as tensors.
+#ifndef DISTILL_DATA_BATCHES_H_
+#define DISTILL_DATA_BATCHES_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "c10/util/ArrayRef.h"
+#include "data/dataset.h"
+
+namespace distill {
+
+// Tensors on the CPU, contiguous, without gradient, with memory of their own: a
+// batch stays as it is when the next one is made, or its Batches are gone.
+struct Batch {
+  at::Tensor images;   // [batch, 1, height, width] float32, normalised.
+  at::Tensor labels;   // [batch] int64, in [0, classes).
+  at::Tensor indices;  // [batch] int64, the samples' positions in the Dataset.
+};
+
+// A pixel x in 0 .. 255 becomes (x / 255 - mean) / std. The defaults are the
+// mean and standard deviation of MNIST's training pixels over 255, 0.13066 and
+// 0.30811, as the specification rounds them; the same for both splits, since
+// the test split must not be measured to prepare it.
+struct Normalization {
+  float mean = 0.1307f;
+  float std = 0.3081f;  // Above 0.
+};
+
+struct BatchesOptions {
+  // Samples in a batch, at least 1; the specification's 64.
+  int64_t batch_size = 64;
+  // Chooses the orders; any number.
+  uint64_t seed = 1;
+  Normalization normalization;
+
+  // InvalidArgument, naming the field and its value, if one is out of range.
+  absl::Status Validate() const;
+};
+
+// The samples of a Dataset in batches: shuffled for training, in the data set's
+// own order for evaluation. The pixels stay bytes, a quarter of the memory of
+// floats, and become floats batch by batch through a table.
+//
+// Copies are cheap and share the Dataset. Nothing changes after Create, so that
+// several threads may make batches at once.
+class Batches {
+ public:
+  // InvalidArgument for options out of range, for no Dataset, or for one whose
+  // fields contradict each other.
+  static absl::StatusOr<Batches> Create(std::shared_ptr<const Dataset> dataset,
+                                        const BatchesOptions& options = {});
+
+  const Dataset& dataset() const { return *dataset_; }
+  const BatchesOptions& options() const { return options_; }
+  int64_t sample_count() const { return dataset_->count; }
+  // In an epoch. The last batch is kept if it is short: 60,000 samples in
+  // batches of 64 are 938 batches, the last of 32.
+  int64_t batch_count() const;
+  // The float32 for each value of a pixel, for code that keeps the bytes on a
+  // device and normalises there.
+  const std::array<float, 256>& table() const { return table_; }
+
+  // The order of the samples in epoch `epoch`: each of 0 .. sample_count() - 1
+  // once, from Random(seed, "order", epoch); the same for the same Dataset
+  // size, seed and epoch on every machine, whatever was drawn before.
+  std::vector<int64_t> Order(int64_t epoch) const;
+
+  // Batch number `batch`, in [0, batch_count()), of an epoch whose order of the
+  // samples is `order` [sample_count].
+  Batch FromOrder(at::IntArrayRef order, int64_t batch) const;
+
+  // The samples at `indices`, at least one, each in [0, sample_count()).
+  Batch Gather(at::IntArrayRef indices) const;
+
+  // The samples first .. first + count - 1 in the Dataset's order; count >= 1,
+  // of any size, whatever batch_size is.
+  Batch Range(int64_t first, int64_t count) const;
+
+  // FromOrder, Gather and Range raise c10::Error (TORCH_CHECK), naming the
+  // value, for arguments outside of these contracts.
+
+ private:
+  Batches(std::shared_ptr<const Dataset> dataset,
+          const BatchesOptions& options);
+
+  // A batch of `size` with its memory, not yet filled.
+  Batch Empty(int64_t size) const;
+  // Fills all of `batch` from its indices, which must be right.
+  void Fill(Batch& batch) const;
+
+  std::shared_ptr<const Dataset> dataset_;
+  BatchesOptions options_;
+  std::array<float, 256> table_;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_DATA_BATCHES_H_

@@ -1,0 +1,296 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "data/idx.h"
+#include "data/paths.h"
+
+namespace distill {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Relative to the folder that is asked for: itself, and torchvision's layout
+// from the folder it is given and from one below.
+constexpr const char* kPlaces[] = {"", "MNIST/raw", "raw"};
+
+constexpr char kWhereFrom[] =
+    "Put the four files there, as downloaded; MNIST's are at "
+    "https://ossci-datasets.s3.amazonaws.com/mnist/ and "
+    "https://storage.googleapis.com/cvdf-datasets/mnist/.";
+
+struct KnownFiles {
+  const char* name;
+  Split split;
+  uint32_t images_crc32;
+  uint32_t labels_crc32;
+};
+
+// Computed with Python's zlib.crc32 from the unpacked files, and equal to the
+// CRC-32 in the last eight bytes of each .gz. The .gz files were MNIST's as
+// first published, with these SHA-256:
+//   train-images-idx3-ubyte.gz
+//     440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
+//   train-labels-idx1-ubyte.gz
+//     3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
+//   t10k-images-idx3-ubyte.gz
+//     8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
+//   t10k-labels-idx1-ubyte.gz
+//     f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+constexpr KnownFiles kKnown[] = {
+    {"MNIST", Split::kTrain, 0xe9f4d8b3u, 0xe0cb4ad2u},
+    {"MNIST", Split::kTest, 0x91373bdfu, 0x4ab9eff9u},
+};
+
+std::string NameOf(Split split, uint32_t images_crc32, uint32_t labels_crc32) {
+  for (const KnownFiles& known : kKnown) {
+    if (known.split == split && known.images_crc32 == images_crc32 &&
+        known.labels_crc32 == labels_crc32) {
+      return known.name;
+    }
+  }
+  return absl::StrFormat("unknown (images crc32 %08x)", images_crc32);
+}
+
+// In the order of preference: unpacked files are read without unpacking again.
+std::vector<std::string> FileNames(Split split, const std::string& kind,
+                                   int rank) {
+  const std::string start =
+      absl::StrCat(split == Split::kTrain ? "train-" : "t10k-", kind);
+  const std::string end = absl::StrCat("idx", rank, "-ubyte");
+  return {absl::StrCat(start, "-", end), absl::StrCat(start, ".", end),
+          absl::StrCat(start, "-", end, ".gz"),
+          absl::StrCat(start, ".", end, ".gz")};
+}
+
+// The first of `names` that is a file in `folder`, else the first that is there
+// at all (a folder, a link to nothing, a file that may not be looked at):
+// opening that one tells the user what is wrong with it. Empty if there is
+// none.
+std::string FindFile(const std::string& folder,
+                     const std::vector<std::string>& names) {
+  std::string obstacle;
+  for (const std::string& name : names) {
+    const fs::path path = fs::path(folder) / name;
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (fs::exists(status) && !fs::is_directory(status)) return path.string();
+    std::error_code link_error;
+    const bool there =
+        fs::symlink_status(path, link_error).type() != fs::file_type::not_found;
+    if (there && obstacle.empty()) obstacle = path.string();
+  }
+  return obstacle;
+}
+
+absl::Status MissingFolder(const std::string& folder) {
+  fs::path above = fs::path(folder).parent_path();
+  std::error_code error;
+  while (!fs::is_directory(above, error) && above != above.parent_path()) {
+    above = above.parent_path();
+  }
+  return absl::NotFoundError(absl::StrCat(
+      folder, ": found no such folder (", above.string(), " holds: ",
+      ListFolder(above.string()), "); expected the folder of the data set. ",
+      "Check the path. ", kWhereFrom));
+}
+
+// `other` is the file of the other kind, and `folder` where it is, or empty if
+// neither kind is anywhere.
+absl::Status MissingFile(const std::string& folder, Split split,
+                         const std::string& kind,
+                         const std::vector<std::string>& names,
+                         const std::string& other) {
+  return absl::NotFoundError(absl::StrCat(
+      folder, ": found no ", kind, " of the ", SplitName(split),
+      " split (the folder holds: ", ListFolder(folder),
+      "); expected a file, plain or .gz, named ", absl::StrJoin(names, ", "),
+      other.empty() ? ", in it or in its MNIST/raw or raw"
+                    : absl::StrCat(", beside ", other),
+      ". ", kWhereFrom));
+}
+
+absl::Status Invalid(const std::string& path, const std::string& found,
+                     const std::string& expected, const std::string& advice) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": found ", found, "; expected ", expected, ". ", advice));
+}
+
+absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
+                       const std::string& meaning) {
+  if (static_cast<int>(array.dims.size()) == rank) return absl::OkStatus();
+  return Invalid(path,
+                 absl::StrCat(array.dims.size(), " dimensions (",
+                              absl::StrJoin(array.dims, " x "), ")"),
+                 absl::StrCat(rank, " (", meaning, ")"),
+                 "Images and labels may have changed names: fetch both again.");
+}
+
+}  // namespace
+
+const char* SplitName(Split split) {
+  return split == Split::kTrain ? "train" : "test";
+}
+
+absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder,
+                                         Split split) {
+  if (folder.empty()) {
+    return absl::InvalidArgumentError(
+        "The folder of the data set: found an empty path; expected the folder "
+        "with the IDX files. Name it.");
+  }
+  const std::string root = AbsolutePath(folder);
+  std::error_code error;
+  const fs::file_status status = fs::status(root, error);
+  if (status.type() == fs::file_type::none) {
+    return absl::Status(
+        error == std::errc::permission_denied
+            ? absl::StatusCode::kPermissionDenied
+            : absl::StatusCode::kUnavailable,
+        absl::StrCat(root, ": found the error \"", error.message(),
+                     "\"; expected the folder of the data set. Let this user "
+                     "enter the folders above it (chmod a+x)."));
+  }
+  if (!fs::exists(status)) return MissingFolder(root);
+  if (!fs::is_directory(status)) {
+    return Invalid(root, "a file", "the folder of the data set",
+                   "Name the folder that the file is in.");
+  }
+
+  const std::vector<std::string> image_names = FileNames(split, "images", 3);
+  const std::vector<std::string> label_names = FileNames(split, "labels", 1);
+  absl::Status half = absl::OkStatus();  // The first place with just one.
+  for (const char* place : kPlaces) {
+    const std::string here =
+        *place == '\0' ? root : (fs::path(root) / place).string();
+    DatasetFiles files = {FindFile(here, image_names),
+                          FindFile(here, label_names)};
+    if (!files.images.empty() && !files.labels.empty()) return files;
+    if (half.ok() && !files.images.empty()) {
+      half = MissingFile(here, split, "labels", label_names, files.images);
+    } else if (half.ok() && !files.labels.empty()) {
+      half = MissingFile(here, split, "images", image_names, files.labels);
+    }
+  }
+  if (!half.ok()) return half;
+  return MissingFile(root, split, "images", image_names, "");
+}
+
+absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
+                                    const DatasetOptions& options) {
+  if (options.classes < 1 || options.classes > 256) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("classes: found ", options.classes,
+                     "; expected 1 to 256, as a label is one byte. Set it to "
+                     "the number of classes of the data set."));
+  }
+  const absl::StatusOr<DatasetFiles> files = FindDataset(folder, split);
+  if (!files.ok()) return files.status();
+
+  // The small file first: most mistakes show in both.
+  absl::StatusOr<IdxArray> labels = ReadIdx(files->labels);
+  if (!labels.ok()) return labels.status();
+  absl::Status checked = CheckRank(files->labels, *labels, 1, "count");
+  if (!checked.ok()) return checked;
+  absl::StatusOr<IdxArray> images = ReadIdx(files->images);
+  if (!images.ok()) return images.status();
+  checked = CheckRank(files->images, *images, 3, "count x height x width");
+  if (!checked.ok()) return checked;
+
+  if (images->dims[0] != labels->dims[0]) {
+    return Invalid(
+        files->labels, absl::StrCat(labels->dims[0], " labels"),
+        absl::StrCat(images->dims[0], ", one for each image of ",
+                     files->images),
+        "The files are of different data sets: fetch both from one place.");
+  }
+  const auto beyond = std::find_if(
+      labels->values.begin(), labels->values.end(),
+      [&options](uint8_t label) { return label >= options.classes; });
+  if (beyond != labels->values.end()) {
+    return Invalid(
+        files->labels,
+        absl::StrCat("label ", static_cast<int>(*beyond), " at index ",
+                     beyond - labels->values.begin()),
+        absl::StrCat("labels from 0 to ", options.classes - 1),
+        "Fetch the file again, or set the number of classes to the data "
+        "set's.");
+  }
+
+  Dataset dataset;
+  dataset.name = NameOf(split, images->crc32, labels->crc32);
+  dataset.folder = fs::path(files->images).parent_path().string();
+  dataset.split = split;
+  dataset.count = images->dims[0];
+  dataset.height = images->dims[1];
+  dataset.width = images->dims[2];
+  dataset.classes = options.classes;
+  dataset.images = std::move(images->values);
+  dataset.labels = std::move(labels->values);
+  dataset.images_crc32 = images->crc32;
+  dataset.labels_crc32 = labels->crc32;
+  return dataset;
+}
+
+absl::StatusOr<Dataset> Select(const Dataset& dataset,
+                               const std::vector<int64_t>& indices) {
+  if (indices.empty()) {
+    return absl::InvalidArgumentError(
+        "indices: found none; expected at least one sample. Select some.");
+  }
+  const int64_t pixels = dataset.height * dataset.width;
+  Dataset chosen;
+  chosen.folder = dataset.folder;
+  chosen.split = dataset.split;
+  chosen.count = static_cast<int64_t>(indices.size());
+  chosen.height = dataset.height;
+  chosen.width = dataset.width;
+  chosen.classes = dataset.classes;
+  chosen.images.reserve(chosen.count * pixels);
+  chosen.labels.reserve(chosen.count);
+  for (const int64_t index : indices) {
+    if (index < 0 || index >= dataset.count) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "indices: found ", index, "; expected 0 to ", dataset.count - 1,
+          ", as ", dataset.name, " has ", dataset.count, " ",
+          SplitName(dataset.split), " samples. Select from those."));
+    }
+    const auto image = dataset.images.begin() + index * pixels;
+    chosen.images.insert(chosen.images.end(), image, image + pixels);
+    chosen.labels.push_back(dataset.labels[index]);
+  }
+  chosen.images_crc32 =
+      IdxCrc32({chosen.count, chosen.height, chosen.width}, chosen.images);
+  chosen.labels_crc32 = IdxCrc32({chosen.count}, chosen.labels);
+  const bool same = chosen.images_crc32 == dataset.images_crc32 &&
+                    chosen.labels_crc32 == dataset.labels_crc32;
+  chosen.name = same ? dataset.name
+                     : absl::StrCat(dataset.name, ", ", chosen.count, " of ",
+                                    dataset.count, " samples");
+  return chosen;
+}
+
+absl::StatusOr<Dataset> Slice(const Dataset& dataset, int64_t first,
+                              int64_t count) {
+  if (first < 0 || count < 1 || first >= dataset.count ||
+      count > dataset.count - first) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("samples: found a first of ", first, " and a count of ",
+                     count, "; expected at least 1 of the ", dataset.count, " ",
+                     SplitName(dataset.split), " samples of ", dataset.name,
+                     ". Take fewer."));
+  }
+  std::vector<int64_t> indices(count);
+  std::iota(indices.begin(), indices.end(), first);
+  return Select(dataset, indices);
+}
+
+}  // namespace distill

@@ -1,0 +1,64 @@
+// Files in the IDX format, the format of MNIST (Y. LeCun, C. Cortes, C. Burges,
+// "The MNIST database of handwritten digits"): two zero bytes, a type code, the
+// number of dimensions, each dimension as a 32-bit big-endian number, and then
+// the values, the last dimension running fastest.
+#ifndef DISTILL_DATA_IDX_H_
+#define DISTILL_DATA_IDX_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace distill {
+
+struct IdxArray {
+  // 1 to 4 dimensions, each at least 1.
+  std::vector<int64_t> dims;
+  // Row-major; as many as the product of `dims`.
+  std::vector<uint8_t> values;
+  // CRC-32 (the one of gzip) of the whole unpacked file, header included.
+  uint32_t crc32 = 0;
+};
+
+// The array in the file `path`: unsigned bytes (type code 0x08), any sizes.
+//
+// The file may be plain or gzip (RFC 1952, more than one member too); its first
+// two bytes decide, not its name. Memory is never taken on the word of the
+// header alone: a plain file must have the size that its header says, and for a
+// gzip file memory grows as the bytes come. No gzip file is unpacked beyond
+// the size that its header says.
+//
+// Errors, each with the absolute path, what was found, what was expected and
+// what to do:
+//   NotFound           no such file, or a link to none
+//   PermissionDenied   the file may not be read
+//   InvalidArgument    not a regular file, or not an IDX file of this kind: the
+//                      first two bytes, type code, number of dimensions, or a
+//                      dimension that is 0, or a product beyond 63 bits
+//   DataLoss           empty, incomplete, too long, or corrupt (the CRC of .gz)
+//   ResourceExhausted  not enough memory
+//   Unavailable        the operating system could not read the file
+absl::StatusOr<IdxArray> ReadIdx(const std::string& path);
+
+// The CRC-32 of the unpacked IDX file that holds `values` in the shape `dims`;
+// the `crc32` that ReadIdx gives for it.
+uint32_t IdxCrc32(const std::vector<int64_t>& dims,
+                  const std::vector<uint8_t>& values);
+
+namespace internal {
+
+// read(2), or for a test a function that gives few bytes at a time, is
+// interrupted, or fails.
+using ReadFunction = ssize_t (*)(int file, void* to, size_t most);
+
+absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read);
+
+}  // namespace internal
+}  // namespace distill
+
+#endif  // DISTILL_DATA_IDX_H_

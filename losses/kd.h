@@ -1,0 +1,48 @@
+#ifndef DISTILL_LOSSES_KD_H_
+#define DISTILL_LOSSES_KD_H_
+
+#include <ATen/core/Tensor.h>
+
+#include "losses/kd_options.h"
+#include "losses/loss_terms.h"
+
+namespace distill {
+
+// Returns the knowledge distillation loss
+//   total = alpha * soft + (1 - alpha) * hard
+//   soft  = T^2 * KL(softmax(teacher / T) || softmax(student / T))
+//   hard  = -log softmax(student)[label]
+// where KL is summed over classes and both are averaged over the batch.
+//
+// student_logits, teacher_logits [batch >= 1, classes >= 2]: logits, not
+// probabilities, of one dtype: float32, float64, bfloat16 or float16 (the
+// 16-bit dtypes are cast to float32 before any arithmetic). labels [batch]
+// int64 in [0, classes). All on one device, with any strides. Terms: see
+// LossTerms.
+//
+// Gradient flows to student_logits only, in their dtype, never to the teacher,
+// whatever it requires. No second derivative on the CPU.
+//
+// A term of weight 0 is not evaluated and its input is not looked at: with
+// alpha = 0 teacher_logits may be undefined, with alpha = 1 labels may be.
+//
+// Finite for finite logits however large. student = teacher gives a soft term
+// of exactly 0 on the CPU, and exactly no gradient from it. Sums over the batch
+// are in double and in order of rows on the CPU: the result does not depend on
+// the number of threads, and the same input gives the same bits.
+//
+// Does not synchronise with a device. So, off the CPU, probabilities in place
+// of logits are not noticed, and labels out of range only by the device.
+//
+// Throws c10::Error where an option or a tensor breaks the above, with a
+// message that names the values on both sides.
+//
+// Source: Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural
+// Network" (arXiv:1503.02531), section 2.
+LossTerms KdLoss(const at::Tensor& student_logits,
+                 const at::Tensor& teacher_logits, const at::Tensor& labels,
+                 const KdOptions& options);
+
+}  // namespace distill
+
+#endif  // DISTILL_LOSSES_KD_H_

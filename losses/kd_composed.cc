@@ -1,0 +1,46 @@
+#include "losses/kd_composed.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/kl_div.h>
+#include <ATen/ops/log_softmax.h>
+
+namespace distill {
+namespace {
+
+at::Tensor LogProbabilities(const at::Tensor& logits, double temperature) {
+  const at::ScalarType dtype =
+      logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return at::log_softmax(logits.to(dtype) / temperature, /*dim=*/1);
+}
+
+}  // namespace
+
+LossTerms KdComposed(const at::Tensor& student_logits,
+                     const at::Tensor& teacher_logits, const at::Tensor& labels,
+                     const KdOptions& options) {
+  const double temperature = options.temperature;
+  LossTerms terms;
+  if (options.alpha != 0) {
+    const at::Tensor log_q = LogProbabilities(student_logits, temperature);
+    const at::Tensor log_p =
+        LogProbabilities(teacher_logits.detach(), temperature);
+    // Summed over classes, averaged over the batch ("batchmean").
+    const at::Tensor divergence =
+        at::kl_div(log_q, log_p, at::Reduction::Sum, /*log_target=*/true) /
+        student_logits.size(0);
+    const at::Tensor soft = divergence * (temperature * temperature);
+    terms.total = soft * options.alpha;
+    terms.soft = soft.detach();
+  }
+  if (options.alpha != 1) {
+    const at::Tensor hard = -LogProbabilities(student_logits, 1)
+                                 .gather(/*dim=*/1, labels.unsqueeze(1))
+                                 .mean();
+    const at::Tensor weighted = hard * (1 - options.alpha);
+    terms.total = terms.total.defined() ? terms.total + weighted : weighted;
+    terms.hard = hard.detach();
+  }
+  return terms;
+}
+
+}  // namespace distill

@@ -1,0 +1,57 @@
+// What the trainer, the losses and the evaluation know of a model.
+#ifndef DISTILL_MODELS_CLASSIFIER_H_
+#define DISTILL_MODELS_CLASSIFIER_H_
+
+#include <memory>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "torch/nn/module.h"
+
+namespace distill {
+
+// A model that turns a batch of images into one logit a class.
+//
+// Its parameters are float32 and are registered with torch::nn::Module, so that
+// parameters(), named_parameters() and to(device) are LibTorch's own.
+class Classifier : public torch::nn::Module {
+ public:
+  // Logits [batch, classes] float32, on the images' device, with the graph that
+  // gradients need unless the caller has switched it off. These are logits, not
+  // probabilities.
+  //
+  // `images` [batch, 1, height, width] float32, normalised, on the parameters'
+  // device. Throws c10::Error (TORCH_CHECK) for another shape.
+  virtual at::Tensor Logits(const at::Tensor& images) = 0;
+
+  // Number of trainable numbers.
+  int64_t ParameterCount() const;
+
+  // Multiply-adds of one image's forward pass, times two: floating-point
+  // operations. Pooling and ReLU are not counted.
+  virtual int64_t FlopPerImage() const = 0;
+
+  // For people: "conv 1-16 3x3, ReLU, pool 2; linear 3136-10".
+  virtual std::string Describe() const = 0;
+};
+
+// A model that can no longer change: the only form in which the trainer is
+// given a teacher.
+//
+// The constructor puts the model into eval mode and switches the gradient of
+// every parameter off; Logits() records no graph. There is no way to reach
+// the parameters through it, and no optimizer ever gets them.
+class FrozenClassifier {
+ public:
+  explicit FrozenClassifier(std::shared_ptr<Classifier> model);
+
+  // As Classifier::Logits, without a graph.
+  at::Tensor Logits(const at::Tensor& images) const;
+
+ private:
+  std::shared_ptr<Classifier> model_;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_CLASSIFIER_H_

@@ -1,0 +1,63 @@
+// The family that both of the specification's models belong to.
+#ifndef DISTILL_MODELS_CONV_NET_H_
+#define DISTILL_MODELS_CONV_NET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "c10/core/ScalarType.h"
+#include "data/random.h"
+#include "models/classifier.h"
+
+namespace distill {
+
+struct ConvNetOptions {
+  // Pixels of the grey images; each block halves them, rounding down.
+  int64_t height = 28;
+  int64_t width = 28;
+  // One block each: convolution 3x3 with a margin of 1 to this many channels,
+  // ReLU, max-pooling 2x2.
+  std::vector<int64_t> conv_channels;
+  // One layer each: fully connected to this width, ReLU.
+  std::vector<int64_t> hidden_widths;
+  // Width of the last fully connected layer, the logits. At least 2.
+  int64_t classes = 10;
+
+  // InvalidArgument, naming the field, its value and the least that it may be.
+  absl::Status Validate() const;
+};
+
+class ConvNet : public Classifier {
+ public:
+  // Weights and biases are uniform in +-1/sqrt(inputs of one output), which is
+  // PyTorch's default for these layers, drawn from `random` alone, layer by
+  // layer, weight before bias. `options` must be valid (TORCH_CHECK).
+  ConvNet(const ConvNetOptions& options, Random& random);
+
+  at::Tensor Logits(const at::Tensor& images) override;
+  int64_t FlopPerImage() const override;
+  std::string Describe() const override;
+
+  // What convolutions and hidden layers multiply in: kFloat, or kBFloat16 (with
+  // float32 accumulation). Weights, gradients of weights and the last layer
+  // stay float32 either way: logits in bfloat16 would have three digits.
+  void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
+
+ private:
+  // Parameters under PyTorch's names (NAME.weight, NAME.bias).
+  struct Layer : torch::nn::Module {
+    at::Tensor weight, bias;
+  };
+
+  ConvNetOptions options_;
+  std::vector<std::shared_ptr<Layer>> convs_, hidden_;
+  std::shared_ptr<Layer> logits_;
+  at::ScalarType compute_dtype_ = at::kFloat;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_CONV_NET_H_

@@ -1,0 +1,60 @@
+#include "tests/testing/datasets.h"
+
+#include <vector>
+
+#include "data/idx.h"
+#include "data/random.h"
+#include "tests/testing/files.h"
+
+namespace distill {
+namespace testing {
+
+std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
+  const int64_t pixels = options.height * options.width;
+  std::vector<uint8_t> patterns;
+  Random pattern_random(0, "toy patterns");
+  for (int64_t i = 0; i < options.classes * pixels; ++i) {
+    patterns.push_back(pattern_random.Below(2) == 0 ? 0 : 255);
+  }
+
+  Dataset dataset;
+  dataset.name = "toy";
+  dataset.split = options.split;
+  dataset.count = options.count;
+  dataset.height = options.height;
+  dataset.width = options.width;
+  dataset.classes = options.classes;
+  Random random(options.seed, "toy images");
+  for (int64_t i = 0; i < options.count; ++i) {
+    const int label = static_cast<int>(i % options.classes);
+    dataset.labels.push_back(static_cast<uint8_t>(label));
+    for (int64_t p = 0; p < pixels; ++p) {
+      const bool noise = random.Uniform() < options.noise;
+      const uint8_t any = static_cast<uint8_t>(random.Below(256));
+      dataset.images.push_back(noise ? any : patterns[label * pixels + p]);
+    }
+  }
+  dataset.images_crc32 =
+      IdxCrc32({dataset.count, dataset.height, dataset.width}, dataset.images);
+  dataset.labels_crc32 = IdxCrc32({dataset.count}, dataset.labels);
+  return std::make_shared<const Dataset>(std::move(dataset));
+}
+
+void WriteDataset(const Dataset& dataset, const std::string& folder,
+                  bool gzip) {
+  const std::string start =
+      folder + (dataset.split == Split::kTrain ? "/train-" : "/t10k-");
+  const auto write = [&](const std::string& name, const std::string& content) {
+    WriteFile(start + name + (gzip ? ".gz" : ""),
+              gzip ? Gzip(content) : content);
+  };
+  const uint32_t count = static_cast<uint32_t>(dataset.count);
+  write("images-idx3-ubyte",
+        IdxFile({count, static_cast<uint32_t>(dataset.height),
+                 static_cast<uint32_t>(dataset.width)},
+                dataset.images));
+  write("labels-idx1-ubyte", IdxFile({count}, dataset.labels));
+}
+
+}  // namespace testing
+}  // namespace distill

@@ -1,0 +1,25 @@
+"""One cc_test for each *_test.cc of a folder: no test is listed by hand."""
+
+load("//tools:copts.bzl", "DISTILL_COPTS")
+
+def folder_tests(deps, data = [], tags = {}, size = "medium"):
+    """Declares the tests of the folder whose BUILD file calls this.
+
+    Args:
+      deps: libraries of every test, besides GoogleTest and its main().
+      data: files that every test may read.
+      tags: the tags of single tests, by name: {"kd_cuda_test": ["gpu"]}.
+      size: Bazel's test size, for its time limit.
+    """
+    for source in native.glob(["*_test.cc"]):
+        name = source[:-len(".cc")]
+        native.cc_test(
+            name = name,
+            size = size,
+            srcs = [source],
+            copts = DISTILL_COPTS,
+            data = data,
+            linkstatic = True,
+            tags = tags.get(name, []),
+            deps = deps + ["@com_google_googletest//:gtest_main"],
+        )

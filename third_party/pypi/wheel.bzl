@@ -1,0 +1,84 @@
+"""Wheels from PyPI inside repository rules, by name, version and SHA-256.
+
+pip finds and downloads a wheel (so an index or a mirror that the user has set up
+for pip is used); Bazel checks its SHA-256 and keeps it in the repository cache,
+which all clones of one user share: a wheel is downloaded once per machine.
+"""
+
+def wheel(requirement, file, sha256, megabytes):
+    """Describes one wheel: `requirement` is name==version, `megabytes` its size."""
+    return struct(requirement = requirement, file = file, sha256 = sha256, megabytes = megabytes)
+
+# Wheels are chosen by these tags, not by the Python that happens to run pip, so
+# that every machine gets the same file.
+_PLATFORM = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.12"] + [
+    "--platform={}_x86_64".format(tag)
+    for tag in ["manylinux_2_28", "manylinux_2_27", "manylinux_2_25", "manylinux_2_17", "manylinux2014"]
+]
+
+def find_python(ctx):
+    """Returns the path of a python3, or fails with what to install."""
+    python = ctx.which("python3")
+    if not python:
+        fail("\n\n  python3 is missing; it unpacks wheels from PyPI.\n" +
+             "  What to do: sudo apt-get install python3 python3-pip   (Debian, Ubuntu)\n")
+    return python
+
+def _cached(ctx, wheel):
+    """Whether Bazel's repository cache (or --distdir) had the wheel."""
+    return ctx.download(
+        # Never read when the cache holds this SHA-256: the name is what an error shows.
+        url = ["file:///nonexistent/" + wheel.file],
+        output = wheel.file,
+        sha256 = wheel.sha256,
+        allow_fail = True,
+    ).success
+
+def fetch_wheel(ctx, wheel):
+    """Puts the wheel's file into the repository's folder and returns its name."""
+    if _cached(ctx, wheel):
+        return wheel.file
+    python = find_python(ctx)
+    ctx.file("pip/requirements.txt", "{} --hash=sha256:{}\n".format(wheel.requirement, wheel.sha256))
+    ctx.report_progress("pip download {} ({} MB)".format(wheel.requirement, wheel.megabytes))
+    result = ctx.execute(
+        [python, "-m", "pip", "download", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off"] +
+        _PLATFORM +
+        ["--no-deps", "--require-hashes", "--requirement=pip/requirements.txt", "--dest=pip"],
+        timeout = 3600,
+    )
+    if result.return_code != 0:
+        fail(("\n\n  pip could not download {requirement} ({megabytes} MB).\n" +
+              "  pip said: {said}\n" +
+              "  What to do: if it says that there is no module named pip: sudo apt-get install python3-pip.\n" +
+              "  Without a network: put the file {file}\n" +
+              "  into a folder and build with --distdir=FOLDER.\n").format(
+            requirement = wheel.requirement,
+            megabytes = wheel.megabytes,
+            said = (result.stderr or result.stdout).strip().replace("\n", "\n            "),
+            file = wheel.file,
+        ))
+    path = ctx.path("pip/" + wheel.file)
+    if not path.exists:
+        fail("\n\n  pip downloaded {}, but not as {}; found: {}\n".format(
+            wheel.requirement,
+            wheel.file,
+            [entry.basename for entry in ctx.path("pip").readdir()],
+        ))
+
+    # Through Bazel, so that it is checked once more and kept.
+    ctx.download(url = ["file://" + str(path)], output = wheel.file, sha256 = wheel.sha256)
+    ctx.delete("pip")
+    return wheel.file
+
+def unpack_wheel(ctx, wheel, prefixes):
+    """Fetches the wheel and unpacks what starts with one of `prefixes`."""
+    file = fetch_wheel(ctx, wheel)
+    ctx.report_progress("unpacking " + wheel.requirement)
+    result = ctx.execute(
+        [find_python(ctx), ctx.path(Label("//third_party/pypi:unpack.py")), file, "."] + prefixes,
+        timeout = 1800,
+    )
+    if result.return_code != 0:
+        fail("\n\n  {} could not be unpacked: {}\n".format(file, result.stderr))
+    ctx.delete(file)

@@ -1,0 +1,7 @@
+"""Compiler options of this project's own C++ code."""
+
+DISTILL_COPTS = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+]

@@ -1,0 +1,40 @@
+#include "training/adam.h"
+
+#include <utility>
+
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/_foreach_add.h"
+#include "ATen/ops/_fused_adam.h"
+#include "ATen/ops/zeros.h"
+#include "ATen/ops/zeros_like.h"
+
+namespace distill {
+
+Adam::Adam(std::vector<at::Tensor> parameters, const AdamOptions& options)
+    : options_(options), parameters_(std::move(parameters)) {
+  for (const at::Tensor& parameter : parameters_) {
+    means_.push_back(at::zeros_like(parameter));
+    squares_.push_back(at::zeros_like(parameter));
+    steps_.push_back(at::zeros({}, parameter.options()));
+  }
+}
+
+void Adam::Step(double learning_rate) {
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> gradients;
+  gradients.reserve(parameters_.size());
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    at::Tensor& gradient = parameters_[i].mutable_grad();
+    TORCH_CHECK(gradient.defined(), "parameter ", i, " of shape ",
+                parameters_[i].sizes(), " has no gradient");
+    gradients.push_back(std::move(gradient));
+    gradient = at::Tensor();
+  }
+  at::_foreach_add_(steps_, 1);
+  at::_fused_adam_(parameters_, gradients, means_, squares_,
+                   /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
+                   options_.beta1, options_.beta2, /*weight_decay=*/0,
+                   options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+}
+
+}  // namespace distill

@@ -1,0 +1,72 @@
+// The two-stage run: a teacher learns, then a student learns from it, and a
+// control student learns without it.
+#ifndef DISTILL_TRAINING_EXPERIMENT_H_
+#define DISTILL_TRAINING_EXPERIMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data/dataset.h"
+#include "losses/kd.h"
+#include "training/device.h"
+#include "training/evaluation.h"
+#include "training/loop.h"
+#include "training/observer.h"
+
+namespace distill {
+
+// The defaults are the specification's values, but for the schedule of the
+// learning rate (training/schedule.h says why).
+struct ExperimentOptions {
+  int64_t batch_size = 64;      // Samples, at least 1.
+  int64_t teacher_epochs = 1;   // At least 1.
+  int64_t student_epochs = 1;   // At least 1; the control's too.
+  double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
+  ScheduleKind schedule = ScheduleKind::kOneCycle;
+  KdOptions kd;
+  // Of initial weights and orders; the student and the control share both.
+  uint64_t seed = 0;
+  // Whether the control is trained.
+  bool control = true;
+
+  // InvalidArgument, naming the command line's flag, its value and its range.
+  absl::Status Validate() const;
+};
+
+struct StageResult {
+  int64_t parameters = 0;
+  TrainResult training;
+  Evaluation test;
+  double seconds = 0;  // Of the training alone, by a clock that never jumps.
+};
+
+struct ExperimentResult {
+  StageResult teacher, student;
+  std::optional<StageResult> control;
+  double teacher_logits_seconds = 0;
+  double seconds = 0;  // From first to last step, evaluations included.
+};
+
+// Trains the specification's teacher on `train`, then its student on the same
+// samples with the distillation loss over the teacher's logits (computed once),
+// and, if asked, the control: the student's initial weights, batches, steps and
+// rates with the labels alone. Each is evaluated on `test`, which decides
+// nothing. What happens is told to `observer`, line by line.
+//
+// FailedPrecondition if the teacher did not learn (its late accuracy, see
+// TrainResult, is less than a tenth of the way from the share of the most
+// frequent class to 1), before any student is trained, or if a loss is not
+// finite. InvalidArgument if train and test differ in size of image or classes,
+// or for options out of range.
+absl::StatusOr<ExperimentResult> RunExperiment(
+    const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer);
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_EXPERIMENT_H_

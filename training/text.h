@@ -1,0 +1,21 @@
+// Numbers as people read them.
+#ifndef DISTILL_TRAINING_TEXT_H_
+#define DISTILL_TRAINING_TEXT_H_
+
+#include <cstdint>
+#include <string>
+
+namespace distill {
+
+// 0.98765 as "98.77 %".
+std::string Percent(double fraction);
+
+// 421642 as "421,642".
+std::string WithCommas(int64_t number);
+
+// "1 epoch", "2 epochs".
+std::string Count(int64_t number, const std::string& noun);
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_TEXT_H_
