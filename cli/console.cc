@@ -49,8 +49,8 @@ void Console::OnBegin(const std::string& what, int64_t images) {
   what_ = what;
   images_ = images;
   begun_ = options_.now();
-  // So that the first picture of a bar comes at once, the first line later.
-  shown_ = options_.terminal ? begun_ - kBarPeriod : begun_;
+  // The first picture of a bar comes at once, the first line later.
+  shown_ = options_.terminal ? begun_ - 2 * kBarPeriod : begun_;
   loss_ = std::numeric_limits<double>::quiet_NaN();
 }
 
@@ -85,12 +85,13 @@ void Console::Draw(int64_t done, double seconds) {
   const double fraction =
       images_ > 0 ? static_cast<double>(done) / static_cast<double>(images_)
                   : 1;
-  const std::string percent = absl::StrFormat("%3.0f %%", 100 * fraction);
   const std::string numbers = Numbers(done, seconds);
   if (!options_.terminal) {
-    progress_ << what_ << percent << ", " << numbers << std::endl;
+    progress_ << what_ << absl::StrFormat(", %.0f %%: ", 100 * fraction)
+              << numbers << std::endl;
     return;
   }
+  const std::string percent = absl::StrFormat("%3.0f %%", 100 * fraction);
   // The bar takes what the words leave of the line, and gives way to them.
   std::string line = absl::StrCat(what_, " ");
   const int room =

@@ -19,7 +19,9 @@
 namespace distill {
 namespace {
 
-// Below this many logits a thread costs more to wake than it saves.
+// Below this many logits a thread costs more to wake than it saves. (ATen's
+// parallel_for has threads only in a file compiled with -fopenmp, and is a
+// plain loop otherwise.)
 constexpr int64_t kLogitsPerThread = 8192;
 
 // Contiguous `logits`, cast to Scalar, outside autograd.
@@ -44,6 +46,8 @@ LossTerms KdOnCpu(const at::Tensor& student_logits,
   const int64_t batch = student_logits.size(0);
   const int64_t classes = student_logits.size(1);
 
+  // Where a term has no weight its input is not read: the student stands in
+  // for the teacher's pointer, 0 for the label.
   const at::Tensor student = RowsOf<Scalar>(student_logits);
   const at::Tensor teacher =
       use_soft ? RowsOf<Scalar>(teacher_logits) : student;

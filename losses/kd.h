@@ -26,10 +26,10 @@ namespace distill {
 // A term of weight 0 is not evaluated and its input is not looked at: with
 // alpha = 0 teacher_logits may be undefined, with alpha = 1 labels may be.
 //
-// Finite for finite logits however large. student = teacher gives a soft term
-// of exactly 0 on the CPU, and exactly no gradient from it. Sums over the batch
-// are in double and in order of rows on the CPU: the result does not depend on
-// the number of threads, and the same input gives the same bits.
+// Finite for logits of 1e4 and far beyond. On the CPU: student = teacher gives
+// a soft term of exactly 0 and no gradient from it; sums over the batch are in
+// double and in order of rows, so the same input gives the same bits on any
+// number of threads.
 //
 // Does not synchronise with a device. So, off the CPU, probabilities in place
 // of logits are not noticed, and labels out of range only by the device.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/ops/equal.h"
@@ -221,7 +223,13 @@ TEST(BatchesTest, BadDataset) {
         change([](Dataset& d) { d.labels.pop_back(); }),
         change([](Dataset& d) { d.count = 6; }),
         change([](Dataset& d) { d.height = 0; }),
-        change([](Dataset& d) { d.width = INT64_MAX; }), change([](Dataset& d) {
+        change([](Dataset& d) { d.width = INT64_MAX; }),
+        // 5 * 7 * width is 75, the right number, but for multiples of 2^64.
+        change([](Dataset& d) {
+          d.height = 7;
+          d.width = 7905747460161236409;
+        }),
+        change([](Dataset& d) {
           d.count = 0;
           d.images.clear();
           d.labels.clear();

@@ -1,5 +1,6 @@
 #include "tests/testing/datasets.h"
 
+#include <utility>
 #include <vector>
 
 #include "data/idx.h"

@@ -1,0 +1,171 @@
+#include "cli/distill.h"
+
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/testing/datasets.h"
+#include "tests/testing/files.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+
+// A run in process, and what it left.
+struct Finished {
+  explicit Finished(const DistillOptions& options) {
+    exit_code = RunDistill(options, out, err, ConsoleOptions());
+    std::istringstream lines(out.str());
+    std::string line;
+    while (std::getline(lines, line)) {
+      if (!last.empty()) text += last + "\n";
+      last = line;
+    }
+    result = json::parse(last, nullptr, /*allow_exceptions=*/false);
+  }
+  std::ostringstream out, err;
+  int exit_code;
+  std::string text;  // All lines of stdout but the last.
+  std::string last;
+  json result;
+};
+
+class DistillTest : public ::testing::Test {
+ protected:
+  DistillTest() {
+    testing::ToyOptions toy;
+    toy.count = 320;
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.path());
+    toy.count = 100;
+    toy.seed = 2;
+    toy.split = Split::kTest;
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.path(), true);
+    options_.device = "cpu";
+    options_.data_dir = folder_.path();
+    options_.experiment.batch_size = 32;
+  }
+  testing::TempFolder folder_;
+  DistillOptions options_;
+};
+
+TEST_F(DistillTest, EndsWithTheResultAsJson) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  const json& result = run.result;
+  EXPECT_EQ(result["status"], "success");
+  EXPECT_NE(run.text.find(result["message"].get<std::string>()),
+            std::string::npos);
+  EXPECT_GT(result["finalLoss"].get<double>(), 0);
+  EXPECT_EQ(result["device"], "cpu");
+  EXPECT_EQ(result["seed"], 0);
+  EXPECT_TRUE(result["precision"] == "f32" || result["precision"] == "bf16");
+  EXPECT_GT(result["seconds"].get<double>(), 0);
+  EXPECT_EQ(result["teacher"]["parameters"], 421642);
+  EXPECT_EQ(result["student"]["parameters"], 31530);
+  EXPECT_EQ(result["control"]["parameters"], 31530);
+  for (const char* who : {"teacher", "student", "control"}) {
+    const json& stage = result[who];
+    const int errors = stage["testErrors"];
+    EXPECT_DOUBLE_EQ(stage["testAccuracy"].get<double>(), 1 - errors / 100.0);
+    EXPECT_GT(stage["seconds"].get<double>(), 0);
+  }
+  // The final loss is the total of its two terms with their weights.
+  EXPECT_NEAR(result["finalLoss"].get<double>(),
+              0.5 * result["finalSoftLoss"].get<double>() +
+                  0.5 * result["finalHardLoss"].get<double>(),
+              1e-6);
+  EXPECT_NE(run.text.find("Final loss of the student"), std::string::npos);
+  EXPECT_EQ(run.err.str(), "");
+}
+
+TEST_F(DistillTest, SaysWhichDataSetItIs) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.result["dataset"].get<std::string>().find("unknown ("), 0u);
+}
+
+TEST_F(DistillTest, WithoutAControlThereIsNone) {
+  options_.experiment.control = false;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0);
+  EXPECT_TRUE(run.result["control"].is_null());
+}
+
+TEST_F(DistillTest, WithoutCudaItIsAnErrorAndNoFallback) {
+  options_.device = "cuda";
+  if (QueryCuda().devices > 0) GTEST_SKIP() << "CUDA works here";
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.text, "");
+  EXPECT_EQ(run.result["status"], "error");
+  const std::string message = run.result["message"];
+  EXPECT_NE(message.find("CUDA is missing"), std::string::npos) << message;
+  EXPECT_NE(message.find("--device=cpu"), std::string::npos) << message;
+  EXPECT_NE(run.err.str().find(message), std::string::npos);
+}
+
+TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
+  for (auto change :
+       {+[](DistillOptions& o) { o.device = "tpu"; },
+        +[](DistillOptions& o) { o.precision = "f8"; },
+        +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
+        +[](DistillOptions& o) { o.threads = -2; },
+        +[](DistillOptions& o) { o.experiment.kd.alpha = 2; },
+        +[](DistillOptions& o) { o.experiment.kd.temperature = 0; }}) {
+    DistillOptions options = options_;
+    change(options);
+    const Finished run(options);
+    EXPECT_EQ(run.exit_code, 2) << run.last;
+    EXPECT_EQ(run.result["status"], "error");
+    EXPECT_EQ(run.text, "") << "it began";
+  }
+}
+
+TEST_F(DistillTest, MissingDataNamesTheFolder) {
+  options_.data_dir = folder_.path() + "/nowhere";
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.result["message"].get<std::string>().find(options_.data_dir),
+            std::string::npos);
+}
+
+TEST_F(DistillTest, BrokenDataTrainsNothing) {
+  const std::string path = folder_.File("train-images-idx3-ubyte");
+  testing::WriteFile(path, testing::ReadFile(path).substr(0, 1000));
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.text, "");
+  EXPECT_NE(run.result["message"].get<std::string>().find(path),
+            std::string::npos);
+}
+
+TEST_F(DistillTest, ALabelBeyondTheClassesIsExitCodeOneNotWrongFlags) {
+  const std::string path = folder_.File("train-labels-idx1-ubyte");
+  std::string labels = testing::ReadFile(path);
+  labels.back() = 11;
+  testing::WriteFile(path, labels);
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1) << run.last;
+  EXPECT_NE(run.err.str().find(path), std::string::npos);
+}
+
+TEST_F(DistillTest, ATeacherThatDidNotLearnIsAnError) {
+  options_.lr_schedule = "constant";
+  options_.experiment.learning_rate = 100;
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.result["status"], "error");
+  EXPECT_EQ(run.text.find("student: test"), std::string::npos);
+}
+
+TEST(ReportErrorTest, APathThatIsNotUtf8StillGivesJson) {
+  std::ostringstream out, err;
+  EXPECT_EQ(ReportError(absl::NotFoundError("no file /tmp/\xff"), out, err), 1);
+  EXPECT_EQ(json::parse(out.str())["status"], "error");
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,279 @@
+#include "training/loop.h"
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "ATen/Parallel.h"
+#include "data/random.h"
+#include "gtest/gtest.h"
+#include "models/zoo.h"
+#include "tests/testing/datasets.h"
+#include "tests/testing/status.h"
+#include "training/evaluation.h"
+
+namespace distill {
+namespace {
+
+using testing::FailsWith;
+using testing::ToyDataset;
+using testing::ToyOptions;
+
+Batches MakeBatches(int64_t count, int64_t batch_size, uint64_t seed = 0) {
+  ToyOptions toy;
+  toy.count = count;
+  BatchesOptions options;
+  options.batch_size = batch_size;
+  options.seed = seed;
+  return *Batches::Create(ToyDataset(toy), options);
+}
+
+std::shared_ptr<ConvNet> MakeStudent(uint64_t seed = 0) {
+  Random random(seed, "test weights");
+  return std::make_shared<ConvNet>(StudentOptions(28, 28, 10), random);
+}
+
+std::shared_ptr<ConvNet> MakeTeacher(uint64_t seed = 0) {
+  Random random(seed, "test weights");
+  return std::make_shared<ConvNet>(TeacherOptions(28, 28, 10), random);
+}
+
+std::string Bytes(const Classifier& model) {
+  std::string all;
+  for (const at::Tensor& parameter : model.parameters()) {
+    const at::Tensor values = parameter.detach().contiguous();
+    all.append(static_cast<const char*>(values.const_data_ptr()),
+               values.nbytes());
+  }
+  return all;
+}
+
+TrainOptions Options(int64_t epochs) {
+  TrainOptions options;
+  options.name = "model";
+  options.epochs = epochs;
+  return options;
+}
+
+Observer nobody;
+
+TEST(TrainTest, LearnsATinySetByHeart) {
+  const Batches batches = MakeBatches(100, 20);
+  auto model = MakeStudent();
+  const auto result =
+      Train(*model, batches, LabelObjective(), Options(15), nobody);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->steps, 15 * 5);
+  ASSERT_EQ(result->epochs.size(), 15u);
+  EXPECT_GT(result->epochs[0].total, 0.5);
+  EXPECT_LT(result->epochs[14].total, 0.01);
+  EXPECT_EQ(result->late_accuracy, 1);
+  const FrozenClassifier frozen(model);
+  const Evaluation evaluation =
+      EvaluateLogits(ComputeLogits(frozen, batches, at::kCPU, "test", nobody),
+                     batches.dataset());
+  EXPECT_EQ(evaluation.errors, 0);
+}
+
+class TrainBitsTest : public ::testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(TrainBitsTest, TheSameSeedGivesTheSameBitsTwice) {
+  // With whatever random numbers others draw meanwhile.
+  auto train = [](uint64_t global_seed, uint64_t seed) {
+    at::manual_seed(global_seed);
+    auto model = MakeTeacher(seed);
+    model->set_compute_dtype(GetParam());
+    const auto result = Train(*model, MakeBatches(300, 64, seed),
+                              LabelObjective(), Options(2), nobody);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return Bytes(*model);
+  };
+  const std::string first = train(1, 3);
+  EXPECT_EQ(train(2, 3), first);
+  EXPECT_NE(train(1, 4), first);
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, TrainBitsTest,
+                         ::testing::Values(at::kFloat, at::kBFloat16));
+
+TEST(TrainTest, SeesEverySampleOnceAnEpochAndKeepsTheShortBatch) {
+  const Batches batches = MakeBatches(150, 64);
+  std::vector<int64_t> sizes, seen;
+  const Objective spy = [&](const Batch& batch, const at::Tensor& logits) {
+    sizes.push_back(batch.labels.size(0));
+    for (int64_t i = 0; i < batch.indices.size(0); ++i) {
+      seen.push_back(batch.indices[i].item<int64_t>());
+    }
+    return LabelObjective()(batch, logits);
+  };
+  ASSERT_TRUE(Train(*MakeStudent(), batches, spy, Options(2), nobody).ok());
+  EXPECT_EQ(sizes, (std::vector<int64_t>{64, 64, 22, 64, 64, 22}));
+  ASSERT_EQ(seen.size(), 300u);
+  const std::set<int64_t> first(seen.begin(), seen.begin() + 150);
+  const std::set<int64_t> second(seen.begin() + 150, seen.end());
+  EXPECT_EQ(first.size(), 150u);
+  EXPECT_EQ(second.size(), 150u);
+  EXPECT_FALSE(std::equal(seen.begin(), seen.begin() + 150, seen.begin() + 150))
+      << "the second epoch has the order of the first";
+}
+
+TEST(TrainTest, LossesAreMeansOverSamplesNotBatches) {
+  // Batches of 64, 64 and 22 with a loss of 1, 1 and 10.
+  const Batches batches = MakeBatches(150, 64);
+  const Objective objective = [](const Batch& batch, const at::Tensor& logits) {
+    LossTerms terms;
+    const double value = batch.labels.size(0) == 64 ? 1 : 10;
+    terms.total = logits.sum() * 0 + value;
+    terms.hard = at::scalar_tensor(2 * value);
+    return terms;
+  };
+  const auto result =
+      Train(*MakeStudent(), batches, objective, Options(1), nobody);
+  ASSERT_TRUE(result.ok());
+  const double mean = (128 * 1 + 22 * 10) / 150.0;
+  EXPECT_NEAR(result->epochs[0].total, mean, 1e-6);
+  EXPECT_NEAR(result->epochs[0].hard, 2 * mean, 1e-6);
+  EXPECT_TRUE(std::isnan(result->epochs[0].soft)) << "it was not evaluated";
+}
+
+TEST(TrainTest, StopsAtTheStepWhoseLossIsNotFinite) {
+  for (double bad : {std::nan(""), HUGE_VAL}) {
+    const Batches batches = MakeBatches(100, 10);
+    auto model = MakeStudent();
+    int calls = 0;
+    std::string before;
+    const Objective objective = [&](const Batch& batch,
+                                    const at::Tensor& logits) {
+      LossTerms terms = LabelObjective()(batch, logits);
+      if (++calls == 14) {
+        before = Bytes(*model);
+        terms.total = terms.total * bad;
+      }
+      return terms;
+    };
+    const auto result = Train(*model, batches, objective, Options(3), nobody);
+    EXPECT_TRUE(FailsWith(result.status(),
+                          absl::StatusCode::kFailedPrecondition,
+                          {"the model's loss is not a finite number",
+                           "step 14 of 30", "--learning_rate=0.001"}));
+    EXPECT_EQ(calls, 14);
+    EXPECT_EQ(Bytes(*model), before) << "the bad step was taken";
+  }
+}
+
+TEST(TrainTest, LateAccuracyIsOfPredictionsBeforeTheyAreTrainedOn) {
+  // One batch that is all of the set: what it predicts is what the untrained
+  // model predicts.
+  const Batches batches = MakeBatches(100, 100);
+  auto untrained = MakeStudent();
+  const FrozenClassifier frozen(untrained);
+  const Evaluation before =
+      EvaluateLogits(ComputeLogits(frozen, batches, at::kCPU, "test", nobody),
+                     batches.dataset());
+  const auto result =
+      Train(*MakeStudent(), batches, LabelObjective(), Options(1), nobody);
+  ASSERT_TRUE(result.ok());
+  EXPECT_DOUBLE_EQ(result->late_accuracy, before.accuracy());
+}
+
+TEST(TrainTest, TellsItsObserver) {
+  struct Spy : Observer {
+    void OnBegin(const std::string& what, int64_t images) override {
+      begun = what;
+      total = images;
+    }
+    void OnProgress(int64_t done, double loss) override {
+      progress.push_back(done);
+      EXPECT_TRUE(std::isfinite(loss));
+    }
+    void OnEnd() override { ++ended; }
+    std::string begun;
+    int64_t total = 0;
+    std::vector<int64_t> progress;
+    int ended = 0;
+  } spy;
+  ASSERT_TRUE(Train(*MakeStudent(), MakeBatches(50, 20), LabelObjective(),
+                    Options(2), spy)
+                  .ok());
+  EXPECT_EQ(spy.begun, "model: training");
+  EXPECT_EQ(spy.total, 100);
+  EXPECT_EQ(spy.progress, (std::vector<int64_t>{20, 40, 50, 70, 90, 100}));
+  EXPECT_EQ(spy.ended, 1);
+}
+
+// The teacher learns a little first, so that its logits say something.
+std::shared_ptr<ConvNet> TrainedTeacher(const Batches& batches) {
+  auto teacher = MakeTeacher();
+  EXPECT_TRUE(
+      Train(*teacher, batches, LabelObjective(), Options(1), nobody).ok());
+  return teacher;
+}
+
+class DistillBitsTest : public ::testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(DistillBitsTest, CachedAndLiveLogitsGiveTheSameStudent) {
+  const Batches batches = MakeBatches(300, 64);
+  auto model = TrainedTeacher(batches);
+  model->set_compute_dtype(GetParam());
+  const auto teacher = std::make_shared<const FrozenClassifier>(model);
+  auto distil = [&](TeacherLogits logits) {
+    auto student = MakeStudent();
+    student->set_compute_dtype(GetParam());
+    EXPECT_TRUE(Train(*student, batches,
+                      DistillationObjective(std::move(logits), KdOptions()),
+                      Options(2), nobody)
+                    .ok());
+    return Bytes(*student);
+  };
+  const std::string cached = distil(
+      CachedLogits(ComputeLogits(*teacher, batches, at::kCPU, "test", nobody)));
+  EXPECT_EQ(distil(LiveLogits(teacher)), cached);
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, DistillBitsTest,
+                         ::testing::Values(at::kFloat, at::kBFloat16));
+
+TEST(DistillTest, LeavesTheTeacherAsItWasToTheByte) {
+  const Batches batches = MakeBatches(300, 64);
+  auto model = TrainedTeacher(batches);
+  const std::string before = Bytes(*model);
+  const auto teacher = std::make_shared<const FrozenClassifier>(model);
+  auto student = MakeStudent();
+  const std::string student_before = Bytes(*student);
+  ASSERT_TRUE(Train(*student, batches,
+                    DistillationObjective(LiveLogits(teacher), KdOptions()),
+                    Options(1), nobody)
+                  .ok());
+  EXPECT_EQ(Bytes(*model), before);
+  EXPECT_FALSE(model->is_training()) << "training the student woke it";
+  EXPECT_NE(Bytes(*student), student_before);
+}
+
+TEST(DistillTest, TheStudentImitatesATeacherThatIsWrong) {
+  // With alpha 1 the labels say nothing: the student follows the teacher even
+  // where the teacher has every class shifted by one.
+  const Batches batches = MakeBatches(200, 20);
+  at::Tensor logits = at::zeros({200, 10});
+  for (int64_t i = 0; i < 200; ++i) {
+    logits[i][(batches.dataset().labels[i] + 1) % 10] = 8;
+  }
+  KdOptions kd;
+  kd.alpha = 1;
+  kd.temperature = 2;
+  auto student = MakeStudent();
+  ASSERT_TRUE(Train(*student, batches,
+                    DistillationObjective(CachedLogits(logits), kd),
+                    Options(10), nobody)
+                  .ok());
+  const FrozenClassifier frozen(student);
+  const at::Tensor answers =
+      ComputeLogits(frozen, batches, at::kCPU, "test", nobody).argmax(1);
+  EXPECT_TRUE(at::equal(answers, logits.argmax(1)));
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,56 @@
+#include "training/schedule.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/testing/status.h"
+
+namespace distill {
+namespace {
+
+std::vector<double> Rates(const Schedule& schedule) {
+  std::vector<double> rates;
+  for (int64_t step = 0; step < schedule.steps; ++step) {
+    rates.push_back(schedule.At(step));
+  }
+  return rates;
+}
+
+TEST(ScheduleTest, ConstantIsConstant) {
+  for (double rate : Rates({ScheduleKind::kConstant, 0.01, 938})) {
+    EXPECT_EQ(rate, 0.01);
+  }
+}
+
+TEST(ScheduleTest, OneCycleRisesForAFifthAndFallsToNearZero) {
+  const std::vector<double> rates =
+      Rates({ScheduleKind::kOneCycle, 0.01, 1000});
+  EXPECT_DOUBLE_EQ(rates[0], 0.01 / 200);
+  EXPECT_DOUBLE_EQ(rates[99], 0.005);
+  EXPECT_DOUBLE_EQ(rates[199], 0.01);
+  EXPECT_EQ(std::max_element(rates.begin(), rates.end()) - rates.begin(), 199);
+  EXPECT_TRUE(std::is_sorted(rates.begin(), rates.begin() + 200));
+  EXPECT_TRUE(std::is_sorted(rates.rbegin(), rates.rbegin() + 801));
+  EXPECT_DOUBLE_EQ(rates[999], 0.01 / 801);
+}
+
+TEST(ScheduleTest, EveryStepOfAnyLengthMovesSomething) {
+  for (int64_t steps = 1; steps < 30; ++steps) {
+    for (double rate : Rates({ScheduleKind::kOneCycle, 0.01, steps})) {
+      EXPECT_GT(rate, 0) << steps;
+      EXPECT_LE(rate, 0.01) << steps;
+    }
+  }
+}
+
+TEST(ScheduleTest, NamesAreReadAndOthersRefused) {
+  EXPECT_EQ(*ParseScheduleKind("one_cycle"), ScheduleKind::kOneCycle);
+  EXPECT_EQ(*ParseScheduleKind("constant"), ScheduleKind::kConstant);
+  EXPECT_TRUE(testing::FailsWith(
+      ParseScheduleKind("cosine").status(), absl::StatusCode::kInvalidArgument,
+      {"--lr_schedule", "\"cosine\"", "one_cycle or constant"}));
+}
+
+}  // namespace
+}  // namespace distill
