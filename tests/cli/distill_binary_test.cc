@@ -1,46 +1,24 @@
 // The program itself, as its user starts it.
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
+#include "tests/testing/process.h"
 
 namespace distill {
 namespace {
 
 using nlohmann::json;
 
-struct Result {
-  int exit_code;
-  std::string out;
-  // The last line of stdout as JSON.
-  json Last() const {
-    const std::string body = out.substr(0, out.size() - 1);
-    return json::parse(body.substr(body.rfind('\n') + 1));
-  }
-};
+using testing::ProcessResult;
+using testing::RunInShell;
 
-std::string Binary() {
-  return std::string(std::getenv("TEST_SRCDIR")) + "/distill/cli/distill";
-}
+std::string Binary() { return testing::ProgramPath("cli/distill"); }
 
-// The tests' own constants only: no input reaches this shell.
-Result Shell(const std::string& command) {
-  Result result;
-  FILE* pipe = popen(command.c_str(), "r");
-  std::array<char, 4096> buffer;
-  while (const size_t size = fread(buffer.data(), 1, buffer.size(), pipe)) {
-    result.out.append(buffer.data(), size);
-  }
-  result.exit_code = WEXITSTATUS(pclose(pipe));
-  return result;
+json Last(const ProcessResult& result) {
+  return json::parse(result.LastLine());
 }
 
 class BinaryTest : public ::testing::Test {
@@ -57,16 +35,16 @@ class BinaryTest : public ::testing::Test {
 };
 
 TEST_F(BinaryTest, RunsFromAnotherFolderAndReadsRelativePaths) {
-  const Result result =
-      Shell("cd '" + folder_.path() + "' && '" + Binary() +
-            "' --device=cpu --data_dir='my data' --batch_size 32 2>err");
+  const ProcessResult result =
+      RunInShell("cd '" + folder_.path() + "' && '" + Binary() +
+                 "' --device=cpu --data_dir='my data' --batch_size 32 2>err");
   ASSERT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_EQ(result.Last()["status"], "success");
-  EXPECT_EQ(result.Last()["trainImages"], 320);
+  EXPECT_EQ(Last(result)["status"], "success");
+  EXPECT_EQ(Last(result)["trainImages"], 320);
 }
 
 TEST_F(BinaryTest, UnderBazelRunPathsAreRelativeToWhereTheUserStands) {
-  const Result result = Shell(
+  const ProcessResult result = RunInShell(
       "cd / && BUILD_WORKING_DIRECTORY='" + folder_.path() + "' '" + Binary() +
       "' --device=cpu --data_dir='my data' --batch_size=32 2>&1");
   ASSERT_EQ(result.exit_code, 0) << result.out;
@@ -74,15 +52,16 @@ TEST_F(BinaryTest, UnderBazelRunPathsAreRelativeToWhereTheUserStands) {
 
 TEST_F(BinaryTest, AWrongFlagIsExitCodeTwoWithTheReasonOnStderr) {
   const std::string err = folder_.File("err");
-  const Result result = Shell("'" + Binary() + "' --alpa=1 2>'" + err + "'");
+  const ProcessResult result =
+      RunInShell("'" + Binary() + "' --alpa=1 2>'" + err + "'");
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(result.Last()["status"], "error");
+  EXPECT_EQ(Last(result)["status"], "error");
   EXPECT_NE(testing::ReadFile(err).find("did you mean --alpha?"),
             std::string::npos);
 }
 
 TEST_F(BinaryTest, HelpListsEveryFlagWithItsDefault) {
-  const Result result = Shell("'" + Binary() + "' --help");
+  const ProcessResult result = RunInShell("'" + Binary() + "' --help");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* flag :
        {"--device=cuda", "--data_dir=\"\"", "--batch_size=64",
@@ -93,20 +72,19 @@ TEST_F(BinaryTest, HelpListsEveryFlagWithItsDefault) {
   }
 }
 
-TEST_F(BinaryTest, FindsTheDataThatBazelFetchedAndElseSaysWhereItLooked) {
-  // Beside its runfiles it finds MNIST and stops at CUDA or trains; without
-  // them it looks in ./data.
-  const Result result = Shell(
-      "cd '" + folder_.path() + "' && cp '" + Binary() +
-      "' alone && ldd alone >/dev/null; env -u RUNFILES_DIR -u TEST_SRCDIR "
-      "-u RUNFILES_MANIFEST_FILE LD_LIBRARY_PATH=\"$(dirname \"$(ldd '" +
-      Binary() +
-      "' | sed -n 's/.*=> \\(.*libtorch_cpu.so\\).*/\\1/p')\")\" ./alone "
-      "--device=cpu 2>/dev/null");
+TEST_F(BinaryTest, CopiedAwayFromItsRunfilesItSaysWhereItLooksForData) {
+  // The copy finds LibTorch through the path only.
+  const ProcessResult result =
+      RunInShell("cd '" + folder_.path() + "' && cp '" + Binary() +
+                 "' alone && library=$(ldd '" + Binary() +
+                 "' | awk '/libtorch_cpu.so / {print $3}') && "
+                 "env -u RUNFILES_DIR -u TEST_SRCDIR -u RUNFILES_MANIFEST_FILE "
+                 "LD_LIBRARY_PATH=\"$(dirname \"$library\")\" "
+                 "./alone --device=cpu 2>/dev/null");
   EXPECT_EQ(result.exit_code, 1) << result.out;
-  EXPECT_NE(result.Last()["message"].get<std::string>().find(folder_.path() +
-                                                             "/data"),
-            std::string::npos)
+  EXPECT_NE(
+      Last(result)["message"].get<std::string>().find(folder_.path() + "/data"),
+      std::string::npos)
       << result.out;
 }
 

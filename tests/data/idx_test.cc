@@ -106,7 +106,7 @@ TEST_F(IdxTest, ReadsEveryRankAndTheSmallestSizes) {
 // memory; zeros pack by almost the largest ratio there is, random bytes by
 // none.
 TEST_F(IdxTest, ReadsLargeFiles) {
-  for (std::vector<uint8_t> values :
+  for (const std::vector<uint8_t>& values :
        {RandomBytes(3000000), std::vector<uint8_t>(20000000)}) {
     const std::string file =
         IdxFile({static_cast<uint32_t>(values.size())}, values);

@@ -111,7 +111,7 @@ TEST(RandomTest, BelowHasNoBias) {
   int counts[3] = {};
   for (int i = 0; i < draws; ++i) ++counts[random.Below(n) % 3];
   // 5 standard deviations of a binomial count: sqrt(30000 * 1/3 * 2/3) = 82.
-  for (const int count : counts) EXPECT_NEAR(count, draws / 3, 5 * 82);
+  for (const int count : counts) EXPECT_NEAR(count, draws / 3.0, 5 * 82);
 }
 
 TEST(RandomTest, UniformFillsTheInterval) {
@@ -160,7 +160,7 @@ TEST(RandomTest, PermutationHasNoBias) {
     if (count == 0) continue;
     ++orders;
     // 5 standard deviations: sqrt(24000 * 1/24 * 23/24) = 31.
-    EXPECT_NEAR(count, draws / 24, 5 * 31);
+    EXPECT_NEAR(count, draws / 24.0, 5 * 31);
   }
   EXPECT_EQ(orders, 24);
 }

@@ -30,6 +30,7 @@ inline std::vector<long double> LogSoftmax(const std::vector<double>& logits,
   long double sum = 0;
   for (double logit : logits) sum += std::exp((logit - top) / temperature);
   std::vector<long double> result;
+  result.reserve(logits.size());
   for (double logit : logits) {
     result.push_back((logit - top) / temperature - std::log(sum));
   }
