@@ -83,10 +83,13 @@ def _system_or_archive_impl(ctx):
         for header in ctx.attr.system_headers:
             ctx.symlink(root + "/include/" + header, "include/" + header)
 
-        # The archives of one library refer to each other in any order.
+        # The archives of one library refer to each other in any order. Where they
+        # are shared objects, only those that are used may be loaded: some of
+        # Abseil's crash when all of them are.
         group = ["-l" + name for name in names if name not in ctx.attr.mains]
         if group:
-            group = ["-Wl,--start-group"] + group + ["-Wl,--end-group"]
+            group = (["-Wl,--push-state,--as-needed", "-Wl,--start-group"] + group +
+                     ["-Wl,--end-group", "-Wl,--pop-state"])
         build = _library(
             "library",
             hdrs = ["include/**"],

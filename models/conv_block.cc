@@ -1,0 +1,278 @@
+#include "models/conv_block.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace distill {
+namespace {
+
+using kernels::ConvBlockKernels;
+using kernels::ConvBlockParams;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+std::atomic<const ConvBlockKernels*> forced_kernels{nullptr};
+
+const ConvBlockKernels& Kernels() {
+  const ConvBlockKernels* forced = forced_kernels.load();
+  if (forced != nullptr) return *forced;
+  static const ConvBlockKernels& best =
+      kernels::ConvBlockKernelsFor(kernels::BestIsa());
+  return best;
+}
+
+// This thread's memory for the kernels, at least `bytes`, kept from call to
+// call.
+void* Workspace(size_t bytes) {
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  static thread_local std::unique_ptr<void, Free> memory;
+  static thread_local size_t size = 0;
+  if (size < bytes) {
+    memory.reset();
+    size = 0;
+    constexpr size_t kAlignment = 64;
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    memory.reset(std::aligned_alloc(kAlignment, rounded));
+    if (memory == nullptr) throw std::bad_alloc();
+    size = rounded;
+  }
+  return memory.get();
+}
+
+// Not a tensor, so that autograd looks for no gradient of it.
+struct Options {
+  ConvBlockParams params;
+  const ConvBlockKernels* kernels;
+};
+
+at::Tensor NewOutput(const ConvBlockParams& p, int64_t batch,
+                     const at::TensorOptions& options) {
+  const int64_t height = p.height / 2, width = p.width / 2;
+  return p.channels_first
+             ? at::empty({batch, p.out_channels, height, width}, options)
+             : at::empty({batch, height, width, p.out_channels}, options);
+}
+
+// `winner` may be undefined.
+void RunForward(const Options& options, const at::Tensor& x,
+                const at::Tensor& weight, const at::Tensor& bias,
+                const at::Tensor& out, const at::Tensor& winner) {
+  const float* from = x.const_data_ptr<float>();
+  const float* weights = weight.const_data_ptr<float>();
+  const float* biases = bias.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  uint8_t* winners =
+      winner.defined() ? winner.mutable_data_ptr<uint8_t>() : nullptr;
+  const ConvBlockParams& params = options.params;
+  const ConvBlockKernels& run = *options.kernels;
+  at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
+    run.forward(params, from, weights, biases, to, winners, begin, end,
+                Workspace(run.forward_workspace(params)));
+  });
+}
+
+// Both gradients at once: {weight, bias}.
+std::pair<at::Tensor, at::Tensor> RunWeightGradient(const Options& options,
+                                                    const at::Tensor& x,
+                                                    const at::Tensor& gradient,
+                                                    const at::Tensor& winner) {
+  const ConvBlockParams& params = options.params;
+  const ConvBlockKernels& run = *options.kernels;
+  const int64_t batch = x.size(0), out = params.out_channels;
+  const float* from = x.const_data_ptr<float>();
+  const float* gradients = gradient.const_data_ptr<float>();
+  const uint8_t* winners = winner.const_data_ptr<uint8_t>();
+  if (params.in_channels > 1) {
+    at::Tensor weight = at::empty({out, params.in_channels, 3, 3}, x.options());
+    at::Tensor bias = at::empty({out}, x.options());
+    float* to_weight = weight.mutable_data_ptr<float>();
+    float* to_bias = bias.mutable_data_ptr<float>();
+    at::parallel_for(0, out, 1, [&](int64_t begin, int64_t end) {
+      run.weight_gradient(params, from, gradients, winners, to_weight, to_bias,
+                          0, batch, static_cast<int>(begin),
+                          static_cast<int>(end),
+                          Workspace(run.weight_gradient_workspace(params)));
+    });
+    return {weight, bias};
+  }
+  // With one input channel a vector holds output channels, of which there are
+  // too few to divide among threads. So images are, into parts of a fixed size:
+  // the sums do not depend on the number of threads.
+  constexpr int64_t kPart = 8;
+  const int64_t parts = std::max<int64_t>((batch + kPart - 1) / kPart, 1);
+  at::Tensor weight = at::empty({parts, out, 1, 3, 3}, x.options());
+  at::Tensor bias = at::empty({parts, out}, x.options());
+  float* to_weight = weight.mutable_data_ptr<float>();
+  float* to_bias = bias.mutable_data_ptr<float>();
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      run.weight_gradient(params, from, gradients, winners,
+                          to_weight + part * out * 9, to_bias + part * out,
+                          part * kPart, std::min(batch, (part + 1) * kPart), 0,
+                          params.out_channels,
+                          Workspace(run.weight_gradient_workspace(params)));
+    }
+  });
+  for (int64_t part = 1; part < parts; ++part) {
+    for (int64_t i = 0; i < out * 9; ++i) {
+      to_weight[i] += to_weight[part * out * 9 + i];
+    }
+    for (int64_t i = 0; i < out; ++i) to_bias[i] += to_bias[part * out + i];
+  }
+  return {weight[0], bias[0]};
+}
+
+at::Tensor RunInputGradient(const Options& options, const at::Tensor& weight,
+                            const at::Tensor& gradient,
+                            const at::Tensor& winner) {
+  const ConvBlockParams& params = options.params;
+  const ConvBlockKernels& run = *options.kernels;
+  at::Tensor grad_x = at::empty(
+      {gradient.size(0), params.height, params.width, params.in_channels},
+      gradient.options());
+  const float* weights = weight.const_data_ptr<float>();
+  const float* gradients = gradient.const_data_ptr<float>();
+  const uint8_t* winners = winner.const_data_ptr<uint8_t>();
+  float* to = grad_x.mutable_data_ptr<float>();
+  at::parallel_for(0, gradient.size(0), 1, [&](int64_t begin, int64_t end) {
+    run.input_gradient(params, weights, gradients, winners, to, begin, end,
+                       Workspace(run.input_gradient_workspace(params)));
+  });
+  return grad_x;
+}
+
+class FusedConvBlock : public torch::autograd::Function<FusedConvBlock> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight, const at::Tensor& bias,
+                            const Options& options) {
+    at::Tensor out = NewOutput(options.params, x.size(0), x.options());
+    at::Tensor winner = at::empty(out.sizes(), x.options().dtype(at::kByte));
+    RunForward(options, x, weight, bias, out, winner);
+    context->save_for_backward({x, weight, winner});
+    const ConvBlockParams& p = options.params;
+    auto& saved = context->saved_data;
+    saved["height"] = int64_t{p.height};
+    saved["width"] = int64_t{p.width};
+    saved["in"] = int64_t{p.in_channels};
+    saved["out"] = int64_t{p.out_channels};
+    saved["channels_first"] = p.channels_first;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context,
+                                const variable_list& grad_outputs) {
+    TORCH_CHECK(!at::GradMode::is_enabled(),
+                "this block has no second derivative: call backward without "
+                "create_graph");
+    const variable_list tensors = context->get_saved_variables();
+    auto& saved = context->saved_data;
+    Options options;
+    options.params.height = static_cast<int>(saved["height"].toInt());
+    options.params.width = static_cast<int>(saved["width"].toInt());
+    options.params.in_channels = static_cast<int>(saved["in"].toInt());
+    options.params.out_channels = static_cast<int>(saved["out"].toInt());
+    options.params.channels_first = saved["channels_first"].toBool();
+    options.kernels = &Kernels();
+    const at::Tensor gradient = grad_outputs[0].contiguous();
+    at::Tensor grad_x;
+    std::pair<at::Tensor, at::Tensor> of_weight;
+    if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
+      of_weight = RunWeightGradient(options, tensors[0], gradient, tensors[2]);
+    }
+    if (context->needs_input_grad(0)) {
+      grad_x = RunInputGradient(options, tensors[1], gradient, tensors[2]);
+    }
+    return {grad_x, of_weight.first, of_weight.second, at::Tensor()};
+  }
+};
+
+void CheckShapes(const at::Tensor& x, const at::Tensor& weight,
+                 const at::Tensor& bias) {
+  TORCH_CHECK(x.dim() == 4 && x.size(1) >= 2 && x.size(2) >= 2, "x is ",
+              x.sizes(),
+              "; it must be [batch, height, width, in] with at least 2 x 2 "
+              "pixels");
+  TORCH_CHECK(weight.dim() == 4 && weight.size(0) >= 1 &&
+                  weight.size(1) == x.size(3) && weight.size(1) >= 1 &&
+                  weight.size(2) == 3 && weight.size(3) == 3,
+              "weight is ", weight.sizes(), "; it must be [out, ", x.size(3),
+              ", 3, 3] for x of ", x.sizes());
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "bias is ",
+              bias.sizes(), "; it must be [", weight.size(0), "]");
+}
+
+}  // namespace
+
+void SetConvBlockIsa(kernels::Isa isa) {
+  TORCH_CHECK(kernels::IsaSupported(isa), "this processor lacks ",
+              kernels::IsaName(isa));
+  forced_kernels.store(&kernels::ConvBlockKernelsFor(isa));
+}
+
+at::Tensor ConvBlock(const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias, at::ScalarType compute_dtype,
+                     ConvBlockOutput output) {
+  CheckShapes(x, weight, bias);
+  if (!x.is_cpu() || x.scalar_type() == at::kDouble) {
+    return ConvBlockComposed(
+        x, weight, bias,
+        x.scalar_type() == at::kDouble ? at::kDouble : compute_dtype, output);
+  }
+  TORCH_CHECK(
+      x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+          bias.scalar_type() == at::kFloat,
+      "x, weight and bias are ", x.scalar_type(), ", ", weight.scalar_type(),
+      " and ", bias.scalar_type(), "; all must be float32 (or float64)");
+  TORCH_CHECK(compute_dtype == at::kFloat || compute_dtype == at::kBFloat16,
+              "compute_dtype is ", compute_dtype,
+              "; it must be float32 or bfloat16");
+  Options options;
+  options.params.height = static_cast<int>(x.size(1));
+  options.params.width = static_cast<int>(x.size(2));
+  options.params.in_channels = static_cast<int>(x.size(3));
+  options.params.out_channels = static_cast<int>(weight.size(0));
+  options.params.bfloat16 = compute_dtype == at::kBFloat16;
+  options.params.channels_first = output == ConvBlockOutput::kChannelsFirst;
+  options.kernels = &Kernels();
+  const bool needs_graph =
+      at::GradMode::is_enabled() &&
+      (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  if (needs_graph) {
+    return FusedConvBlock::apply(x.contiguous(), weight.contiguous(),
+                                 bias.contiguous(), options);
+  }
+  at::Tensor out = NewOutput(options.params, x.size(0), x.options());
+  RunForward(options, x.contiguous(), weight.contiguous(), bias.contiguous(),
+             out, /*winner=*/at::Tensor());
+  return out;
+}
+
+at::Tensor ConvBlockComposed(const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& bias,
+                             at::ScalarType compute_dtype,
+                             ConvBlockOutput output) {
+  CheckShapes(x, weight, bias);
+  // As a view this is LibTorch's channels-last layout, in which its operations
+  // on the CPU need less than half the time.
+  at::Tensor y = at::conv2d(x.to(compute_dtype).permute({0, 3, 1, 2}),
+                            weight.to(compute_dtype), bias.to(compute_dtype),
+                            /*stride=*/1, /*padding=*/1);
+  // The same function as ReLU before pooling, on a quarter of the data.
+  y = at::relu(at::max_pool2d(y, 2));
+  if (output == ConvBlockOutput::kChannelsLast) y = y.permute({0, 2, 3, 1});
+  return y.contiguous();
+}
+
+}  // namespace distill
