@@ -4,7 +4,12 @@
 //
 // Nothing of the standard library is used: an inline function of it, compiled
 // here for AVX-512, could be the copy that the linker keeps for everybody.
-#ifdef __AVX512F__
+#ifdef __AVX2__
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12's own header leaves an operand uninitialised where it does not matter.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <immintrin.h>
 #endif
 
@@ -37,17 +42,45 @@ constexpr int kMaxOneVectors = 1;
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t BitVec __attribute__((vector_size(4 * kLanes)));
-typedef uint8_t ByteVec __attribute__((vector_size(kLanes)));
 // The same in memory, where nothing is known of alignment and type.
 typedef Vec VecAt __attribute__((aligned(4), may_alias));
 typedef BitVec BitVecAt __attribute__((aligned(4), may_alias));
-typedef ByteVec ByteVecAt __attribute__((aligned(1), may_alias));
 
 DISTILL_INLINE Vec Load(const float* from) {
   return *reinterpret_cast<const VecAt*>(from);
 }
 DISTILL_INLINE void Store(float* to, Vec value) {
   *reinterpret_cast<VecAt*>(to) = value;
+}
+
+// Winners are bytes in memory and lanes in registers. The compiler's own
+// conversion, __builtin_convertvector, takes the bytes one by one.
+DISTILL_INLINE IntVec LoadBytes(const uint8_t* from) {
+#if defined(__AVX512F__)
+  return (IntVec)_mm512_cvtepu8_epi32(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+#elif defined(__AVX2__)
+  return (IntVec)_mm256_cvtepu8_epi32(
+      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+#else
+  IntVec values;
+  for (int i = 0; i < kLanes; ++i) values[i] = from[i];
+  return values;
+#endif
+}
+DISTILL_INLINE void StoreBytes(uint8_t* to, IntVec values) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm512_cvtepi32_epi8((__m512i)values));
+#elif defined(__AVX2__)
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128((__m256i)values),
+                       _mm256_extracti128_si256((__m256i)values, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to),
+                   _mm_packus_epi16(words, words));
+#else
+  for (int i = 0; i < kLanes; ++i) to[i] = static_cast<uint8_t>(values[i]);
+#endif
 }
 
 DISTILL_INLINE int RoundUp(int value, int multiple) {
@@ -154,8 +187,7 @@ DISTILL_INLINE void PoolAndStore(Vec y0, Vec y1, Vec y2, Vec y3, Vec bias,
   if (winner != nullptr) {
     const IntVec none = IntVec{} + kNoWinner;
     which = best > zero ? which : none;
-    *reinterpret_cast<ByteVecAt*>(winner) =
-        __builtin_convertvector(which, ByteVec);
+    StoreBytes(winner, which);
   }
 }
 
@@ -172,19 +204,91 @@ DISTILL_INLINE bool Direct(const ConvBlockParams& p) {
   return !p.channels_first && p.out_channels % block == 0;
 }
 
-DISTILL_INLINE void CopyOut(const ConvBlockParams& p, const Sizes& s,
-                            const Outputs& from, float* out, uint8_t* winner) {
-  const int channel_step = p.channels_first ? s.tiles : 1;
-  const int tile_step = p.channels_first ? 1 : p.out_channels;
-  for (int c = 0; c < p.out_channels; ++c) {
-    for (int t = 0; t < s.tiles; ++t) {
-      out[c * channel_step + t * tile_step] = from.out[t * from.stride + c];
+#ifdef __AVX512F__
+DISTILL_INLINE Vec LoadElements(const float* from) { return Load(from); }
+DISTILL_INLINE Vec LoadElements(const uint8_t* from) {
+  return (Vec)LoadBytes(from);
+}
+DISTILL_INLINE void StoreElements(float* to, Vec values) { Store(to, values); }
+DISTILL_INLINE void StoreElements(uint8_t* to, Vec values) {
+  StoreBytes(to, (IntVec)values);
+}
+
+// Transposes 16 x 16: first in squares of 4 x 4, then the squares.
+template <typename T>
+DISTILL_INLINE void TransposeSquare(const T* from, int from_stride, T* to,
+                                    int to_stride) {
+  __m512 a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) a[i] = LoadElements(from + i * from_stride);
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(a[i], a[i + 1]));
+    const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(a[i], a[i + 1]));
+    const __m512d low23 =
+        _mm512_castps_pd(_mm512_unpacklo_ps(a[i + 2], a[i + 3]));
+    const __m512d high23 =
+        _mm512_castps_pd(_mm512_unpackhi_ps(a[i + 2], a[i + 3]));
+    b[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+    b[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+    b[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+    b[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+  }
+  // Quarter q of b[4 i + j] is part i of column 4 q + j.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512 even01 = _mm512_shuffle_f32x4(b[j], b[4 + j], 0x88);
+    const __m512 odd01 = _mm512_shuffle_f32x4(b[j], b[4 + j], 0xdd);
+    const __m512 even23 = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0x88);
+    const __m512 odd23 = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0xdd);
+    StoreElements(to + j * to_stride,
+                  (Vec)_mm512_shuffle_f32x4(even01, even23, 0x88));
+    StoreElements(to + (4 + j) * to_stride,
+                  (Vec)_mm512_shuffle_f32x4(odd01, odd23, 0x88));
+    StoreElements(to + (8 + j) * to_stride,
+                  (Vec)_mm512_shuffle_f32x4(even01, even23, 0xdd));
+    StoreElements(to + (12 + j) * to_stride,
+                  (Vec)_mm512_shuffle_f32x4(odd01, odd23, 0xdd));
+  }
+}
+#endif
+
+// to [columns, rows] from from [rows, columns].
+template <typename T>
+DISTILL_INLINE void Transpose(const T* from, int rows, int columns,
+                              int from_stride, T* to, int to_stride) {
+  int row = 0;
+#ifdef __AVX512F__
+  for (; row + 16 <= rows; row += 16) {
+    int column = 0;
+    for (; column + 16 <= columns; column += 16) {
+      TransposeSquare(from + row * from_stride + column, from_stride,
+                      to + column * to_stride + row, to_stride);
     }
-    if (winner == nullptr) continue;
-    for (int t = 0; t < s.tiles; ++t) {
-      winner[c * channel_step + t * tile_step] =
-          from.winner[t * from.stride + c];
+    for (; column < columns; ++column) {
+      for (int i = row; i < row + 16; ++i) {
+        to[column * to_stride + i] = from[i * from_stride + column];
+      }
     }
+  }
+#endif
+  for (int column = 0; column < columns; ++column) {
+    for (int i = row; i < rows; ++i) {
+      to[column * to_stride + i] = from[i * from_stride + column];
+    }
+  }
+}
+
+template <typename T>
+DISTILL_INLINE void CopyOut(const ConvBlockParams& p, int tiles, const T* from,
+                            int from_stride, T* to) {
+  if (p.channels_first) {
+    Transpose(from, tiles, p.out_channels, from_stride, to, tiles);
+    return;
+  }
+  for (int t = 0; t < tiles; ++t) {
+    __builtin_memcpy(to + t * p.out_channels, from + t * from_stride,
+                     sizeof(T) * p.out_channels);
   }
 }
 
@@ -544,7 +648,11 @@ void Forward(const ConvBlockParams& p, const float* x, const float* weight,
     } else {
       ForwardWinograd<false>(p, s, parts, to);
     }
-    if (!direct) CopyOut(p, s, to, image_out, image_winner);
+    if (direct) continue;
+    CopyOut(p, s.tiles, to.out, to.stride, image_out);
+    if (winner != nullptr) {
+      CopyOut(p, s.tiles, to.winner, to.stride, image_winner);
+    }
   }
 }
 
@@ -649,16 +757,15 @@ DISTILL_INLINE void ListNonzeros(const ConvBlockParams& p, const Sizes& s,
     if (tile_step == 1) {
       const __m512i positions = _mm512_loadu_si512(of_position);
       for (int t = 0; t < s.tiles; t += kLanes) {
-        // (Masked forms throughout: GCC 12 warns of its own plain ones.)
         const int left = s.tiles - t;
         const __mmask16 valid =
             static_cast<__mmask16>(left >= kLanes ? 0xffff : (1 << left) - 1);
         const __m512 values = _mm512_maskz_loadu_ps(valid, g + t);
-        const __m512i which = _mm512_maskz_cvtepu8_epi32(
-            valid, _mm_maskz_loadu_epi8(valid, won + t));
+        const __m512i which =
+            _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(valid, won + t));
         const __m512i offsets = _mm512_add_epi32(
             _mm512_maskz_loadu_epi32(valid, list.tile_offsets + t),
-            _mm512_maskz_permutexvar_epi32(valid, which, positions));
+            _mm512_permutexvar_epi32(which, positions));
         const __mmask16 nonzero = _mm512_mask_cmp_ps_mask(
             _mm512_cmpneq_epi32_mask(which, _mm512_set1_epi32(kNoWinner)),
             values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
@@ -805,11 +912,27 @@ DISTILL_INLINE void WeightGradientOneChannel(const Sizes& s,
     const float* window = padded + 2 * ty * s.row;
     for (int tx = 0; tx < s.tiles_wide; ++tx, window += 2) {
       const Vec g = Load(gradient);
-      const IntVec which = __builtin_convertvector(
-          *reinterpret_cast<const ByteVecAt*>(winner), IntVec);
+      const IntVec which = LoadBytes(winner);
       gradient += stride;
       winner += stride;
       const Vec zero = {};
+#ifdef __AVX512F__
+      // The tile's 4 x 4 inputs are one vector, and each lane picks from it
+      // those that its winner saw.
+      __m512 inputs = _mm512_castps128_ps512(_mm_loadu_ps(window));
+      inputs = _mm512_insertf32x4(inputs, _mm_loadu_ps(window + s.row), 1);
+      inputs = _mm512_insertf32x4(inputs, _mm_loadu_ps(window + 2 * s.row), 2);
+      inputs = _mm512_insertf32x4(inputs, _mm_loadu_ps(window + 3 * s.row), 3);
+      const Vec won = which == kNoWinner ? zero : g;
+      // Positions 0 to 3 start at inputs 0, 1, 4 and 5.
+      const IntVec start = which + (which & 2);
+#pragma GCC unroll 9
+      for (int k = 0; k < 9; ++k) {
+        const IntVec at = start + (k / 3 * 4 + k % 3);
+        total[k] += won * (Vec)_mm512_permutexvar_ps((__m512i)at, inputs);
+      }
+      total[9] += won;
+#else
 #pragma GCC unroll 4
       for (int q = 0; q < 4; ++q) {
         const Vec won = which == q ? g : zero;
@@ -820,6 +943,7 @@ DISTILL_INLINE void WeightGradientOneChannel(const Sizes& s,
         }
         total[9] += won;
       }
+#endif
     }
   }
 #pragma GCC unroll 10
@@ -859,13 +983,18 @@ void WeightGradient(const ConvBlockParams& p, const float* x,
                                  which + first, p.out_channels, parts.sums);
         continue;
       }
-      const int channel_step = p.channels_first ? s.tiles : 1;
-      const int tile_step = p.channels_first ? 1 : p.out_channels;
-      for (int o = 0; o < lanes; ++o) {
-        const int at = (first + o) * channel_step;
+      if (p.channels_first) {
+        const int at = first * s.tiles;
+        Transpose(gradient + at, lanes, s.tiles, s.tiles, parts.gradient,
+                  kLanes);
+        Transpose(which + at, lanes, s.tiles, s.tiles, parts.winner, kLanes);
+      } else {
         for (int t = 0; t < s.tiles; ++t) {
-          parts.gradient[t * kLanes + o] = gradient[at + t * tile_step];
-          parts.winner[t * kLanes + o] = which[at + t * tile_step];
+          const int at = t * p.out_channels + first;
+          for (int o = 0; o < lanes; ++o) {
+            parts.gradient[t * kLanes + o] = gradient[at + o];
+            parts.winner[t * kLanes + o] = which[at + o];
+          }
         }
       }
       WeightGradientOneChannel(s, parts.padded, parts.gradient, parts.winner,

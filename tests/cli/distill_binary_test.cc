@@ -37,7 +37,8 @@ class BinaryTest : public ::testing::Test {
 TEST_F(BinaryTest, RunsFromAnotherFolderAndReadsRelativePaths) {
   const ProcessResult result =
       RunInShell("cd '" + folder_.path() + "' && '" + Binary() +
-                 "' --device=cpu --data_dir='my data' --batch_size 32 2>err");
+                 "' --device=cpu --data_dir='my data' --batch_size 32 "
+                 "--learning_rate=0.002 --teacher_epochs=2 2>err");
   ASSERT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(Last(result)["status"], "success");
   EXPECT_EQ(Last(result)["trainImages"], 320);
@@ -46,7 +47,8 @@ TEST_F(BinaryTest, RunsFromAnotherFolderAndReadsRelativePaths) {
 TEST_F(BinaryTest, UnderBazelRunPathsAreRelativeToWhereTheUserStands) {
   const ProcessResult result = RunInShell(
       "cd / && BUILD_WORKING_DIRECTORY='" + folder_.path() + "' '" + Binary() +
-      "' --device=cpu --data_dir='my data' --batch_size=32 2>&1");
+      "' --device=cpu --data_dir='my data' --batch_size=32 "
+      "--learning_rate=0.002 --teacher_epochs=2 2>&1");
   ASSERT_EQ(result.exit_code, 0) << result.out;
 }
 

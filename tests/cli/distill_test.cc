@@ -46,6 +46,8 @@ class DistillTest : public ::testing::Test {
     options_.device = "cpu";
     options_.data_dir = folder_.path();
     options_.experiment.batch_size = 32;
+    options_.experiment.teacher_epochs = 2;
+    options_.experiment.learning_rate = 0.002;
   }
   testing::TempFolder folder_;
   DistillOptions options_;
