@@ -100,8 +100,9 @@ struct Work {
   double flop_per_image;
 };
 
-std::function<void()> TrainingStep(std::shared_ptr<ConvNet> model,
-                                   const Batch& batch, Objective objective) {
+std::function<void()> TrainingStep(const std::shared_ptr<ConvNet>& model,
+                                   const Batch& batch,
+                                   const Objective& objective) {
   auto adam = std::make_shared<Adam>(model->parameters());
   model->train();
   return [=] {

@@ -99,6 +99,7 @@ DISTILL_INLINE Vec RoundToBf16(Vec value) {
   const BitVec odd = (bits >> 16) & 1u;
   const BitVec rounded = (bits + 0x7fffu + odd) & 0xffff0000u;
   // Rounding would turn some NaNs into numbers.
+  // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
   return value == value ? reinterpret_cast<Vec>(rounded) : value;
 }
 
@@ -183,6 +184,7 @@ DISTILL_INLINE void PoolAndStore(Vec y0, Vec y1, Vec y2, Vec y3, Vec bias,
   const Vec sum = (y0 + y1) + (y2 + y3);
   const Vec cut = best > zero ? best : zero;
   // Comparisons lose NaNs; a run that diverges must be seen.
+  // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
   Store(out, sum == sum ? cut : sum);
   if (winner != nullptr) {
     const IntVec none = IntVec{} + kNoWinner;
