@@ -1,12 +1,12 @@
 // bazel run //bench:throughput: what the student's smallness buys, per batch.
 //
-// Rows: device / work / model / batch. Work is `forward` (inference), `train`
-// (forward, cross-entropy, backward, Adam), and the student's two ways to
-// learn: `distil_live` (the teacher's forward pass in every step) and
-// `distil_cached` (its logits looked up). All on images that stay the same:
-// reading and shuffling data is not measured.
+// Rows: device / work / model / batch, where device is CPU, or CUDA with every
+// step issued operation by operation (eager) or replayed as one graph. Work is
+// `forward` (inference), `train` (forward, cross-entropy, backward, Adam), and
+// the student's two ways to learn: `distil_live` (the teacher's forward pass in
+// every step) and `distil_cached` (its logits looked up). All on images that
+// stay the same: reading and shuffling data is not measured.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <iostream>
@@ -20,18 +20,22 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bench/device_timer.h"
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
 #include "data/batches.h"
 #include "data/random.h"
+#include "data/resident.h"
 #include "losses/kd.h"
 #include "models/zoo.h"
 #include "training/adam.h"
 #include "training/device.h"
 #include "training/objective.h"
+#include "training/step_graph.h"
+#include "training/torch_status.h"
 
 ABSL_FLAG(std::string, precision, "auto",
-          "Of the products on the CPU: f32, bf16, or auto.");
+          "Of the products: f32, tf32 (GPUs only), bf16, or auto.");
 ABSL_FLAG(int, threads, 0, "On the CPU; 0 takes all that the process may use.");
 
 namespace distill {
@@ -49,15 +53,19 @@ constexpr char kUsage[] =
 
 const int64_t kBatchSizes[] = {1, 8, 64, 256, 1024, 4096};
 
+// Before the clock starts: enough for a graph to be captured.
+constexpr int kWarmUpSteps = 5;
+
 std::shared_ptr<ConvNet> MakeModel(const ConvNetOptions& options,
                                    const Compute& compute) {
   Random random(0, "benchmark's weights");
   auto model = std::make_shared<ConvNet>(options, random);
+  model->to(compute.device);
   model->set_compute_dtype(compute.dtype);
   return model;
 }
 
-Batch MakeBatch(int64_t size) {
+Batch MakeBatch(int64_t size, at::Device device) {
   Random random(0, "benchmark's images");
   auto dataset = std::make_shared<Dataset>();
   dataset->count = size;
@@ -69,24 +77,27 @@ Batch MakeBatch(int64_t size) {
   for (int64_t i = 0; i < size; ++i) {
     dataset->labels.push_back(static_cast<uint8_t>(random.Below(10)));
   }
-  return Batches::Create(dataset)->Range(0, size);
+  return ResidentSamples(*Batches::Create(dataset), device).Range(0, size);
 }
 
 // Floating-point operations a second of a large product of matrices: what this
 // device can do, measured in the run that is compared with it. The best of
 // five.
 double MatrixRate(const Compute& compute) {
-  constexpr int64_t kSide = 1024;
+  const int64_t side = compute.device.is_cpu() ? 1024 : 8192;
+  constexpr int kProducts = 4;
   const at::Tensor a =
-      at::ones({kSide, kSide}, at::TensorOptions().dtype(compute.dtype));
+      at::ones({side, side},
+               at::TensorOptions().dtype(compute.dtype).device(compute.device));
   double best = 0;
   for (int i = 0; i < 6; ++i) {  // The first warms up.
-    const auto start = std::chrono::steady_clock::now();
-    for (int j = 0; j < 4; ++j) benchmark::DoNotOptimize(at::mm(a, a));
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-            .count();
-    if (i > 0) best = std::max(best, 4 * 2.0 * kSide * kSide * kSide / seconds);
+    const double seconds = DeviceSeconds(compute.device, [&] {
+      for (int j = 0; j < kProducts; ++j) {
+        benchmark::DoNotOptimize(at::mm(a, a));
+      }
+    });
+    const double flop = 2.0 * static_cast<double>(side * side * side);
+    if (i > 0) best = std::max(best, kProducts * flop / seconds);
   }
   return best;
 }
@@ -203,53 +214,80 @@ class Reporter : public benchmark::ConsoleReporter {
   std::map<std::string, double> rates_;
 };
 
-void RegisterCpu(const Compute& compute, double matrix_rate) {
+// The rows of one device, named `name`/...; as graphs or step by step.
+void Register(const std::string& name, const Compute& compute,
+              double matrix_rate, bool as_graph) {
   for (const Work& work : Works(compute)) {
     for (int64_t size : kBatchSizes) {
-      const std::string name = absl::StrCat("CPU/", work.name, "/batch:", size);
+      const auto run = [=](benchmark::State& state) {
+        const DeviceScope scope(compute.device);
+        const std::function<void()> step =
+            work.make_step(MakeBatch(size, compute.device));
+        StepGraph graph(compute.device, step);
+        const auto once = [&] { as_graph ? graph.Run() : step(); };
+        for (int i = 0; i < kWarmUpSteps; ++i) once();
+        for (auto _ : state) {
+          state.SetIterationTime(DeviceSeconds(compute.device, once));
+        }
+        const double images = static_cast<double>(state.iterations() * size);
+        state.SetItemsProcessed(static_cast<int64_t>(images));
+        state.counters["MFLOP/image"] = work.flop_per_image / 1e6;
+        state.counters["of_matrix_rate"] =
+            benchmark::Counter(images * work.flop_per_image / matrix_rate,
+                               benchmark::Counter::kIsRate);
+      };
       benchmark::RegisterBenchmark(
-          name.c_str(),
-          [=](benchmark::State& state) {
-            const std::function<void()> step = work.make_step(MakeBatch(size));
-            step();
-            for (auto _ : state) step();
-            const double images =
-                static_cast<double>(state.iterations() * size);
-            state.SetItemsProcessed(static_cast<int64_t>(images));
-            state.counters["MFLOP/image"] = work.flop_per_image / 1e6;
-            state.counters["of_matrix_rate"] =
-                benchmark::Counter(images * work.flop_per_image / matrix_rate,
-                                   benchmark::Counter::kIsRate);
-          })
+          absl::StrCat(name, "/", work.name, "/batch:", size).c_str(), run)
           ->Unit(benchmark::kMicrosecond)
-          ->UseRealTime()
+          ->UseManualTime()
           ->MinTime(0.2);
     }
   }
 }
 
-void RegisterCuda() {
-  const CudaState cuda = QueryCuda();
-  const std::string reason =
-      cuda.devices > 0 ? "this program's CUDA rows are not written yet"
-                       : "CUDA is not available: " + cuda.why_not;
-  benchmark::RegisterBenchmark("CUDA", [=](benchmark::State& state) {
-    state.SkipWithError(reason.c_str());
-  });
-}
-
-int Run(const Compute& compute) {
+// Measures the device's matrix rate, says so, and registers its rows.
+void RegisterDevice(const std::string& name, const Compute& compute,
+                    const std::vector<std::pair<std::string, bool>>& ways) {
   const double matrix_rate = MatrixRate(compute);
   std::cout << absl::StrFormat(
-      "CPU: %s, precision %s, %.0f GFLOP/s in a product of 1024 x 1024 "
-      "matrices\n",
-      compute.description, compute.precision_name, matrix_rate / 1e9);
-  RegisterCpu(compute, matrix_rate);
-  RegisterCuda();
+                   "%s: %s, precision %s, %.0f GFLOP/s in a product of large "
+                   "square matrices",
+                   name, compute.description, compute.precision_name,
+                   matrix_rate / 1e9)
+            << std::endl;
+  for (const auto& way : ways) {
+    Register(way.first, compute, matrix_rate, way.second);
+  }
+}
+
+absl::Status Run(const ComputeOptions& options) {
+  ComputeOptions cpu = options, cuda = options;
+  cpu.device = "cpu";
+  if (cpu.precision == "tf32") cpu.precision = "f32";
+  const auto cpu_compute = ResolveCompute(cpu);
+  if (!cpu_compute.ok()) return cpu_compute.status();
+  RegisterDevice("CPU", *cpu_compute, {{"CPU", false}});
+
+  cuda.device = "cuda";
+  const auto cuda_compute = ResolveCompute(cuda);
+  if (cuda_compute.ok()) {
+    RegisterDevice("CUDA", *cuda_compute,
+                   {{"CUDA_graph", true}, {"CUDA_eager", false}});
+  } else {
+    const std::string& why = QueryCuda().why_not;
+    const std::string reason =
+        "CUDA is not available: " +
+        (why.empty() ? std::string(cuda_compute.status().message()) : why);
+    benchmark::RegisterBenchmark("CUDA", [=](benchmark::State& state) {
+      state.SkipWithError(reason.c_str());
+    });
+  }
   Reporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
-  reporter.PrintTable("CPU");
-  return 0;
+  for (const char* device : {"CPU", "CUDA_eager", "CUDA_graph"}) {
+    reporter.PrintTable(device);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -270,11 +308,14 @@ int main(int argc, char** argv) {
     std::cerr << "throughput: " << parsed.status().message() << std::endl;
     return 2;
   }
-  const auto compute = distill::ResolveCompute(
-      "cpu", absl::GetFlag(FLAGS_precision), absl::GetFlag(FLAGS_threads));
-  if (!compute.ok()) {
-    std::cerr << "throughput: " << compute.status().message() << std::endl;
-    return 2;
+  distill::ComputeOptions options;
+  options.precision = absl::GetFlag(FLAGS_precision);
+  options.threads = absl::GetFlag(FLAGS_threads);
+  const absl::Status status = distill::CatchTorchErrors(
+      "measuring", [&] { return distill::Run(options); });
+  if (!status.ok()) {
+    std::cerr << "throughput: " << status.message() << std::endl;
+    return absl::IsInvalidArgument(status) ? 2 : 1;
   }
-  return distill::Run(*compute);
+  return 0;
 }

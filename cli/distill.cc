@@ -8,7 +8,6 @@
 #include "absl/strings/str_format.h"
 #include "data/dataset.h"
 #include "nlohmann/json.hpp"
-#include "training/device.h"
 
 namespace distill {
 namespace {
@@ -51,6 +50,7 @@ Json ResultJson(const DistillOptions& options, const Compute& compute,
       {"trainImages", train.count},
       {"device", compute.device_name},
       {"precision", compute.precision_name},
+      {"deterministic", compute.deterministic},
       {"threads", compute.threads},
       {"seed", experiment.seed},
       {"batchSize", experiment.batch_size},
@@ -85,8 +85,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   experiment.schedule = *schedule;
   const absl::Status valid = experiment.Validate();
   if (!valid.ok()) return ReportError(valid, out, err);
-  const auto compute =
-      ResolveCompute(options.device, options.precision, options.threads);
+  const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
 
   // A data set that is wrong is an error of the machine's, not of the flags.

@@ -7,16 +7,15 @@
 
 #include "absl/status/status.h"
 #include "cli/console.h"
+#include "training/device.h"
 #include "training/experiment.h"
 
 namespace distill {
 
 struct DistillOptions {
   // The flags of the same names.
-  std::string device = "cuda";
-  std::string precision = "auto";
+  ComputeOptions compute;
   std::string lr_schedule = "one_cycle";
-  int threads = 0;
   // A folder with the four IDX files, see FindDataset.
   std::string data_dir;
   // `schedule` is set from lr_schedule.

@@ -16,9 +16,12 @@ ABSL_FLAG(
     "the CPU). Only auto ever falls back.");
 ABSL_FLAG(
     std::string, precision, "auto",
-    "Of the products in convolutions and hidden layers: f32, bf16, or auto "
-    "(bf16 where the device multiplies it natively). Weights, losses and "
-    "the optimizer's state are float32 always.");
+    "Of the products in convolutions and hidden layers: f32, tf32 (GPUs "
+    "only), bf16, or auto (bf16 where the device multiplies it natively). "
+    "Weights, losses and the optimizer's state are float32 always.");
+ABSL_FLAG(bool, deterministic, false,
+          "On a GPU: only algorithms that give the same bits every time, which "
+          "may be slower ones. The CPU's always do.");
 ABSL_FLAG(
     int, threads, 0,
     "Threads on the CPU; 0 takes the processors that the process may use. "
@@ -69,10 +72,11 @@ constexpr char kUsage[] =
 
 distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
   distill::DistillOptions options;
-  options.device = absl::GetFlag(FLAGS_device);
-  options.precision = absl::GetFlag(FLAGS_precision);
+  options.compute.device = absl::GetFlag(FLAGS_device);
+  options.compute.precision = absl::GetFlag(FLAGS_precision);
+  options.compute.threads = absl::GetFlag(FLAGS_threads);
+  options.compute.deterministic = absl::GetFlag(FLAGS_deterministic);
   options.lr_schedule = absl::GetFlag(FLAGS_lr_schedule);
-  options.threads = absl::GetFlag(FLAGS_threads);
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
   options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv0)
                                       : distill::FromUsersFolder(data_dir);

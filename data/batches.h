@@ -15,8 +15,9 @@
 
 namespace distill {
 
-// Tensors on the CPU, contiguous, without gradient, with memory of their own: a
-// batch stays as it is when the next one is made, or its Batches are gone.
+// Contiguous tensors on one device (the CPU, where Batches made it), without
+// gradient, with memory of their own: a batch stays as it is when the next one
+// is made, or its Batches are gone.
 struct Batch {
   at::Tensor images;   // [batch, 1, height, width] float32, normalised.
   at::Tensor labels;   // [batch] int64, in [0, classes).

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "losses/kd_composed.h"
+#include "losses/kd_device.h"
 #include "losses/kernels/kd_row.h"
 #include "losses/logits_checks.h"
 #include "losses/loss_with_gradient.h"
@@ -115,7 +115,7 @@ LossTerms KdLoss(const at::Tensor& student_logits,
   if (use_hard) CheckLabels(labels, student_logits, name);
 
   if (!student_logits.device().is_cpu()) {
-    return KdComposed(student_logits, teacher_logits, labels, options);
+    return KdOnDevice(student_logits, teacher_logits, labels, options);
   }
   return student_logits.scalar_type() == at::kDouble
              ? KdOnCpu<double>(student_logits, teacher_logits, labels, options)

@@ -56,12 +56,16 @@ def _matches(file_name, library):
     return False
 
 def _find_on_system(ctx):
-    """Returns (root, library names) or None if header or binaries are missing."""
+    """Returns (root, {library name: linker option}) or None if a header or binary is missing.
+
+    The static archive, where there is one: a program then runs on a machine
+    without the package.
+    """
     for root in _ROOTS:
         if not ctx.path(root + "/include/" + ctx.attr.header).exists:
             continue
         if not ctx.attr.system_libraries:
-            return root, []
+            return root, {}
         for folder in _LIBRARY_FOLDERS:
             path = ctx.path(root + "/" + folder)
             if not path.exists:
@@ -70,10 +74,11 @@ def _find_on_system(ctx):
             for entry in path.readdir():
                 for library in ctx.attr.system_libraries:
                     if _matches(entry.basename, library):
-                        stem = entry.basename[len("lib"):].rpartition(".")[0]
-                        names[stem] = True
+                        stem, _, ending = entry.basename[len("lib"):].rpartition(".")
+                        if ending == "a" or stem not in names:
+                            names[stem] = "-l:lib{}.{}".format(stem, ending)
             if names:
-                return root, sorted(names.keys())
+                return root, names
     return None
 
 def _system_or_archive_impl(ctx):
@@ -86,7 +91,7 @@ def _system_or_archive_impl(ctx):
         # The archives of one library refer to each other in any order. Where they
         # are shared objects, only those that are used may be loaded: some of
         # Abseil's crash when all of them are.
-        group = ["-l" + name for name in names if name not in ctx.attr.mains]
+        group = [names[name] for name in sorted(names) if name not in ctx.attr.mains]
         if group:
             group = (["-Wl,--push-state,--as-needed", "-Wl,--start-group"] + group +
                      ["-Wl,--end-group", "-Wl,--pop-state"])
@@ -97,7 +102,7 @@ def _system_or_archive_impl(ctx):
             linkopts = group + ctx.attr.linkopts,
         )
         for name in ctx.attr.mains:
-            build += _library(name, linkopts = ["-l" + name], deps = [":library"])
+            build += _library(name, linkopts = [names.get(name, "-l" + name)], deps = [":library"])
     else:
         result = ctx.download_and_extract(
             url = ctx.attr.urls,

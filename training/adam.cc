@@ -19,8 +19,7 @@ Adam::Adam(std::vector<at::Tensor> parameters, const AdamOptions& options)
   }
 }
 
-void Adam::Step(double learning_rate) {
-  const at::NoGradGuard no_grad;
+std::vector<at::Tensor> Adam::TakeGradients() {
   std::vector<at::Tensor> gradients;
   gradients.reserve(parameters_.size());
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -30,11 +29,22 @@ void Adam::Step(double learning_rate) {
     gradients.push_back(std::move(gradient));
     gradient = at::Tensor();
   }
+  return gradients;
+}
+
+template <typename Rate>
+void Adam::Update(const Rate& learning_rate) {
+  const at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> gradients = TakeGradients();
   at::_foreach_add_(steps_, 1);
   at::_fused_adam_(parameters_, gradients, means_, squares_,
                    /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
                    options_.beta1, options_.beta2, /*weight_decay=*/0,
                    options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
 }
+
+void Adam::Step(double learning_rate) { Update(learning_rate); }
+
+void Adam::Step(const at::Tensor& learning_rate) { Update(learning_rate); }
 
 }  // namespace distill

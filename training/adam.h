@@ -29,8 +29,16 @@ class Adam {
   // without a gradient is a layer that the loss does not reach).
   // learning_rate > 0. Does not synchronise.
   void Step(double learning_rate);
+  // The same with a rate that lives on the parameters' device: 0-dimensional,
+  // float32 (on the CPU also float64).
+  void Step(const at::Tensor& learning_rate);
 
  private:
+  // The gradients of all parameters, taken from them.
+  std::vector<at::Tensor> TakeGradients();
+  template <typename Rate>
+  void Update(const Rate& learning_rate);
+
   AdamOptions options_;
   std::vector<at::Tensor> parameters_, means_, squares_, steps_;
 };

@@ -1,10 +1,13 @@
 #include "training/device.h"
 
+#include <cstdlib>
 #include <fstream>
 
+#include "ATen/Context.h"
 #include "ATen/Parallel.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace distill {
@@ -31,11 +34,30 @@ bool CpuMultipliesBFloat16() {
 #endif
 }
 
-absl::StatusOr<at::Device> ParseDevice(const std::string& device) {
-  const CudaState cuda = QueryCuda();
+// LibTorch's switches, which are the process's.
+void SetUp(const Compute& compute, bool tf32) {
+  if (compute.device.is_cpu()) return;
+  at::Context& context = at::globalContext();
+  // Off unless asked for; LibTorch's own default is on for convolutions.
+  context.setAllowTF32CuBLAS(tf32);
+  context.setAllowTF32CuDNN(tf32);
+  context.setDeterministicCuDNN(compute.deterministic);
+  if (compute.deterministic) {
+    // cuBLAS reads it when it first starts.
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/1);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<at::Device> ResolveDevice(const std::string& device,
+                                         const CudaState& cuda) {
   if (device == "cpu") return at::Device(at::kCPU);
   if (device == "auto") {
-    return cuda.devices > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+    return !cuda.devices.empty() &&
+                   HasCodeFor(cuda.architectures, cuda.devices[0])
+               ? at::Device(at::kCUDA, 0)
+               : at::Device(at::kCPU);
   }
   int index = 0;
   absl::string_view rest = device;
@@ -46,53 +68,75 @@ absl::StatusOr<at::Device> ParseDevice(const std::string& device) {
         absl::StrCat("--device is \"", device,
                      "\"; it must be cpu, cuda, cuda:N (N from 0) or auto"));
   }
-  if (cuda.devices == 0) {
+  const int count = static_cast<int>(cuda.devices.size());
+  if (count == 0) {
     return absl::UnavailableError(
         absl::StrCat("CUDA is missing: ", cuda.why_not,
                      ". To run on the CPU instead, pass --device=cpu."));
   }
-  if (index >= cuda.devices) {
+  if (index >= count) {
+    return absl::UnavailableError(
+        absl::StrCat("CUDA device ", index, " is missing: this machine has ",
+                     count, ", numbered from 0. Pass --device=cuda:", count - 1,
+                     " or lower, or --device=cpu."));
+  }
+  const CudaDevice& found = cuda.devices[index];
+  if (!HasCodeFor(cuda.architectures, found)) {
     return absl::UnavailableError(absl::StrCat(
-        "CUDA device ", index, " is missing: this machine has ", cuda.devices,
-        ", numbered from 0. Pass --device=cuda:", cuda.devices - 1,
-        " or lower, or --device=cpu."));
+        "CUDA device ", index, " (", found.name, ") has compute capability ",
+        found.major, ".", found.minor, ", and this program has code for ",
+        ArchitectureNames(cuda.architectures),
+        ". Add it in third_party/cuda/cuda_library.bzl and build again, or "
+        "pass --device=cpu."));
   }
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-}  // namespace
-
-absl::StatusOr<Compute> ResolveCompute(const std::string& device,
-                                       const std::string& precision,
-                                       int threads) {
-  if (precision != "auto" && precision != "f32" && precision != "bf16") {
+absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
+  const std::string& precision = options.precision;
+  if (precision != "auto" && precision != "f32" && precision != "tf32" &&
+      precision != "bf16") {
     return absl::InvalidArgumentError(
         absl::StrCat("--precision is \"", precision,
-                     "\"; it must be f32, bf16 or auto (bf16 where the device "
-                     "multiplies it natively)"));
+                     "\"; it must be f32, tf32, bf16 or auto (bf16 where the "
+                     "device multiplies it natively)"));
   }
-  if (threads < 0 || threads > 1024) {
+  if (options.threads < 0 || options.threads > 1024) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--threads is ", threads,
+        absl::StrCat("--threads is ", options.threads,
                      "; it must be from 1 to 1024, or 0 for all processors"));
   }
-  const absl::StatusOr<at::Device> parsed = ParseDevice(device);
-  if (!parsed.ok()) return parsed.status();
+  const absl::StatusOr<at::Device> device =
+      ResolveDevice(options.device, QueryCuda());
+  if (!device.ok()) return device.status();
+  const bool cpu = device->is_cpu();
+  if (cpu && precision == "tf32") {
+    return absl::InvalidArgumentError(
+        "--precision is \"tf32\", which a CPU does not have; with --device=cpu "
+        "it must be f32, bf16 or auto");
+  }
 
   Compute compute;
-  compute.device = *parsed;
-  compute.device_name = parsed->str();
-  if (threads > 0) at::set_num_threads(threads);
+  compute.device = *device;
+  compute.device_name = device->str();
+  if (options.threads > 0) at::set_num_threads(options.threads);
   compute.threads = at::get_num_threads();
-  const bool cpu = parsed->is_cpu();
-  compute.description =
-      cpu ? absl::StrCat(CpuName(), ", ", compute.threads,
-                         compute.threads == 1 ? " thread" : " threads")
-          : "";
+  if (cpu) {
+    compute.description =
+        absl::StrCat(CpuName(), ", ", compute.threads,
+                     compute.threads == 1 ? " thread" : " threads");
+  } else {
+    const CudaDevice& found = QueryCuda().devices[device->index()];
+    compute.description = absl::StrFormat(
+        "%s, compute capability %d.%d, %.1f GiB", found.name, found.major,
+        found.minor, static_cast<double>(found.bytes) / (1 << 30));
+  }
   const bool bf16 = precision == "bf16" ||
                     (precision == "auto" && (!cpu || CpuMultipliesBFloat16()));
   compute.dtype = bf16 ? at::kBFloat16 : at::kFloat;
-  compute.precision_name = bf16 ? "bf16" : "f32";
+  compute.precision_name = bf16 ? "bf16" : precision == "tf32" ? "tf32" : "f32";
+  compute.deterministic = cpu || options.deterministic;
+  SetUp(compute, precision == "tf32");
   return compute;
 }
 

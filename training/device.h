@@ -7,16 +7,9 @@
 #include "absl/status/statusor.h"
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
+#include "training/cuda_state.h"
 
 namespace distill {
-
-// Whether CUDA works in this program on this machine.
-struct CudaState {
-  int devices = 0;
-  // Empty if devices > 0; else the reason in words, with what to do.
-  std::string why_not;
-};
-CudaState QueryCuda();
 
 struct Compute {
   at::Device device = at::kCPU;
@@ -27,26 +20,39 @@ struct Compute {
   // kFloat or kBFloat16: of the products in convolutions and hidden layers.
   // Weights, losses and the optimizer's state are float32 always.
   at::ScalarType dtype = at::kFloat;
-  // "f32" or "bf16".
+  // "f32", "tf32" or "bf16".
   std::string precision_name;
+  bool deterministic = true;
   int threads = 1;
 };
 
-// Turns the words of the command line into what a run needs, and sets the
-// process's number of threads.
-//
-// device: "cpu", "cuda" (the first), "cuda:N", or "auto" (CUDA if it works,
-// else the CPU). Nothing but "auto" ever falls back to another device.
-// precision: "f32", "bf16", or "auto" (bf16 where the device multiplies it
-// natively, else f32).
-// threads: of the CPU, 1 to 1024; 0 leaves the choice to LibTorch, which takes
-// the processors that this process may use.
+// The words of the command line.
+struct ComputeOptions {
+  // "cpu", "cuda" (the first), "cuda:N", or "auto" (CUDA if it works, else the
+  // CPU). Nothing but "auto" ever falls back to another device.
+  std::string device = "cuda";
+  // "f32"; "tf32" (a GPU's products of float32 numbers rounded to 10 bits); or
+  // "bf16"; or "auto": bf16 where the device multiplies it natively, else f32.
+  std::string precision = "auto";
+  // Of the CPU, 1 to 1024; 0 leaves the choice to LibTorch, which takes the
+  // processors that this process may use.
+  int threads = 0;
+  // On a GPU: only algorithms that give the same bits every time. The CPU
+  // always has such.
+  bool deterministic = false;
+};
+
+// Turns the words into what a run needs, and sets the process's number of
+// threads and LibTorch's precision and determinism.
 //
 // InvalidArgument for other words; Unavailable where CUDA is asked for and
-// missing, with the reason and what to do.
-absl::StatusOr<Compute> ResolveCompute(const std::string& device,
-                                       const std::string& precision,
-                                       int threads);
+// missing, or has no device that this program has code for, with the reason and
+// what to do.
+absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options);
+
+// The device alone, on a machine whose CUDA is `cuda`.
+absl::StatusOr<at::Device> ResolveDevice(const std::string& device,
+                                         const CudaState& cuda);
 
 }  // namespace distill
 

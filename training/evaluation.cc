@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "ATen/core/grad_mode.h"
@@ -10,21 +11,32 @@
 #include "ATen/ops/ne.h"
 #include "ATen/ops/sum.h"
 #include "ATen/ops/tensor.h"
+#include "data/resident.h"
 #include "losses/cross_entropy.h"
 
 namespace distill {
+namespace {
+
+constexpr int64_t kImagesOnDevice = 4096;
+
+}  // namespace
 
 at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
                          at::Device device, const std::string& what,
                          Observer& observer) {
   const int64_t samples = batches.sample_count();
-  const int64_t batch_size = batches.options().batch_size;
+  // A GPU has room for many images at once, and wants them.
+  const int64_t batch_size =
+      device.is_cpu() ? batches.options().batch_size : kImagesOnDevice;
+  std::optional<ResidentSamples> resident;
+  if (!device.is_cpu()) resident.emplace(batches, device);
   std::vector<at::Tensor> parts;
   observer.OnBegin(what, samples);
   for (int64_t first = 0; first < samples; first += batch_size) {
     const int64_t count = std::min(batch_size, samples - first);
-    parts.push_back(
-        model.Logits(batches.Range(first, count).images.to(device)));
+    const Batch batch =
+        resident ? resident->Range(first, count) : batches.Range(first, count);
+    parts.push_back(model.Logits(batch.images));
     observer.OnProgress(first + count,
                         std::numeric_limits<double>::quiet_NaN());
   }

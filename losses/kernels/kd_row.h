@@ -67,7 +67,44 @@ DISTILL_HOST_DEVICE inline Real ExpRemainder(Real u) {
   return sum / 2;
 }
 
+// A number and its place in the row.
+template <typename Real>
+struct At {
+  Real value;
+  int64_t index;
+};
+
+// Whether `a` comes before `b` in the search for the largest: by value, and of
+// equal ones the first.
+template <typename Real>
+DISTILL_HOST_DEVICE inline bool Before(const At<Real>& a, const At<Real>& b) {
+  return a.value > b.value || (a.value == b.value && a.index < b.index);
+}
+
 }  // namespace kd_row_internal
+
+// Who computes a row: `count` lanes, of which this is number `index` and works
+// on the elements index, index + count, ...; each lane gets the result of
+// every reduction, the same bits in all. This is the only one on a CPU; the
+// GPU's are in kd_cuda.cu.
+struct OneLane {
+  DISTILL_HOST_DEVICE int64_t index() const { return 0; }
+  DISTILL_HOST_DEVICE int64_t count() const { return 1; }
+  template <typename Real>
+  DISTILL_HOST_DEVICE Real Sum(Real x) const {
+    return x;
+  }
+  template <typename Real>
+  DISTILL_HOST_DEVICE Real Max(Real x) const {
+    return x;
+  }
+  // The one that kd_row_internal::Before prefers.
+  template <typename Real>
+  DISTILL_HOST_DEVICE kd_row_internal::At<Real> First(
+      kd_row_internal::At<Real> x) const {
+    return x;
+  }
+};
 
 // Returns the soft and the hard term of one row, and writes the gradient of
 //   soft_weight * soft + hard_weight * hard
@@ -86,12 +123,15 @@ DISTILL_HOST_DEVICE inline Real ExpRemainder(Real u) {
 // rounding of the result as the only error of size. Real = float is for
 // devices where double is slow.
 //
-// Three passes over the row, no memory beyond a few scalars.
-template <typename Real = double, typename Scalar>
+// Three passes over the row, no memory beyond a few scalars. `lanes`: see
+// OneLane; all lanes call this together, and each gets the terms.
+template <typename Real = double, typename Scalar, typename Lanes = OneLane>
 DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
     const Scalar* student, const Scalar* teacher, int64_t classes,
     int64_t label, double temperature, double soft_weight, double hard_weight,
-    Scalar* gradient) {
+    Scalar* gradient, const Lanes& lanes = Lanes()) {
+  using kd_row_internal::At;
+  using kd_row_internal::Before;
   using kd_row_internal::ExpDifference;
   using kd_row_internal::ExpRemainder;
   using kd_row_internal::kSeriesBound;
@@ -100,19 +140,19 @@ DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
   const Real t_scale = static_cast<Real>(temperature);
 
   // Pass 1: the largest logits. Exponents below are at most 0.
-  int64_t student_top = 0;
-  for (int64_t i = 1; i < classes; ++i) {
-    if (student[i] > student[student_top]) student_top = i;
-  }
-  const Real student_max = static_cast<Real>(student[student_top]);
-  Real teacher_max = 0;
-  if (use_soft) {
-    teacher_max = static_cast<Real>(teacher[0]);
-    for (int64_t i = 1; i < classes; ++i) {
-      const Real t = static_cast<Real>(teacher[i]);
-      if (t > teacher_max) teacher_max = t;
+  // (An infinity, where a lane has no element.)
+  At<Real> top = {-static_cast<Real>(INFINITY), classes};
+  Real teacher_max = top.value;
+  for (int64_t i = lanes.index(); i < classes; i += lanes.count()) {
+    const At<Real> here = {static_cast<Real>(student[i]), i};
+    if (Before(here, top)) top = here;
+    if (use_soft && static_cast<Real>(teacher[i]) > teacher_max) {
+      teacher_max = static_cast<Real>(teacher[i]);
     }
   }
+  top = lanes.First(top);
+  const Real student_max = top.value;
+  teacher_max = use_soft ? lanes.Max(teacher_max) : Real(0);
   const Real max_difference = student_max - teacher_max;
 
   // Pass 2: the sums that normalise. The student's at temperature T is kept as
@@ -121,7 +161,7 @@ DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
   Real teacher_sum = 0;
   Real sum_difference = 0;
   Real student_rest = 0;
-  for (int64_t i = 0; i < classes; ++i) {
+  for (int64_t i = lanes.index(); i < classes; i += lanes.count()) {
     const Real s = static_cast<Real>(student[i]);
     if (use_soft) {
       const Real t = static_cast<Real>(teacher[i]);
@@ -130,8 +170,13 @@ DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
       sum_difference += ExpDifference(teacher_exp, (s - student_max) / t_scale,
                                       ((s - t) - max_difference) / t_scale);
     }
-    if (use_hard && i != student_top) student_rest += std::exp(s - student_max);
+    if (use_hard && i != top.index) student_rest += std::exp(s - student_max);
   }
+  if (use_soft) {
+    teacher_sum = lanes.Sum(teacher_sum);
+    sum_difference = lanes.Sum(sum_difference);
+  }
+  if (use_hard) student_rest = lanes.Sum(student_rest);
   KdRowTerms<Real> terms = {0, 0};
   const Real log_student_sum = std::log1p(student_rest);
   if (use_hard) {
@@ -148,7 +193,7 @@ DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
   // Pass 3: the soft term and the gradient.
   const Real soft_scale = static_cast<Real>(soft_weight) * t_scale;
   const Real hard_scale = static_cast<Real>(hard_weight);
-  for (int64_t i = 0; i < classes; ++i) {
+  for (int64_t i = lanes.index(); i < classes; i += lanes.count()) {
     const Real s = static_cast<Real>(student[i]);
     Real slope = 0;
     if (use_soft) {
@@ -172,6 +217,7 @@ DISTILL_HOST_DEVICE inline KdRowTerms<Real> KdRow(
     }
     if (gradient != nullptr) gradient[i] = static_cast<Scalar>(slope);
   }
+  if (use_soft) terms.soft = lanes.Sum(terms.soft);
   return terms;
 }
 

@@ -43,7 +43,7 @@ class DistillTest : public ::testing::Test {
     toy.seed = 2;
     toy.split = Split::kTest;
     testing::WriteDataset(*testing::ToyDataset(toy), folder_.path(), true);
-    options_.device = "cpu";
+    options_.compute.device = "cpu";
     options_.data_dir = folder_.path();
     options_.experiment.batch_size = 32;
     options_.experiment.teacher_epochs = 2;
@@ -97,8 +97,8 @@ TEST_F(DistillTest, WithoutAControlThereIsNone) {
 }
 
 TEST_F(DistillTest, WithoutCudaItIsAnErrorAndNoFallback) {
-  options_.device = "cuda";
-  if (QueryCuda().devices > 0) GTEST_SKIP() << "CUDA works here";
+  options_.compute.device = "cuda";
+  if (!QueryCuda().devices.empty()) GTEST_SKIP() << "CUDA works here";
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.text, "");
@@ -111,10 +111,10 @@ TEST_F(DistillTest, WithoutCudaItIsAnErrorAndNoFallback) {
 
 TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
   for (auto change :
-       {+[](DistillOptions& o) { o.device = "tpu"; },
-        +[](DistillOptions& o) { o.precision = "f8"; },
+       {+[](DistillOptions& o) { o.compute.device = "tpu"; },
+        +[](DistillOptions& o) { o.compute.precision = "f8"; },
         +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
-        +[](DistillOptions& o) { o.threads = -2; },
+        +[](DistillOptions& o) { o.compute.threads = -2; },
         +[](DistillOptions& o) { o.experiment.kd.alpha = 2; },
         +[](DistillOptions& o) { o.experiment.kd.temperature = 0; }}) {
     DistillOptions options = options_;

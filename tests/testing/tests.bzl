@@ -2,13 +2,14 @@
 
 load("//tools:copts.bzl", "DISTILL_COPTS")
 
-def folder_tests(deps, data = [], tags = {}, size = "medium"):
+def folder_tests(deps, data = [], size = "medium"):
     """Declares the tests of the folder whose BUILD file calls this.
+
+    A *_gpu_test.cc is tagged "gpu"; where there is no GPU it skips its tests.
 
     Args:
       deps: libraries of every test, besides GoogleTest and its main().
       data: files that every test may read.
-      tags: the tags of single tests, by name: {"kd_cuda_test": ["gpu"]}.
       size: Bazel's test size, for its time limit.
     """
     for source in native.glob(["*_test.cc"]):
@@ -20,6 +21,6 @@ def folder_tests(deps, data = [], tags = {}, size = "medium"):
             copts = DISTILL_COPTS,
             data = data,
             linkstatic = True,
-            tags = tags.get(name, []),
+            tags = ["gpu"] if name.endswith("_gpu_test") else [],
             deps = deps + ["@com_google_googletest//:gtest_main"],
         )

@@ -44,7 +44,12 @@ ExperimentOptions ToyExperiment() {
   return options;
 }
 
-Compute Cpu() { return *ResolveCompute("cpu", "f32", 0); }
+Compute Cpu() {
+  ComputeOptions options;
+  options.device = "cpu";
+  options.precision = "f32";
+  return *ResolveCompute(options);
+}
 
 TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
   ExperimentOptions options = ToyExperiment();

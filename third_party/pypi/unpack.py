@@ -1,23 +1,24 @@
 """Unpacks chosen parts of a wheel (a zip archive), without installing it.
 
-usage: unpack.py WHEEL FOLDER PREFIX...
+usage: unpack.py WHEEL FOLDER PATTERN...
 
-Members whose name starts with one of the PREFIXes go into FOLDER under their own
-names. A prefix that matches nothing is an error: the wheel is not the one that
-was expected.
+Members whose name matches one of the PATTERNs (as in a shell, but * matches / too)
+go into FOLDER under their own names. A pattern that matches nothing is an error:
+the wheel is not the one that was expected.
 """
 
+import fnmatch
 import sys
 import zipfile
 
 
-def main(wheel, folder, prefixes):
+def main(wheel, folder, patterns):
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
-        for prefix in prefixes:
-            chosen = [name for name in names if name.startswith(prefix)]
+        for pattern in patterns:
+            chosen = fnmatch.filter(names, pattern)
             if not chosen:
-                sys.exit(f"{wheel}: nothing in it starts with {prefix!r}")
+                sys.exit(f"{wheel}: nothing in it matches {pattern!r}")
             for name in chosen:
                 # ZipFile.extract drops "..", drive letters and leading slashes.
                 archive.extract(name, folder)

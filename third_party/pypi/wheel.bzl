@@ -13,7 +13,11 @@ def wheel(requirement, file, sha256, megabytes):
 # that every machine gets the same file.
 _PLATFORM = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.12"] + [
     "--platform={}_x86_64".format(tag)
-    for tag in ["manylinux_2_28", "manylinux_2_27", "manylinux_2_25", "manylinux_2_17", "manylinux2014"]
+    for tag in ["manylinux_2_{}".format(minor) for minor in [28, 27, 25, 18, 17, 12, 5]] + [
+        "manylinux2014",
+        "manylinux2010",
+        "manylinux1",
+    ]
 ]
 
 def find_python(ctx):
@@ -71,12 +75,12 @@ def fetch_wheel(ctx, wheel):
     ctx.delete("pip")
     return wheel.file
 
-def unpack_wheel(ctx, wheel, prefixes):
-    """Fetches the wheel and unpacks what starts with one of `prefixes`."""
+def unpack_wheel(ctx, wheel, patterns):
+    """Fetches the wheel and unpacks what matches one of `patterns` (unpack.py)."""
     file = fetch_wheel(ctx, wheel)
     ctx.report_progress("unpacking " + wheel.requirement)
     result = ctx.execute(
-        [find_python(ctx), ctx.path(Label("//third_party/pypi:unpack.py")), file, "."] + prefixes,
+        [find_python(ctx), ctx.path(Label("//third_party/pypi:unpack.py")), file, "."] + patterns,
         timeout = 1800,
     )
     if result.return_code != 0:

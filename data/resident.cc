@@ -1,0 +1,55 @@
+#include "data/resident.h"
+
+#include <vector>
+
+#include "ATen/ops/arange.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/from_blob.h"
+#include "ATen/ops/index_select.h"
+#include "ATen/ops/tensor.h"
+
+namespace distill {
+
+ResidentSamples::ResidentSamples(const Batches& batches, at::Device device) {
+  const Dataset& data = batches.dataset();
+  // from_blob wants a pointer to what may change; copying changes nothing.
+  pixels_ = at::from_blob(const_cast<uint8_t*>(data.images.data()),
+                          {data.count, data.height, data.width},
+                          at::TensorOptions().dtype(at::kByte))
+                .to(device, /*non_blocking=*/false, /*copy=*/true);
+  classes_ =
+      at::tensor(c10::ArrayRef<uint8_t>(data.labels), at::kLong).to(device);
+  table_ =
+      at::tensor(c10::ArrayRef<float>(batches.table()), at::kFloat).to(device);
+}
+
+Batch ResidentSamples::Gather(const at::Tensor& indices) const {
+  TORCH_CHECK(indices.dim() == 1 && indices.scalar_type() == at::kLong &&
+                  indices.numel() >= 1 && indices.device() == device(),
+              "indices: found ", indices.sizes(), " of ", indices.scalar_type(),
+              " on ", indices.device(), "; expected [batch >= 1] of int64 on ",
+              device());
+  return internal::GatherOnDevice(pixels_, classes_, table_, indices);
+}
+
+Batch ResidentSamples::Range(int64_t first, int64_t count) const {
+  TORCH_CHECK(first >= 0 && count >= 1 && first < sample_count() &&
+                  count <= sample_count() - first,
+              "range: found a first of ", first, " and a count of ", count,
+              "; expected at least 1 of ", sample_count(), " samples");
+  return Gather(at::arange(first, first + count, classes_.options()));
+}
+
+namespace internal {
+
+Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
+                     const at::Tensor& table, const at::Tensor& indices) {
+  const at::Tensor bytes = at::index_select(pixels, 0, indices);
+  const at::Tensor values =
+      at::index_select(table, 0, bytes.to(at::kLong).flatten());
+  return {values.reshape({indices.size(0), 1, pixels.size(1), pixels.size(2)}),
+          at::index_select(classes, 0, indices), indices};
+}
+
+}  // namespace internal
+}  // namespace distill

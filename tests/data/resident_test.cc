@@ -1,0 +1,65 @@
+#include "data/resident.h"
+
+#include <memory>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "gtest/gtest.h"
+
+namespace distill {
+namespace {
+
+std::shared_ptr<Dataset> SmallSet() {
+  auto dataset = std::make_shared<Dataset>();
+  dataset->name = "small";
+  dataset->count = 5;
+  dataset->height = 2;
+  dataset->width = 3;
+  dataset->classes = 10;
+  for (int i = 0; i < 5 * 2 * 3; ++i) {
+    dataset->images.push_back(static_cast<uint8_t>(8 * i + i % 3));
+  }
+  dataset->labels = {9, 0, 3, 3, 7};
+  return dataset;
+}
+
+void ExpectEqual(const Batch& a, const Batch& b) {
+  EXPECT_TRUE(at::equal(a.images, b.images));
+  EXPECT_TRUE(at::equal(a.labels, b.labels));
+  EXPECT_TRUE(at::equal(a.indices, b.indices));
+  EXPECT_EQ(a.images.sizes(), b.images.sizes());
+  EXPECT_EQ(a.labels.dtype(), b.labels.dtype());
+}
+
+TEST(ResidentSamplesTest, MakesTheBatchesThatTheHostMakes) {
+  const Batches batches = *Batches::Create(SmallSet());
+  const ResidentSamples resident(batches, at::kCPU);
+  EXPECT_EQ(resident.sample_count(), 5);
+  const std::vector<int64_t> indices = {4, 0, 0, 2};
+  ExpectEqual(resident.Gather(at::tensor(indices, at::kLong)),
+              batches.Gather(indices));
+  ExpectEqual(resident.Range(1, 3), batches.Range(1, 3));
+  ExpectEqual(resident.Range(0, 5), batches.Range(0, 5));
+}
+
+TEST(ResidentSamplesTest, KeepsItsOwnCopy) {
+  std::unique_ptr<ResidentSamples> resident;
+  at::Tensor before;
+  {
+    const Batches batches = *Batches::Create(SmallSet());
+    before = batches.Range(0, 5).images;
+    resident = std::make_unique<ResidentSamples>(batches, at::kCPU);
+  }
+  EXPECT_TRUE(at::equal(resident->Range(0, 5).images, before));
+}
+
+TEST(ResidentSamplesTest, RefusesOtherIndices) {
+  const ResidentSamples resident(*Batches::Create(SmallSet()), at::kCPU);
+  EXPECT_THROW(resident.Gather(at::tensor({1.0, 2.0}, at::kFloat)), c10::Error);
+  EXPECT_THROW(resident.Gather(at::empty({0}, at::kLong)), c10::Error);
+  EXPECT_THROW(resident.Range(4, 2), c10::Error);
+  EXPECT_THROW(resident.Range(-1, 2), c10::Error);
+}
+
+}  // namespace
+}  // namespace distill

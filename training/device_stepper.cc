@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "ATen/ops/arange.h"
+#include "ATen/ops/argmax.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/eq.h"
+#include "ATen/ops/full.h"
+#include "ATen/ops/index_copy.h"
+#include "ATen/ops/index_select.h"
+#include "ATen/ops/stack.h"
+#include "ATen/ops/sum.h"
+#include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
+#include "data/resident.h"
+#include "training/step_graph.h"
+#include "training/stepper.h"
+
+namespace distill {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Between two reads: what a progress bar needs, and a GPU hardly notices.
+constexpr std::chrono::milliseconds kReadInterval{100};
+
+// Total, soft, hard, correct (below 0: not counted): a row of the log.
+constexpr int64_t kLogColumns = 4;
+
+class DeviceStepper : public Stepper {
+ public:
+  DeviceStepper(const StepperInputs& inputs, at::Device device)
+      : in_(inputs),
+        device_(device),
+        scope_(device),
+        samples_(inputs.batches, device),
+        adam_(inputs.model.parameters(), inputs.adam) {
+    const auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
+    const auto numbers = at::TensorOptions().dtype(at::kLong).device(device);
+    // LibTorch's fused kernel reads float32 on a GPU, and any type on a CPU.
+    rates_ =
+        at::empty({in_.batches.batch_count()},
+                  floats.dtype(device.is_cpu() ? at::kDouble : at::kFloat));
+    order_ = at::empty({in_.batches.sample_count()}, numbers);
+    position_ = at::zeros({1}, numbers);
+    row_ = at::zeros({1}, numbers);
+    log_ = at::zeros({in_.batches.batch_count(), kLogColumns}, floats);
+    no_value_ = at::full({}, std::numeric_limits<double>::quiet_NaN(), floats);
+    not_counted_ = at::full({}, -1, floats);
+  }
+
+  void BeginEpoch(const std::vector<int64_t>& order) override {
+    order_.copy_(at::tensor(order, at::kLong));
+    std::vector<double> rates;
+    for (int64_t batch = 0; batch < in_.batches.batch_count(); ++batch) {
+      rates.push_back(in_.schedule.At(steps_++));
+    }
+    rates_.copy_(at::tensor(rates, at::kDouble));
+    position_.zero_();
+    row_.zero_();
+    taken_ = read_ = 0;
+  }
+
+  void Step(bool count_correct) override {
+    const int64_t size = std::min(
+        in_.batches.options().batch_size,
+        in_.batches.sample_count() - taken_ * in_.batches.options().batch_size);
+    std::unique_ptr<StepGraph>& graph = graphs_[{size, count_correct}];
+    if (graph == nullptr) {
+      const at::Tensor offsets = at::arange(size, position_.options());
+      graph = std::make_unique<StepGraph>(
+          device_, [=] { TakeStep(offsets, count_correct); });
+    }
+    graph->Run();
+    ++taken_;
+  }
+
+  bool Due() const override { return Clock::now() >= next_read_; }
+
+  std::vector<StepLosses> Read() override {
+    const at::Tensor rows =
+        log_.narrow(0, read_, taken_ - read_).to(at::kCPU, at::kDouble);
+    const double* row = rows.const_data_ptr<double>();
+    const int64_t batch_size = in_.batches.options().batch_size;
+    std::vector<StepLosses> result;
+    for (; read_ < taken_; ++read_, row += kLogColumns) {
+      StepLosses losses;
+      losses.total = row[0];
+      losses.soft = row[1];
+      losses.hard = row[2];
+      losses.counted = row[3] >= 0;
+      losses.correct = losses.counted ? static_cast<int64_t>(row[3]) : 0;
+      losses.samples =
+          std::min(batch_size, in_.batches.sample_count() - read_ * batch_size);
+      result.push_back(losses);
+    }
+    next_read_ = Clock::now() + kReadInterval;
+    return result;
+  }
+
+ private:
+  // All that a step does, from numbers on the device to numbers on the device.
+  // `offsets` [batch] counts from 0.
+  void TakeStep(const at::Tensor& offsets, bool count_correct) {
+    const Batch batch =
+        samples_.Gather(at::index_select(order_, 0, offsets + position_));
+    const at::Tensor logits = in_.model.Logits(batch.images);
+    const LossTerms terms = in_.objective(batch, logits);
+    terms.total.backward();
+    adam_.Step(at::index_select(rates_, 0, row_).squeeze(0));
+    const auto logged = [this](const at::Tensor& term) {
+      return term.defined() ? term.detach().to(at::kFloat) : no_value_;
+    };
+    const at::Tensor correct =
+        count_correct
+            ? logits.detach().argmax(1).eq(batch.labels).sum().to(at::kFloat)
+            : not_counted_;
+    log_.index_copy_(0, row_,
+                     at::stack({logged(terms.total), logged(terms.soft),
+                                logged(terms.hard), correct})
+                         .unsqueeze(0));
+    position_.add_(offsets.size(0));
+    row_.add_(1);
+  }
+
+  const StepperInputs in_;
+  const at::Device device_;
+  const DeviceScope scope_;  // Before and after all that is on the device.
+  const ResidentSamples samples_;
+  Adam adam_;
+  // By batch size and whether right answers are counted.
+  std::map<std::pair<int64_t, bool>, std::unique_ptr<StepGraph>> graphs_;
+  // Of the epoch: order [samples] int64, learning rates [steps], and the log
+  // [steps, kLogColumns] float32.
+  at::Tensor order_, rates_, log_;
+  // [1] int64 each: samples and steps of the epoch that are behind.
+  at::Tensor position_, row_;
+  at::Tensor no_value_, not_counted_;
+  // On the host: steps in line and steps read, of the epoch; steps of all
+  // epochs up to this one's end.
+  int64_t taken_ = 0, read_ = 0, steps_ = 0;
+  Clock::time_point next_read_ = Clock::now();
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> MakeDeviceStepper(const StepperInputs& inputs,
+                                           at::Device device) {
+  return std::make_unique<DeviceStepper>(inputs, device);
+}
+
+}  // namespace distill

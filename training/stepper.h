@@ -1,0 +1,76 @@
+// How one step of training is taken, on the CPU and on a device.
+#ifndef DISTILL_TRAINING_STEPPER_H_
+#define DISTILL_TRAINING_STEPPER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "c10/core/Device.h"
+#include "data/batches.h"
+#include "models/classifier.h"
+#include "training/adam.h"
+#include "training/objective.h"
+#include "training/schedule.h"
+
+namespace distill {
+
+// What one step found, before it changed a parameter: means over its batch.
+// soft and hard are NaN where the objective does not evaluate them.
+struct StepLosses {
+  double total = 0;
+  double soft = 0;
+  double hard = 0;
+  // Samples whose largest logit was their label's, if they were counted.
+  bool counted = false;
+  int64_t correct = 0;
+  int64_t samples = 0;
+};
+
+// Takes the steps of one training: a batch, the model's logits, the objective,
+// backward, Adam. The loop says when; this says how.
+class Stepper {
+ public:
+  virtual ~Stepper() = default;
+
+  // The next steps are those of an epoch with this order of the samples.
+  virtual void BeginEpoch(const std::vector<int64_t>& order) = 0;
+
+  // Takes the epoch's next step, or puts it in line on a device without waiting
+  // for it. `count_correct`: see StepLosses.
+  virtual void Step(bool count_correct) = 0;
+
+  // Whether it is time to read: always where that costs nothing, and else often
+  // enough for a progress bar.
+  virtual bool Due() const = 0;
+
+  // The losses of the steps of this epoch that were not read yet, in their
+  // order. Waits for the device.
+  virtual std::vector<StepLosses> Read() = 0;
+};
+
+// What the stepper works on; it must outlive it.
+struct StepperInputs {
+  Classifier& model;
+  const Batches& batches;
+  const Objective& objective;
+  // Of the learning rate, by number of step.
+  const Schedule& schedule;
+  AdamOptions adam;
+};
+
+// On the CPU: one step at a time, its batch made on the host. Where the loss is
+// not finite, no parameter is changed.
+std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
+
+// On any device, for GPUs: samples, order, learning rates and losses live on
+// the device, and the host never waits for it but in Read(). On a CUDA device
+// a step is one CUDA graph; a batch size that is seen seldom, as the last one
+// of an epoch is, is run as it stands. Everything is enqueued on a stream of
+// its own, current from here to the stepper's end.
+std::unique_ptr<Stepper> MakeDeviceStepper(const StepperInputs& inputs,
+                                           at::Device device);
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_STEPPER_H_
