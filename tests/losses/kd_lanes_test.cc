@@ -98,6 +98,7 @@ Row<Real> WithLanes(int lanes, const std::vector<Real>& s,
   std::vector<KdRowTerms<Real>> terms(lanes);
   Exchange exchange(lanes);
   std::vector<std::thread> threads;
+  threads.reserve(lanes);
   for (int lane = 0; lane < lanes; ++lane) {
     threads.emplace_back([&, lane] {
       terms[lane] = KdRow<Real>(
