@@ -1,9 +1,16 @@
 #include "cli/distill.h"
 
+#include <unistd.h>
+
 #include <cmath>
+#include <ctime>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "data/dataset.h"
@@ -35,9 +42,33 @@ Json StageJson(const StageResult& stage) {
           {"seconds", stage.seconds}};
 }
 
+// Seconds since this process was started, by the kernel's account of it, to a
+// hundredth; NaN where that cannot be read.
+double SecondsSinceStart() {
+  std::ifstream stat("/proc/self/stat");
+  const std::string text((std::istreambuf_iterator<char>(stat)),
+                         std::istreambuf_iterator<char>());
+  // The second field is the program's name in brackets, and may hold anything.
+  const size_t bracket = text.rfind(')');
+  timespec now = {};
+  if (bracket == std::string::npos ||
+      clock_gettime(CLOCK_BOOTTIME, &now) != 0) {
+    return std::nan("");
+  }
+  std::istringstream fields(text.substr(bracket + 1));
+  std::string field;
+  // The 22nd field of all is the start in ticks after the boot (proc(5)).
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  double ticks = 0;
+  if (!absl::SimpleAtod(field, &ticks)) return std::nan("");
+  return static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec) / 1e9 -
+         ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 Json ResultJson(const DistillOptions& options, const Compute& compute,
                 const Dataset& train, const ExperimentResult& result,
-                const std::string& message) {
+                double start_seconds, const std::string& message) {
   const ExperimentOptions& experiment = options.experiment;
   const EpochLosses& losses = result.student.training.epochs.back();
   return {
@@ -60,6 +91,7 @@ Json ResultJson(const DistillOptions& options, const Compute& compute,
       {"lrSchedule", options.lr_schedule},
       {"temperature", experiment.kd.temperature},
       {"alpha", experiment.kd.alpha},
+      {"startSeconds", Number(start_seconds)},
       {"seconds", result.seconds},
       {"teacherLogitsSeconds", result.teacher_logits_seconds},
       {"teacher", StageJson(result.teacher)},
@@ -104,6 +136,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto test_data = std::make_shared<const Dataset>(*std::move(test));
 
   Console console(out, err, console_options);
+  const double start_seconds = SecondsSinceStart();
   const auto result =
       RunExperiment(experiment, *compute, train_data, test_data, console);
   if (!result.ok()) return ReportError(result.status(), out, err);
@@ -113,7 +146,8 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
                          result->student.training.epochs.back().total,
                          result->seconds)
       << message << std::endl
-      << OneLine(ResultJson(options, *compute, *train_data, *result, message))
+      << OneLine(ResultJson(options, *compute, *train_data, *result,
+                            start_seconds, message))
       << std::endl;
   return 0;
 }

@@ -18,6 +18,7 @@
 #include "data/dataset.h"
 #include "data/random.h"
 #include "models/conv_block.h"
+#include "models/kernel_choice.h"
 #include "torch/version.h"
 #include "training/device.h"
 #include "training/text.h"
@@ -215,11 +216,11 @@ int RunDoctor(const DoctorOptions& options, std::ostream& out) {
   cpu.device = "cpu";
   const auto compute = ResolveCompute(cpu);
   if (compute.ok()) {
-    report.Add("processor",
-               absl::StrFormat("%s; convolutions use %s, LibTorch uses %s",
-                               compute->description,
-                               kernels::IsaName(kernels::BestIsa()),
-                               at::get_cpu_capability()));
+    report.Add(
+        "processor",
+        absl::StrFormat("%s; convolutions use %s, LibTorch uses %s",
+                        compute->description, kernels::IsaName(ChosenIsa()),
+                        at::get_cpu_capability()));
   } else {
     report.Add("processor",
                Finding{false, std::string(compute.status().message())});

@@ -6,11 +6,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
+
+#include "models/kernel_choice.h"
+#include "models/kernels/conv_block_kernels.h"
 
 namespace distill {
 namespace {
@@ -20,34 +19,8 @@ using kernels::ConvBlockParams;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-std::atomic<const ConvBlockKernels*> forced_kernels{nullptr};
-
 const ConvBlockKernels& Kernels() {
-  const ConvBlockKernels* forced = forced_kernels.load();
-  if (forced != nullptr) return *forced;
-  static const ConvBlockKernels& best =
-      kernels::ConvBlockKernelsFor(kernels::BestIsa());
-  return best;
-}
-
-// This thread's memory for the kernels, at least `bytes`, kept from call to
-// call.
-void* Workspace(size_t bytes) {
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  static thread_local std::unique_ptr<void, Free> memory;
-  static thread_local size_t size = 0;
-  if (size < bytes) {
-    memory.reset();
-    size = 0;
-    constexpr size_t kAlignment = 64;
-    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    memory.reset(std::aligned_alloc(kAlignment, rounded));
-    if (memory == nullptr) throw std::bad_alloc();
-    size = rounded;
-  }
-  return memory.get();
+  return kernels::ConvBlockKernelsFor(ChosenIsa());
 }
 
 // Not a tensor, so that autograd looks for no gradient of it.
@@ -78,7 +51,7 @@ void RunForward(const Options& options, const at::Tensor& x,
   const ConvBlockKernels& run = *options.kernels;
   at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
     run.forward(params, from, weights, biases, to, winners, begin, end,
-                Workspace(run.forward_workspace(params)));
+                KernelWorkspace(run.forward_workspace(params)));
   });
 }
 
@@ -99,10 +72,10 @@ std::pair<at::Tensor, at::Tensor> RunWeightGradient(const Options& options,
     float* to_weight = weight.mutable_data_ptr<float>();
     float* to_bias = bias.mutable_data_ptr<float>();
     at::parallel_for(0, out, 1, [&](int64_t begin, int64_t end) {
-      run.weight_gradient(params, from, gradients, winners, to_weight, to_bias,
-                          0, batch, static_cast<int>(begin),
-                          static_cast<int>(end),
-                          Workspace(run.weight_gradient_workspace(params)));
+      run.weight_gradient(
+          params, from, gradients, winners, to_weight, to_bias, 0, batch,
+          static_cast<int>(begin), static_cast<int>(end),
+          KernelWorkspace(run.weight_gradient_workspace(params)));
     });
     return {weight, bias};
   }
@@ -117,11 +90,11 @@ std::pair<at::Tensor, at::Tensor> RunWeightGradient(const Options& options,
   float* to_bias = bias.mutable_data_ptr<float>();
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
-      run.weight_gradient(params, from, gradients, winners,
-                          to_weight + part * out * 9, to_bias + part * out,
-                          part * kPart, std::min(batch, (part + 1) * kPart), 0,
-                          params.out_channels,
-                          Workspace(run.weight_gradient_workspace(params)));
+      run.weight_gradient(
+          params, from, gradients, winners, to_weight + part * out * 9,
+          to_bias + part * out, part * kPart,
+          std::min(batch, (part + 1) * kPart), 0, params.out_channels,
+          KernelWorkspace(run.weight_gradient_workspace(params)));
     }
   });
   for (int64_t part = 1; part < parts; ++part) {
@@ -147,7 +120,7 @@ at::Tensor RunInputGradient(const Options& options, const at::Tensor& weight,
   float* to = grad_x.mutable_data_ptr<float>();
   at::parallel_for(0, gradient.size(0), 1, [&](int64_t begin, int64_t end) {
     run.input_gradient(params, weights, gradients, winners, to, begin, end,
-                       Workspace(run.input_gradient_workspace(params)));
+                       KernelWorkspace(run.input_gradient_workspace(params)));
   });
   return grad_x;
 }
@@ -214,12 +187,6 @@ void CheckShapes(const at::Tensor& x, const at::Tensor& weight,
 }
 
 }  // namespace
-
-void SetConvBlockIsa(kernels::Isa isa) {
-  TORCH_CHECK(kernels::IsaSupported(isa), "this processor lacks ",
-              kernels::IsaName(isa));
-  forced_kernels.store(&kernels::ConvBlockKernelsFor(isa));
-}
 
 at::Tensor ConvBlock(const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& bias, at::ScalarType compute_dtype,

@@ -5,7 +5,6 @@
 
 #include "ATen/core/Tensor.h"
 #include "c10/core/ScalarType.h"
-#include "models/kernels/conv_block_kernels.h"
 
 namespace distill {
 
@@ -44,11 +43,6 @@ at::Tensor ConvBlockComposed(const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& bias,
                              at::ScalarType compute_dtype,
                              ConvBlockOutput output);
-
-// Which instruction set the CPU's blocks use from now on, in every thread, in
-// place of the best: for tests and measurements. It must be supported
-// (TORCH_CHECK).
-void SetConvBlockIsa(kernels::Isa isa);
 
 }  // namespace distill
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/conv_block.h"
+#include "models/dense.h"
 
 namespace distill {
 namespace {
@@ -98,12 +99,12 @@ at::Tensor ConvNet::Logits(const at::Tensor& images) {
                   last ? ConvBlockOutput::kChannelsFirst
                        : ConvBlockOutput::kChannelsLast);
   }
-  x = x.flatten(1).to(compute_dtype_);
+  x = x.flatten(1);
   for (const auto& layer : hidden_) {
-    x = at::relu(at::linear(x, layer->weight.to(compute_dtype_),
-                            layer->bias.to(compute_dtype_)));
+    x = Dense(x, layer->weight, layer->bias, Activation::kRelu, compute_dtype_);
   }
-  return at::linear(x.to(at::kFloat), logits_->weight, logits_->bias);
+  return Dense(x.to(at::kFloat), logits_->weight, logits_->bias,
+               Activation::kNone, at::kFloat);
 }
 
 int64_t ConvNet::FlopPerImage() const {

@@ -42,8 +42,9 @@ class ConvNet : public Classifier {
   std::string Describe() const override;
 
   // What convolutions and hidden layers multiply in: kFloat, or kBFloat16 (with
-  // float32 accumulation). Weights, gradients of weights and the last layer
-  // stay float32 either way: logits in bfloat16 would have three digits.
+  // float32 accumulation; see ConvBlock and Dense for what that is on the CPU).
+  // Weights, gradients of weights and the last layer stay float32 either way:
+  // logits in bfloat16 would have three digits.
   void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
 
  private:

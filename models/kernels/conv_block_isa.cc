@@ -1,28 +1,14 @@
 // The kernels of conv_block_kernels.h, written once with the compiler's vector
 // extension and compiled once an instruction set (see BUILD.bazel), which gives
-// DISTILL_CONV_BLOCK, the name of the table at the end.
-//
-// Nothing of the standard library is used: an inline function of it, compiled
-// here for AVX-512, could be the copy that the linker keeps for everybody.
-#ifdef __AVX2__
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12's own header leaves an operand uninitialised where it does not matter.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-#endif
-
+// DISTILL_KERNELS, the name of the table at the end.
 #include "models/kernels/conv_block_kernels.h"
+#include "models/kernels/vector.h"
 
 namespace distill {
 namespace kernels {
 namespace {
 
-#define DISTILL_INLINE inline __attribute__((always_inline))
-
 #if defined(__AVX512F__)
-constexpr int kLanes = 16;
 // Output tiles whose sums are in registers at a time: 2 x 13 of 32 registers,
 // with two of weights and one of input.
 constexpr int kMaxTiles = 13;
@@ -30,28 +16,13 @@ constexpr int kMaxTiles = 13;
 // weights and 4 sums each.
 constexpr int kMaxOneVectors = 2;
 #else
-#if defined(__AVX__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
 constexpr int kMaxTiles = 6;  // 2 x 6 of 16 registers.
 constexpr int kMaxOneVectors = 1;
 #endif
 
-typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t BitVec __attribute__((vector_size(4 * kLanes)));
-// The same in memory, where nothing is known of alignment and type.
-typedef Vec VecAt __attribute__((aligned(4), may_alias));
 typedef BitVec BitVecAt __attribute__((aligned(4), may_alias));
-
-DISTILL_INLINE Vec Load(const float* from) {
-  return *reinterpret_cast<const VecAt*>(from);
-}
-DISTILL_INLINE void Store(float* to, Vec value) {
-  *reinterpret_cast<VecAt*>(to) = value;
-}
 
 // Winners are bytes in memory and lanes in registers. The compiler's own
 // conversion, __builtin_convertvector, takes the bytes one by one.
@@ -1096,8 +1067,8 @@ void InputGradient(const ConvBlockParams& p, const float* weight,
 }  // namespace
 
 // A constant has internal linkage unless it was declared extern.
-extern const ConvBlockKernels DISTILL_CONV_BLOCK;
-const ConvBlockKernels DISTILL_CONV_BLOCK = {
+extern const ConvBlockKernels DISTILL_KERNELS;
+const ConvBlockKernels DISTILL_KERNELS = {
     Forward,        ForwardWorkspace,
     InputGradient,  InputGradientWorkspace,
     WeightGradient, WeightGradientWorkspace};

@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "models/kernels/isa.h"
+
 namespace distill {
 namespace kernels {
 
@@ -70,20 +72,6 @@ struct ConvBlockKernels {
                           void* workspace);
   size_t (*weight_gradient_workspace)(const ConvBlockParams& params);
 };
-
-// The same source compiled for several instruction sets, the best last.
-enum class Isa { kPlain, kAvx2, kAvx512, kAvx512Bf16 };
-constexpr Isa kAllIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512,
-                            Isa::kAvx512Bf16};
-
-// "AVX2 and FMA", for people.
-const char* IsaName(Isa isa);
-
-// Whether this processor and operating system can run it.
-bool IsaSupported(Isa isa);
-
-// The best one that is supported.
-Isa BestIsa();
 
 // `isa` must be supported: the first call would be an illegal instruction.
 const ConvBlockKernels& ConvBlockKernelsFor(Isa isa);

@@ -14,6 +14,7 @@
 #include "ATen/core/grad_mode.h"
 #include "data/random.h"
 #include "gtest/gtest.h"
+#include "models/kernel_choice.h"
 
 namespace distill {
 namespace {
@@ -191,9 +192,9 @@ class ConvBlockTest : public ::testing::TestWithParam<Isa> {
     if (!kernels::IsaSupported(GetParam())) {
       GTEST_SKIP() << "this processor lacks " << kernels::IsaName(GetParam());
     }
-    SetConvBlockIsa(GetParam());
+    SetIsa(GetParam());
   }
-  void TearDown() override { SetConvBlockIsa(kernels::BestIsa()); }
+  void TearDown() override { SetIsa(kernels::BestIsa()); }
 };
 
 constexpr ConvBlockOutput kOutputs[] = {ConvBlockOutput::kChannelsLast,
@@ -408,9 +409,9 @@ TEST_P(ConvBlockTest, RoundsToTheSameBFloat16AsThePlainCode) {
                        ConvBlockOutput::kChannelsLast);
     };
     const at::Tensor mine = run();
-    SetConvBlockIsa(Isa::kPlain);
+    SetIsa(Isa::kPlain);
     const at::Tensor plain = run();
-    SetConvBlockIsa(GetParam());
+    SetIsa(GetParam());
     // Both sum the same rounded factors, in different orders.
     EXPECT_LE(MaxDifference(mine, plain),
               kDeviations * std::sqrt(2.0) * Float32Error(shape.in));

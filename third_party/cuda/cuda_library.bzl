@@ -14,7 +14,7 @@ _MISSING = """cat >&2 <<'END'
 
   A CUDA build needs the CUDA Toolkit {major}.0 or a later {major}.x, and found none.
   Looked at:  {problem}
-  What to do: install NVIDIA's package cuda-nvcc-{major}-0 (or all of cuda-toolkit-{major}-0),
+  What to do: install NVIDIA's package cuda-toolkit-{major}-0 (its cuda-nvcc and cuda-cudart-dev are enough),
               or set CUDA_HOME to the toolkit's folder;
               or build without CUDA: --config=cpu
 

@@ -1,0 +1,155 @@
+#include "models/dense.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "models/kernel_choice.h"
+#include "models/kernels/dense_kernels.h"
+
+namespace distill {
+namespace {
+
+using kernels::DenseKernels;
+using kernels::DenseParams;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Multiply-adds below which a thread costs more to wake than it saves.
+constexpr int64_t kWorkOfThread = int64_t{1} << 18;
+
+const DenseKernels& Kernels() { return kernels::DenseKernelsFor(ChosenIsa()); }
+
+DenseParams ParamsOf(const at::Tensor& x, const at::Tensor& weight, bool relu) {
+  DenseParams params;
+  params.batch = x.size(0);
+  params.inputs = x.size(1);
+  params.outputs = weight.size(0);
+  params.relu = relu;
+  return params;
+}
+
+at::Tensor RunForward(const DenseParams& params, const at::Tensor& x,
+                      const at::Tensor& weight, const at::Tensor& bias) {
+  at::Tensor out = at::empty({params.batch, params.outputs}, x.options());
+  const float* from = x.const_data_ptr<float>();
+  const float* weights = weight.const_data_ptr<float>();
+  const float* biases = bias.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  const DenseKernels& run = Kernels();
+  const int64_t of_output = std::max<int64_t>(params.batch * params.inputs, 1);
+  at::parallel_for(0, params.outputs,
+                   std::max<int64_t>(kWorkOfThread / of_output, 1),
+                   [&](int64_t begin, int64_t end) {
+                     run.forward(params, from, weights, biases, to, begin, end);
+                   });
+  return out;
+}
+
+class FusedDense : public torch::autograd::Function<FusedDense> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight, const at::Tensor& bias,
+                            bool relu) {
+    const at::Tensor out =
+        RunForward(ParamsOf(x, weight, relu), x, weight, bias);
+    context->save_for_backward({x, weight, relu ? out : at::Tensor()});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context,
+                                const variable_list& grad_outputs) {
+    TORCH_CHECK(!at::GradMode::is_enabled(),
+                "this layer has no second derivative: call backward without "
+                "create_graph");
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], &out = saved[2];
+    const DenseParams params = ParamsOf(x, weight, out.defined());
+    const at::Tensor gradient = grad_outputs[0].contiguous();
+    const float* gradients = gradient.const_data_ptr<float>();
+    const float* outs = out.defined() ? out.const_data_ptr<float>() : nullptr;
+    const DenseKernels& run = Kernels();
+    const size_t workspace = run.workspace(params);
+
+    at::Tensor grad_x, grad_weight, grad_bias;
+    if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
+      grad_weight = at::empty_like(weight);
+      grad_bias = at::empty({params.outputs}, weight.options());
+      const float* from = x.const_data_ptr<float>();
+      float* to = grad_weight.mutable_data_ptr<float>();
+      float* to_bias = grad_bias.mutable_data_ptr<float>();
+      const int64_t of_output =
+          std::max<int64_t>(params.batch * params.inputs, 1);
+      at::parallel_for(
+          0, params.outputs, std::max<int64_t>(kWorkOfThread / of_output, 1),
+          [&](int64_t begin, int64_t end) {
+            run.weight_gradient(params, from, outs, gradients, to, to_bias,
+                                begin, end, KernelWorkspace(workspace));
+          });
+    }
+    if (context->needs_input_grad(0)) {
+      grad_x = at::empty_like(x);
+      const float* from = weight.const_data_ptr<float>();
+      float* to = grad_x.mutable_data_ptr<float>();
+      at::parallel_for(0, params.batch,
+                       std::max<int64_t>(
+                           kWorkOfThread / (params.inputs * params.outputs), 1),
+                       [&](int64_t begin, int64_t end) {
+                         run.input_gradient(params, from, outs, gradients, to,
+                                            begin, end,
+                                            KernelWorkspace(workspace));
+                       });
+    }
+    return {grad_x, grad_weight, grad_bias, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
+                 const at::Tensor& bias, Activation activation,
+                 at::ScalarType compute_dtype) {
+  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && weight.size(0) >= 1 &&
+                  weight.size(1) >= 1 && weight.size(1) == x.size(1),
+              "x is ", x.sizes(), " and weight ", weight.sizes(),
+              "; they must be [batch, in] and [out, in]");
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "bias is ",
+              bias.sizes(), "; it must be [", weight.size(0), "]");
+  if (!x.device().is_cpu() || x.scalar_type() == at::kDouble) {
+    return DenseComposed(
+        x, weight, bias, activation,
+        x.scalar_type() == at::kDouble ? at::kDouble : compute_dtype);
+  }
+  TORCH_CHECK(
+      x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+          bias.scalar_type() == at::kFloat,
+      "x, weight and bias are ", x.scalar_type(), ", ", weight.scalar_type(),
+      " and ", bias.scalar_type(), "; all must be float32 (or float64)");
+  const bool relu = activation == Activation::kRelu;
+  const bool needs_graph =
+      at::GradMode::is_enabled() &&
+      (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  if (needs_graph) {
+    return FusedDense::apply(x.contiguous(), weight.contiguous(),
+                             bias.contiguous(), relu);
+  }
+  if (compute_dtype == at::kBFloat16) {
+    return DenseComposed(x, weight, bias, activation, compute_dtype)
+        .to(at::kFloat);
+  }
+  return RunForward(ParamsOf(x, weight, relu), x.contiguous(),
+                    weight.contiguous(), bias.contiguous());
+}
+
+at::Tensor DenseComposed(const at::Tensor& x, const at::Tensor& weight,
+                         const at::Tensor& bias, Activation activation,
+                         at::ScalarType compute_dtype) {
+  const at::Tensor y = at::linear(x.to(compute_dtype), weight.to(compute_dtype),
+                                  bias.to(compute_dtype));
+  return activation == Activation::kRelu ? at::relu(y) : y;
+}
+
+}  // namespace distill

@@ -1,0 +1,191 @@
+#include "models/dense.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <ostream>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "ATen/Parallel.h"
+#include "data/random.h"
+#include "gtest/gtest.h"
+#include "models/kernel_choice.h"
+
+namespace distill {
+namespace {
+
+using kernels::Isa;
+
+struct Shape {
+  int64_t batch, in, out;
+};
+
+std::ostream& operator<<(std::ostream& out, const Shape& s) {
+  return out << s.batch << " rows, " << s.in << " to " << s.out;
+}
+
+// Below, at, beside and above every tile's and vector's size; the teacher's.
+const Shape kShapes[] = {{1, 1, 1},   {3, 5, 2},       {4, 16, 4},
+                         {5, 17, 5},  {7, 33, 10},     {64, 128, 10},
+                         {9, 131, 6}, {32, 3136, 128}, {2, 1000, 3}};
+
+at::Tensor Draw(at::IntArrayRef sizes, const std::string& purpose) {
+  Random random(5, purpose);
+  at::Tensor values = at::empty(sizes, at::kFloat);
+  float* to = values.data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    to[i] = static_cast<float>(2 * random.Uniform() - 1);
+  }
+  return values;
+}
+
+struct Result {
+  at::Tensor y, grad_x, grad_weight, grad_bias;
+};
+
+// With the gradient of a fixed random weighting of the outputs.
+Result Evaluate(const Shape& shape, Activation activation, bool composed,
+                at::ScalarType dtype) {
+  const auto leaf = [&](at::IntArrayRef sizes, const char* purpose) {
+    return Draw(sizes, purpose).to(dtype).requires_grad_(true);
+  };
+  const at::Tensor x = leaf({shape.batch, shape.in}, "x");
+  const at::Tensor weight = leaf({shape.out, shape.in}, "weight");
+  const at::Tensor bias = leaf({shape.out}, "bias");
+  Result result;
+  result.y = composed ? DenseComposed(x, weight, bias, activation, dtype)
+                      : Dense(x, weight, bias, activation, dtype);
+  (result.y * Draw(result.y.sizes(), "weighting").to(dtype)).sum().backward();
+  result.grad_x = x.grad();
+  result.grad_weight = weight.grad();
+  result.grad_bias = bias.grad();
+  return result;
+}
+
+void ExpectNear(const at::Tensor& found, const at::Tensor& expected,
+                int64_t terms) {
+  ASSERT_EQ(found.sizes(), expected.sizes());
+  const double difference =
+      (found.to(at::kDouble) - expected).abs().max().item<double>();
+  // Sums of `terms` products below 1: each addition rounds to 2^-24 of a sum
+  // that random signs keep near the root of their number.
+  const double tolerance = 4 * std::sqrt(static_cast<double>(terms)) *
+                           std::ldexp(1.0, -24) *
+                           (4 + std::sqrt(static_cast<double>(terms)));
+  EXPECT_LE(difference, tolerance);
+}
+
+class DenseTest
+    : public ::testing::TestWithParam<std::tuple<Isa, Shape, Activation>> {
+ protected:
+  void SetUp() override {
+    if (!kernels::IsaSupported(std::get<0>(GetParam()))) {
+      GTEST_SKIP() << "this processor lacks "
+                   << kernels::IsaName(std::get<0>(GetParam()));
+    }
+    SetIsa(std::get<0>(GetParam()));
+  }
+  void TearDown() override { SetIsa(kernels::BestIsa()); }
+};
+
+TEST_P(DenseTest, IsLibTorchsInDoubleUpToRounding) {
+  const Shape shape = std::get<1>(GetParam());
+  const Activation activation = std::get<2>(GetParam());
+  const Result found = Evaluate(shape, activation, false, at::kFloat);
+  const Result expected = Evaluate(shape, activation, true, at::kDouble);
+  ExpectNear(found.y, expected.y, shape.in);
+  ExpectNear(found.grad_x, expected.grad_x, shape.out);
+  ExpectNear(found.grad_weight, expected.grad_weight, shape.batch);
+  ExpectNear(found.grad_bias, expected.grad_bias, shape.batch);
+}
+
+TEST_P(DenseTest, HasTheSameBitsForEveryNumberOfThreads) {
+  const Shape shape = std::get<1>(GetParam());
+  const int before = at::get_num_threads();
+  std::vector<Result> results;
+  for (int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    results.push_back(
+        Evaluate(shape, std::get<2>(GetParam()), false, at::kFloat));
+  }
+  at::set_num_threads(before);
+  for (size_t i = 1; i < results.size(); ++i) {
+    EXPECT_TRUE(at::equal(results[i].y, results[0].y));
+    EXPECT_TRUE(at::equal(results[i].grad_x, results[0].grad_x));
+    EXPECT_TRUE(at::equal(results[i].grad_weight, results[0].grad_weight));
+    EXPECT_TRUE(at::equal(results[i].grad_bias, results[0].grad_bias));
+  }
+}
+
+TEST_P(DenseTest, ShowsANaN) {
+  const Shape shape = std::get<1>(GetParam());
+  at::Tensor x = Draw({shape.batch, shape.in}, "x");
+  x[shape.batch - 1][shape.in - 1] = std::numeric_limits<float>::quiet_NaN();
+  const at::Tensor y =
+      Dense(x, Draw({shape.out, shape.in}, "weight"), Draw({shape.out}, "bias"),
+            std::get<2>(GetParam()), at::kFloat);
+  EXPECT_TRUE(y[shape.batch - 1].isnan().all().item<bool>());
+  EXPECT_EQ(y.isnan().sum().item<int64_t>(), shape.out);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DenseTest,
+    ::testing::Combine(::testing::ValuesIn(kernels::kAllIsas),
+                       ::testing::ValuesIn(kShapes),
+                       ::testing::Values(Activation::kNone,
+                                         Activation::kRelu)));
+
+TEST(DenseGraphTest, AnOutputOfZeroHasNoGradient) {
+  const at::Tensor x = at::ones({1, 2}).requires_grad_(true);
+  const at::Tensor weight = at::tensor({1.f, -1.f, 1.f, 1.f}).view({2, 2});
+  const at::Tensor y =
+      Dense(x, weight, at::zeros({2}), Activation::kRelu, at::kFloat);
+  EXPECT_EQ(y[0][0].item<float>(), 0);
+  y.sum().backward();
+  EXPECT_TRUE(at::equal(x.grad(), weight.narrow(0, 1, 1)));
+}
+
+TEST(DenseGraphTest, IsRecordedOnlyWhereAGradientIsWanted) {
+  const at::Tensor x = Draw({3, 4}, "x"), weight = Draw({2, 4}, "weight");
+  const at::Tensor bias = Draw({2}, "bias");
+  EXPECT_FALSE(
+      Dense(x, weight, bias, Activation::kRelu, at::kFloat).requires_grad());
+  const at::Tensor wanted = weight.clone().requires_grad_(true);
+  const at::Tensor y = Dense(x, wanted, bias, Activation::kRelu, at::kFloat);
+  EXPECT_TRUE(y.requires_grad());
+  y.sum().backward();
+  EXPECT_TRUE(wanted.grad().defined());
+  EXPECT_FALSE(x.grad().defined());
+}
+
+TEST(DenseGraphTest, TakesWhatIsNotContiguous) {
+  const at::Tensor x = Draw({4, 3}, "x").t();
+  const at::Tensor weight = Draw({4, 2}, "weight").t();
+  const at::Tensor bias = Draw({2}, "bias");
+  EXPECT_TRUE(
+      at::allclose(Dense(x, weight, bias, Activation::kNone, at::kFloat),
+                   at::linear(x, weight, bias)));
+}
+
+TEST(DenseGraphTest, TakesABatchOfNone) {
+  const at::Tensor y = Dense(at::empty({0, 4}), Draw({2, 4}, "weight"),
+                             Draw({2}, "bias"), Activation::kRelu, at::kFloat);
+  EXPECT_EQ(y.sizes(), (std::vector<int64_t>{0, 2}));
+}
+
+TEST(DenseGraphTest, RefusesOtherShapes) {
+  const at::Tensor x = Draw({3, 4}, "x"), bias = Draw({2}, "bias");
+  EXPECT_THROW(Dense(x, Draw({2, 5}, "w"), bias, Activation::kRelu, at::kFloat),
+               c10::Error);
+  EXPECT_THROW(Dense(x, Draw({3, 4}, "w"), bias, Activation::kRelu, at::kFloat),
+               c10::Error);
+  EXPECT_THROW(Dense(x.to(at::kHalf), Draw({2, 4}, "w"), bias,
+                     Activation::kRelu, at::kFloat),
+               c10::Error);
+}
+
+}  // namespace
+}  // namespace distill
