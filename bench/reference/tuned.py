@@ -16,12 +16,11 @@ from torch import nn
 
 
 def read(folder, prefix):
-    """Normalised images [n, 1, 28, 28] float32 and labels [n] int64."""
+    """Normalised images [n, 28, 28, 1] float32 and labels [n] int64."""
     images = numpy.fromfile(folder / f"{prefix}-images-idx3-ubyte", numpy.uint8)[16:]
     labels = numpy.fromfile(folder / f"{prefix}-labels-idx1-ubyte", numpy.uint8)[8:]
     pixels = torch.from_numpy(images).float().div_(255).sub_(models.MEAN).div_(models.STD)
-    pixels = pixels.view(-1, 1, 28, 28).contiguous(memory_format=torch.channels_last)
-    return pixels, torch.from_numpy(labels).long()
+    return pixels.view(-1, 28, 28, 1), torch.from_numpy(labels).long()
 
 
 class Training:
@@ -29,6 +28,9 @@ class Training:
         self.images, self.labels, self.bf16 = images, labels, bf16
 
     def logits(self, model, images):
+        # One channel lies in memory the same way in both layouts; PyTorch takes it for
+        # channels-last only if the strides say so.
+        images = images.permute(0, 3, 1, 2)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             return model(images).float()
 
