@@ -131,11 +131,12 @@ TEST(ExperimentTest, WithoutAControlItSaysWhatIsNotKnown) {
 }
 
 TEST(ExperimentTest, ATeacherThatDidNotLearnStopsTheRunBeforeAStudent) {
-  // Nothing can be learned from pure noise.
+  // Nothing can be learned from pure noise. 640 images are judged, of which
+  // luck gets 10 % right, give or take 1.2, and the bar is 19 %.
   ExperimentOptions options;
   options.seed = 5;
   Lines lines;
-  const auto result = RunExperiment(options, Cpu(), Toy(600, Split::kTrain, 1),
+  const auto result = RunExperiment(options, Cpu(), Toy(6400, Split::kTrain, 1),
                                     Toy(200, Split::kTest, 1), lines);
   EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kFailedPrecondition,
                         {"the teacher did not learn", "10.00 %",
