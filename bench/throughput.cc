@@ -25,6 +25,7 @@
 #include "bench/device_timer.h"
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
+#include "cli/paths.h"
 #include "data/batches.h"
 #include "data/random.h"
 #include "data/resident.h"
@@ -314,10 +315,19 @@ int main(int argc, char** argv) {
       return 0;
     }
   }
+  const std::string out_flag = "--benchmark_out=";
   // Enough for each row, unless the user says otherwise.
-  std::string min_time = "--benchmark_min_time=0.2";
-  std::vector<char*> arguments(argv, argv + argc);
-  arguments.insert(arguments.begin() + 1, min_time.data());
+  std::vector<std::string> words = {argv[0], "--benchmark_min_time=0.2"};
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    // `bazel run` starts programs elsewhere than where the user stands.
+    if (word.rfind(out_flag, 0) == 0) {
+      word = out_flag + distill::FromUsersFolder(word.substr(out_flag.size()));
+    }
+    words.push_back(word);
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
   int count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   benchmark::Initialize(&count, arguments.data());  // Takes its own flags out.

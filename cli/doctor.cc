@@ -16,7 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "data/dataset.h"
-#include "data/random.h"
+#include "data/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/kernel_choice.h"
 #include "torch/version.h"
@@ -96,17 +96,9 @@ Finding TryConvolution(at::Device device, at::ScalarType dtype) {
   Finding finding;
   const absl::Status status = CatchTorchErrors("convolving", [&] {
     Random random(0, "doctor");
-    const auto draw = [&](const std::vector<int64_t>& shape) {
-      at::Tensor values = at::empty(shape, at::kFloat);
-      float* value = values.data_ptr<float>();
-      for (int64_t i = 0; i < values.numel(); ++i) {
-        value[i] = static_cast<float>(2 * random.Uniform() - 1);
-      }
-      return values;
-    };
-    const at::Tensor x = draw({16, 14, 14, 32});
-    const at::Tensor weight = draw({64, 32, 3, 3});
-    const at::Tensor bias = draw({64});
+    const at::Tensor x = UniformTensor({16, 14, 14, 32}, 1, random);
+    const at::Tensor weight = UniformTensor({64, 32, 3, 3}, 1, random);
+    const at::Tensor bias = UniformTensor({64}, 1, random);
     const at::Tensor expected = ConvBlockComposed(
         x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble),
         at::kDouble, ConvBlockOutput::kChannelsFirst);

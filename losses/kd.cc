@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "losses/kd_device.h"
 #include "losses/kernels/kd_row.h"
+#include "losses/logit_rows.h"
 #include "losses/logits_checks.h"
 #include "losses/loss_with_gradient.h"
 
@@ -23,14 +24,6 @@ namespace {
 // parallel_for has threads only in a file compiled with -fopenmp, and is a
 // plain loop otherwise.)
 constexpr int64_t kLogitsPerThread = 8192;
-
-// Contiguous `logits`, cast to Scalar, outside autograd.
-template <typename Scalar>
-at::Tensor RowsOf(const at::Tensor& logits) {
-  return logits.detach()
-      .to(c10::CppTypeToScalarType<Scalar>::value)
-      .contiguous();
-}
 
 // KdLoss for checked inputs on the CPU, computed in Scalar rows.
 template <typename Scalar>

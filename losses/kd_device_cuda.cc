@@ -9,6 +9,7 @@
 #include "losses/kd_composed.h"
 #include "losses/kd_device.h"
 #include "losses/kernels/kd_cuda.h"
+#include "losses/logit_rows.h"
 #include "losses/loss_with_gradient.h"
 
 namespace distill {
@@ -24,13 +25,9 @@ LossTerms Fused(const at::Tensor& student_logits,
   const bool use_hard = options.alpha != 1;
   const bool use_gradient =
       at::GradMode::is_enabled() && student_logits.requires_grad();
-  const auto rows_of = [](const at::Tensor& logits) {
-    return logits.detach()
-        .to(c10::CppTypeToScalarType<Real>::value)
-        .contiguous();
-  };
-  const at::Tensor student = rows_of(student_logits);
-  const at::Tensor teacher = use_soft ? rows_of(teacher_logits) : at::Tensor();
+  const at::Tensor student = RowsOf<Real>(student_logits);
+  const at::Tensor teacher =
+      use_soft ? RowsOf<Real>(teacher_logits) : at::Tensor();
   const at::Tensor label = use_hard ? labels.contiguous() : at::Tensor();
   const at::Tensor gradient =
       use_gradient ? at::empty_like(student) : at::Tensor();

@@ -6,6 +6,7 @@
 #include "ATen/ATen.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "data/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/dense.h"
 
@@ -52,16 +53,10 @@ ConvNet::ConvNet(const ConvNetOptions& options, Random& random)
     auto layer = std::make_shared<Layer>();
     const int64_t inputs_of_one = Product(sizes) / sizes[0];
     const double bound = 1 / std::sqrt(static_cast<double>(inputs_of_one));
-    auto draw = [&](const std::vector<int64_t>& shape) {
-      at::Tensor values = at::empty(shape, at::kFloat);
-      float* to = values.data_ptr<float>();
-      for (int64_t i = 0; i < values.numel(); ++i) {
-        to[i] = static_cast<float>(bound * (2 * random.Uniform() - 1));
-      }
-      return values;
-    };
-    layer->weight = layer->register_parameter("weight", draw(sizes));
-    layer->bias = layer->register_parameter("bias", draw({sizes[0]}));
+    layer->weight = layer->register_parameter(
+        "weight", UniformTensor(sizes, bound, random));
+    layer->bias = layer->register_parameter(
+        "bias", UniformTensor({sizes[0]}, bound, random));
     return register_module(name, layer);
   };
   for (int64_t next : options.conv_channels) {

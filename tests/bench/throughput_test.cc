@@ -42,6 +42,16 @@ TEST(ThroughputTest, ReportsEveryWorkOfBothModels) {
   EXPECT_NE(result.out.find("Student over teacher"), std::string::npos);
 }
 
+TEST(ThroughputTest, WritesWhereTheUserStands) {
+  const testing::TempFolder folder;
+  const ProcessResult result =
+      RunInShell("BUILD_WORKING_DIRECTORY='" + folder.path() + "' '" +
+                 ProgramPath("bench/throughput") +
+                 "' --benchmark_filter=CUDA --benchmark_out=out.json 2>&1");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_TRUE(json::accept(testing::ReadFile(folder.File("out.json"))));
+}
+
 TEST(ThroughputTest, RefusesUnknownFlags) {
   const ProcessResult result = RunInShell(
       "'" + ProgramPath("bench/throughput") + "' --precison=f32 2>&1");

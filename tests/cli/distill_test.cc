@@ -65,6 +65,7 @@ TEST_F(DistillTest, EndsWithTheResultAsJson) {
   EXPECT_EQ(result["seed"], 0);
   EXPECT_TRUE(result["precision"] == "f32" || result["precision"] == "bf16");
   EXPECT_GT(result["seconds"].get<double>(), 0);
+  EXPECT_GT(result["startSeconds"].get<double>(), 0);
   EXPECT_EQ(result["teacher"]["parameters"], 421642);
   EXPECT_EQ(result["student"]["parameters"], 31530);
   EXPECT_EQ(result["control"]["parameters"], 31530);

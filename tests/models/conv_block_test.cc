@@ -12,7 +12,7 @@
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
 #include "ATen/core/grad_mode.h"
-#include "data/random.h"
+#include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
 
@@ -41,12 +41,7 @@ const Shape kShapes[] = {
 
 at::Tensor Draw(at::IntArrayRef sizes, const std::string& purpose) {
   Random random(3, purpose);
-  at::Tensor values = at::empty(sizes, at::kFloat);
-  float* to = values.data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    to[i] = static_cast<float>(2 * random.Uniform() - 1);
-  }
-  return values;
+  return UniformTensor(sizes, 1, random);
 }
 
 // -scale, 0 or scale, a third each.

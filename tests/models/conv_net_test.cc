@@ -7,6 +7,7 @@
 
 #include "ATen/ATen.h"
 #include "data/random.h"
+#include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/status.h"
@@ -23,12 +24,7 @@ ConvNet Make(const ConvNetOptions& options, uint64_t seed = 0) {
 
 at::Tensor RandomImages(int64_t count, int64_t height, int64_t width) {
   Random random(7, "test images");
-  at::Tensor images = at::empty({count, 1, height, width});
-  float* to = images.data_ptr<float>();
-  for (int64_t i = 0; i < images.numel(); ++i) {
-    to[i] = static_cast<float>(4 * random.Uniform() - 2);
-  }
-  return images;
+  return UniformTensor({count, 1, height, width}, 2, random);
 }
 
 std::map<std::string, at::Tensor> Parameters(const ConvNet& net) {

@@ -10,7 +10,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
-#include "data/random.h"
+#include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
 
@@ -34,12 +34,7 @@ const Shape kShapes[] = {{1, 1, 1},   {3, 5, 2},       {4, 16, 4},
 
 at::Tensor Draw(at::IntArrayRef sizes, const std::string& purpose) {
   Random random(5, purpose);
-  at::Tensor values = at::empty(sizes, at::kFloat);
-  float* to = values.data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    to[i] = static_cast<float>(2 * random.Uniform() - 1);
-  }
-  return values;
+  return UniformTensor(sizes, 1, random);
 }
 
 struct Result {
@@ -168,6 +163,24 @@ TEST(DenseGraphTest, TakesWhatIsNotContiguous) {
   EXPECT_TRUE(
       at::allclose(Dense(x, weight, bias, Activation::kNone, at::kFloat),
                    at::linear(x, weight, bias)));
+}
+
+TEST(DenseGraphTest, MultipliesInBFloat16OnlyWithoutAGradient) {
+  const at::Tensor x = Draw({8, 100}, "x"), weight = Draw({6, 100}, "weight");
+  const at::Tensor bias = Draw({6}, "bias");
+  const auto dense = [&](const at::Tensor& w, at::ScalarType dtype) {
+    return Dense(x, w, bias, Activation::kRelu, dtype).detach();
+  };
+  const at::Tensor wanted = weight.clone().requires_grad_(true);
+  const at::Tensor exact = dense(weight, at::kFloat);
+  EXPECT_TRUE(at::equal(dense(wanted, at::kBFloat16), exact));
+  const at::Tensor rounded = dense(weight, at::kBFloat16);
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  EXPECT_FALSE(at::equal(rounded, exact));
+  // 100 products below 1, each factor rounded to 8 bits, and then the sum,
+  // which is below 16 here.
+  EXPECT_LT((rounded - exact).abs().max().item<double>(),
+            std::sqrt(100.0) * 2 * std::ldexp(1.0, -8) + std::ldexp(16.0, -8));
 }
 
 TEST(DenseGraphTest, TakesABatchOfNone) {
