@@ -32,6 +32,15 @@ DenseParams ParamsOf(const at::Tensor& x, const at::Tensor& weight, bool relu) {
   return params;
 }
 
+// run(begin, end) for ranges of outputs, side by side where there is enough to
+// do.
+template <typename Run>
+void ForOutputs(const DenseParams& params, const Run& run) {
+  const int64_t of_output = std::max<int64_t>(params.batch * params.inputs, 1);
+  at::parallel_for(0, params.outputs,
+                   std::max<int64_t>(kWorkOfThread / of_output, 1), run);
+}
+
 at::Tensor RunForward(const DenseParams& params, const at::Tensor& x,
                       const at::Tensor& weight, const at::Tensor& bias) {
   at::Tensor out = at::empty({params.batch, params.outputs}, x.options());
@@ -40,12 +49,47 @@ at::Tensor RunForward(const DenseParams& params, const at::Tensor& x,
   const float* biases = bias.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
   const DenseKernels& run = Kernels();
-  const int64_t of_output = std::max<int64_t>(params.batch * params.inputs, 1);
-  at::parallel_for(0, params.outputs,
-                   std::max<int64_t>(kWorkOfThread / of_output, 1),
+  ForOutputs(params, [&](int64_t begin, int64_t end) {
+    run.forward(params, from, weights, biases, to, begin, end);
+  });
+  return out;
+}
+
+// The bits of the nearest bfloat16 of each number.
+at::Tensor Rounded(const DenseKernels& run, const at::Tensor& x) {
+  at::Tensor rounded = at::empty_like(x, at::kBFloat16);
+  const float* from = x.const_data_ptr<float>();
+  auto* to = static_cast<uint16_t*>(rounded.mutable_data_ptr());
+  constexpr int64_t kNumbersOfThread = int64_t{1} << 15;
+  at::parallel_for(0, x.numel(), kNumbersOfThread,
                    [&](int64_t begin, int64_t end) {
-                     run.forward(params, from, weights, biases, to, begin, end);
+                     run.round(from + begin, end - begin, to + begin);
                    });
+  return rounded;
+}
+
+// Products of x and weight rounded to bfloat16, sums in float32.
+at::Tensor RunForwardBFloat16(const DenseParams& params, const at::Tensor& x,
+                              const at::Tensor& weight,
+                              const at::Tensor& bias) {
+  const DenseKernels& run = Kernels();
+  if (run.forward_bfloat16 == nullptr) {
+    const auto rounded = [](const at::Tensor& y) {
+      return y.to(at::kBFloat16).to(at::kFloat);
+    };
+    return RunForward(params, rounded(x), rounded(weight), bias);
+  }
+  at::Tensor out = at::empty({params.batch, params.outputs}, x.options());
+  const at::Tensor rounded_x = Rounded(run, x);
+  const at::Tensor rounded_weight = Rounded(run, weight);
+  const auto* from = static_cast<const uint16_t*>(rounded_x.const_data_ptr());
+  const auto* weights =
+      static_cast<const uint16_t*>(rounded_weight.const_data_ptr());
+  const float* biases = bias.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  ForOutputs(params, [&](int64_t begin, int64_t end) {
+    run.forward_bfloat16(params, from, weights, biases, to, begin, end);
+  });
   return out;
 }
 
@@ -81,14 +125,10 @@ class FusedDense : public torch::autograd::Function<FusedDense> {
       const float* from = x.const_data_ptr<float>();
       float* to = grad_weight.mutable_data_ptr<float>();
       float* to_bias = grad_bias.mutable_data_ptr<float>();
-      const int64_t of_output =
-          std::max<int64_t>(params.batch * params.inputs, 1);
-      at::parallel_for(
-          0, params.outputs, std::max<int64_t>(kWorkOfThread / of_output, 1),
-          [&](int64_t begin, int64_t end) {
-            run.weight_gradient(params, from, outs, gradients, to, to_bias,
-                                begin, end, KernelWorkspace(workspace));
-          });
+      ForOutputs(params, [&](int64_t begin, int64_t end) {
+        run.weight_gradient(params, from, outs, gradients, to, to_bias, begin,
+                            end, KernelWorkspace(workspace));
+      });
     }
     if (context->needs_input_grad(0)) {
       grad_x = at::empty_like(x);
@@ -136,12 +176,10 @@ at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
     return FusedDense::apply(x.contiguous(), weight.contiguous(),
                              bias.contiguous(), relu);
   }
-  if (compute_dtype == at::kBFloat16) {
-    return DenseComposed(x, weight, bias, activation, compute_dtype)
-        .to(at::kFloat);
-  }
-  return RunForward(ParamsOf(x, weight, relu), x.contiguous(),
-                    weight.contiguous(), bias.contiguous());
+  const auto run =
+      compute_dtype == at::kBFloat16 ? RunForwardBFloat16 : RunForward;
+  return run(ParamsOf(x, weight, relu), x.contiguous(), weight.contiguous(),
+             bias.contiguous());
 }
 
 at::Tensor DenseComposed(const at::Tensor& x, const at::Tensor& weight,

@@ -21,9 +21,10 @@ enum class Activation { kNone, kRelu };
 // gets none. No second derivative on the CPU, where the bits do not depend on
 // the number of threads, but do on the instruction set.
 //
-// On the CPU in float32 this is models/kernels; bfloat16, other devices and
-// float64 (which ignores `compute_dtype`) take DenseComposed. Throws c10::Error
-// (TORCH_CHECK) for other shapes.
+// On the CPU this is models/kernels, where a row's bits do not depend on the
+// other rows of its batch; other devices and float64 (which ignores
+// `compute_dtype`) take DenseComposed. Throws c10::Error (TORCH_CHECK) for
+// other shapes.
 at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
                  const at::Tensor& bias, Activation activation,
                  at::ScalarType compute_dtype);

@@ -135,7 +135,8 @@ DISTILL_INLINE void PadImage(const ConvBlockParams& p, const Sizes& s,
 // ---------------------------------------------------------------------------
 // Forward
 
-// Bias, pool, ReLU and the winner of one vector of one window.
+// Bias, pool, ReLU and, with kWinner, the winner of one vector of one window.
+template <bool kWinner>
 DISTILL_INLINE void PoolAndStore(Vec y0, Vec y1, Vec y2, Vec y3, Vec bias,
                                  float* out, uint8_t* winner) {
   y0 += bias;
@@ -143,22 +144,21 @@ DISTILL_INLINE void PoolAndStore(Vec y0, Vec y1, Vec y2, Vec y3, Vec bias,
   y2 += bias;
   y3 += bias;
   const Vec zero = {};
-  Vec best = y0;
-  IntVec which = {};
-  const IntVec one = which + 1, two = which + 2, three = which + 3;
-  which = y1 > best ? one : which;
-  best = y1 > best ? y1 : best;
-  which = y2 > best ? two : which;
-  best = y2 > best ? y2 : best;
-  which = y3 > best ? three : which;
-  best = y3 > best ? y3 : best;
+  const Vec best01 = y1 > y0 ? y1 : y0;
+  const Vec best012 = y2 > best01 ? y2 : best01;
+  const Vec best = y3 > best012 ? y3 : best012;
   const Vec sum = (y0 + y1) + (y2 + y3);
   const Vec cut = best > zero ? best : zero;
   // Comparisons lose NaNs; a run that diverges must be seen.
   // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
   Store(out, sum == sum ? cut : sum);
-  if (winner != nullptr) {
-    const IntVec none = IntVec{} + kNoWinner;
+  if (kWinner) {
+    IntVec which = {};
+    const IntVec one = which + 1, two = which + 2, three = which + 3;
+    const IntVec none = which + kNoWinner;
+    which = y1 > y0 ? one : which;
+    which = y2 > best01 ? two : which;
+    which = y3 > best012 ? three : which;
     which = best > zero ? which : none;
     StoreBytes(winner, which);
   }
@@ -267,7 +267,7 @@ DISTILL_INLINE void CopyOut(const ConvBlockParams& p, int tiles, const T* from,
 
 // One input channel: nine broadcast inputs a number, weights in registers.
 // packed [9, out_stride].
-template <int kVectors>
+template <int kVectors, bool kWinner>
 DISTILL_INLINE void ForwardOneChannel(const Sizes& s, const float* padded,
                                       const float* packed, const float* bias,
                                       const Outputs& to) {
@@ -291,25 +291,26 @@ DISTILL_INLINE void ForwardOneChannel(const Sizes& s, const float* padded,
       for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) {
-          const Vec in = window[i * s.row + j] - Vec{};
+          const Vec in = Broadcast(window[i * s.row + j]);
 #pragma GCC unroll 4
           for (int q = 0; q < 4; ++q) {
             const int ki = i - q / 2, kj = j - q % 2;
             if (ki < 0 || ki > 2 || kj < 0 || kj > 2) continue;
 #pragma GCC unroll 2
             for (int v = 0; v < kVectors; ++v) {
-              y[q][v] += in * w[3 * ki + kj][v];
+              y[q][v] = MultiplyAdd(y[q][v], in, w[3 * ki + kj][v]);
             }
           }
         }
       }
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) {
-        PoolAndStore(y[0][v], y[1][v], y[2][v], y[3][v], b[v], out + v * kLanes,
-                     winner == nullptr ? nullptr : winner + v * kLanes);
+        PoolAndStore<kWinner>(y[0][v], y[1][v], y[2][v], y[3][v], b[v],
+                              out + v * kLanes,
+                              kWinner ? winner + v * kLanes : nullptr);
       }
       out += to.stride;
-      if (winner != nullptr) winner += to.stride;
+      if (kWinner) winner += to.stride;
     }
   }
 }
@@ -378,9 +379,9 @@ void Multiply(const float* v, int v_stride, const float* u, int steps,
         continue;
       }
 #endif
-      const float in = v[t * v_stride + k];
-      sums[t][0] += in * u0;
-      sums[t][1] += in * u1;
+      const Vec in = Broadcast(v[t * v_stride + k]);
+      sums[t][0] = MultiplyAdd(sums[t][0], in, u0);
+      sums[t][1] = MultiplyAdd(sums[t][1], in, u1);
     }
   }
 #pragma GCC unroll 16
@@ -508,7 +509,7 @@ DISTILL_INLINE void PackWinograd(const ConvBlockParams& p, const Sizes& s,
   }
 }
 
-template <bool kPairs>
+template <bool kPairs, bool kWinner>
 DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
                                     const ForwardParts& parts,
                                     const Outputs& to) {
@@ -552,11 +553,10 @@ DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
             lower[j] = m1 - m2 - m3;
           }
           const int64_t at = int64_t{first + t} * to.stride + block + c;
-          PoolAndStore(upper[0] + upper[1] + upper[2],
-                       upper[1] - upper[2] - upper[3],
-                       lower[0] + lower[1] + lower[2],
-                       lower[1] - lower[2] - lower[3], bias, to.out + at,
-                       to.winner == nullptr ? nullptr : to.winner + at);
+          PoolAndStore<kWinner>(
+              upper[0] + upper[1] + upper[2], upper[1] - upper[2] - upper[3],
+              lower[0] + lower[1] + lower[2], lower[1] - lower[2] - lower[3],
+              bias, to.out + at, kWinner ? to.winner + at : nullptr);
         }
       }
     }
@@ -569,9 +569,11 @@ size_t ForwardWorkspace(const ConvBlockParams& p) {
   return arena.used;
 }
 
-void Forward(const ConvBlockParams& p, const float* x, const float* weight,
-             const float* bias, float* out, uint8_t* winner, int64_t begin,
-             int64_t end, void* workspace) {
+template <bool kWinner>
+void ForwardImages(const ConvBlockParams& p, const float* x,
+                   const float* weight, const float* bias, float* out,
+                   uint8_t* winner, int64_t begin, int64_t end,
+                   void* workspace) {
   const Sizes s = SizesOf(p);
   Arena arena(workspace);
   const ForwardParts parts = TakeForward(p, s, &arena);
@@ -597,36 +599,41 @@ void Forward(const ConvBlockParams& p, const float* x, const float* weight,
     PadImage(p, s, x + image * p.height * p.width * p.in_channels,
              parts.padded);
     float* image_out = out + image * outputs;
-    uint8_t* image_winner =
-        winner == nullptr ? nullptr : winner + image * outputs;
-    Outputs to = {parts.out, winner == nullptr ? nullptr : parts.winner,
-                  s.out_stride};
+    uint8_t* image_winner = kWinner ? winner + image * outputs : nullptr;
+    Outputs to = {parts.out, kWinner ? parts.winner : nullptr, s.out_stride};
     if (direct) to = {image_out, image_winner, p.out_channels};
     if (one) {
       int c = 0;
       for (; c < p.out_channels; c += kLanes * kMaxOneVectors) {
-        const Outputs block = {to.out + c,
-                               to.winner == nullptr ? nullptr : to.winner + c,
+        const Outputs block = {to.out + c, kWinner ? to.winner + c : nullptr,
                                to.stride};
         if (p.out_channels - c > kLanes) {
-          ForwardOneChannel<kMaxOneVectors>(s, parts.padded, parts.packed + c,
-                                            parts.bias + c, block);
+          ForwardOneChannel<kMaxOneVectors, kWinner>(
+              s, parts.padded, parts.packed + c, parts.bias + c, block);
         } else {
-          ForwardOneChannel<1>(s, parts.padded, parts.packed + c,
-                               parts.bias + c, block);
+          ForwardOneChannel<1, kWinner>(s, parts.padded, parts.packed + c,
+                                        parts.bias + c, block);
         }
       }
     } else if (p.bfloat16 && kHasBf16) {
-      ForwardWinograd<kHasBf16>(p, s, parts, to);
+      ForwardWinograd<kHasBf16, kWinner>(p, s, parts, to);
     } else {
-      ForwardWinograd<false>(p, s, parts, to);
+      ForwardWinograd<false, kWinner>(p, s, parts, to);
     }
     if (direct) continue;
     CopyOut(p, s.tiles, to.out, to.stride, image_out);
-    if (winner != nullptr) {
+    if (kWinner) {
       CopyOut(p, s.tiles, to.winner, to.stride, image_winner);
     }
   }
+}
+
+void Forward(const ConvBlockParams& p, const float* x, const float* weight,
+             const float* bias, float* out, uint8_t* winner, int64_t begin,
+             int64_t end, void* workspace) {
+  const auto run =
+      winner == nullptr ? ForwardImages<false> : ForwardImages<true>;
+  run(p, x, weight, bias, out, winner, begin, end, workspace);
 }
 
 // ---------------------------------------------------------------------------
@@ -787,10 +794,10 @@ DISTILL_INLINE void AddPatches(int row, const float* plane,
   for (int n = 0; n < count; ++n) {
     const float* upper = plane + offsets[n];
     const float* patch[3] = {upper, upper + row, upper + 2 * row};
-    const float g = gradients[n];
+    const Vec g = Broadcast(gradients[n]);
 #pragma GCC unroll 9
     for (int k = 0; k < 9; ++k) {
-      total[k] += g * Load(patch[k / 3] + k % 3 * kLanes);
+      total[k] = MultiplyAdd(total[k], g, Load(patch[k / 3] + k % 3 * kLanes));
     }
   }
 #pragma GCC unroll 9
@@ -902,7 +909,8 @@ DISTILL_INLINE void WeightGradientOneChannel(const Sizes& s,
 #pragma GCC unroll 9
       for (int k = 0; k < 9; ++k) {
         const IntVec at = start + (k / 3 * 4 + k % 3);
-        total[k] += won * (Vec)_mm512_permutexvar_ps((__m512i)at, inputs);
+        total[k] = MultiplyAdd(total[k], won,
+                               (Vec)_mm512_permutexvar_ps((__m512i)at, inputs));
       }
       total[9] += won;
 #else
@@ -912,7 +920,8 @@ DISTILL_INLINE void WeightGradientOneChannel(const Sizes& s,
         const float* patch = window + q / 2 * s.row + q % 2;
 #pragma GCC unroll 9
         for (int k = 0; k < 9; ++k) {
-          total[k] += won * patch[k / 3 * s.row + k % 3];
+          total[k] = MultiplyAdd(total[k], won,
+                                 Broadcast(patch[k / 3 * s.row + k % 3]));
         }
         total[9] += won;
       }
@@ -994,11 +1003,11 @@ DISTILL_INLINE void SpreadWeights(int row, const float* weights,
   for (int n = 0; n < count; ++n) {
     float* upper = plane + offsets[n];
     float* const patch[3] = {upper, upper + row, upper + 2 * row};
-    const float g = gradients[n];
+    const Vec g = Broadcast(gradients[n]);
 #pragma GCC unroll 9
     for (int k = 0; k < 9; ++k) {
       float* at = patch[k / 3] + k % 3 * kLanes;
-      Store(at, Load(at) + g * w[k]);
+      Store(at, MultiplyAdd(Load(at), g, w[k]));
     }
   }
 }

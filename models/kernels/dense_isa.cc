@@ -17,56 +17,126 @@ constexpr int kOutputTile = 4;  // 16 sums, 8 operands in 32 registers.
 constexpr int kOutputTile = 2;  // 8 sums, 6 operands in 16 registers.
 #endif
 
-template <int kRows, int kOutputs>
-DISTILL_INLINE void Tile(const DenseParams& p, const float* x,
-                         const float* weight, const float* bias, float* out) {
+// One vector of float32 inputs at a time.
+struct Float32 {
+  using Element = float;
+  using Operand = Vec;
+  static constexpr int kWidth = kLanes;
+  static DISTILL_INLINE Vec Get(const float* from) { return Load(from); }
+  static DISTILL_INLINE Vec Get(const float* from, int64_t count) {
+    Vec values = {};
+    for (int64_t i = 0; i < count; ++i) values[i] = from[i];
+    return values;
+  }
+  static DISTILL_INLINE Vec Add(Vec sum, Vec a, Vec b) {
+    return MultiplyAdd(sum, a, b);
+  }
+};
+
+#ifdef __AVX512BF16__
+// Two at a time in each lane.
+struct BFloat16 {
+  using Element = uint16_t;
+  using Operand = __m512bh;
+  static constexpr int kWidth = 2 * kLanes;
+  static DISTILL_INLINE __m512bh Get(const uint16_t* from) {
+    return (__m512bh)_mm512_loadu_si512(from);
+  }
+  static DISTILL_INLINE __m512bh Get(const uint16_t* from, int64_t count) {
+    return (__m512bh)_mm512_maskz_loadu_epi16((1u << count) - 1, from);
+  }
+  static DISTILL_INLINE Vec Add(Vec sum, __m512bh a, __m512bh b) {
+    return (Vec)_mm512_dpbf16_ps((__m512)sum, a, b);
+  }
+};
+#endif
+
+// The sums over inputs of kRows rows and kOutputs outputs. What is left of the
+// inputs after the last whole operand is filled up with zeros.
+template <typename Format, int kRows, int kOutputs>
+DISTILL_INLINE void Tile(const DenseParams& p,
+                         const typename Format::Element* x,
+                         const typename Format::Element* weight,
+                         const float* bias, float* out) {
   Vec sums[kRows][kOutputs] = {};
-  const int64_t whole = p.inputs / kLanes * kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    Vec w[kOutputs];
-    for (int o = 0; o < kOutputs; ++o) w[o] = Load(weight + o * p.inputs + i);
+  const int64_t whole = p.inputs / Format::kWidth * Format::kWidth;
+  for (int64_t i = 0; i < whole; i += Format::kWidth) {
+    typename Format::Operand w[kOutputs];
+    for (int o = 0; o < kOutputs; ++o) {
+      w[o] = Format::Get(weight + o * p.inputs + i);
+    }
     for (int r = 0; r < kRows; ++r) {
-      const Vec value = Load(x + r * p.inputs + i);
-      for (int o = 0; o < kOutputs; ++o) sums[r][o] += value * w[o];
+      const auto value = Format::Get(x + r * p.inputs + i);
+      for (int o = 0; o < kOutputs; ++o) {
+        sums[r][o] = Format::Add(sums[r][o], value, w[o]);
+      }
+    }
+  }
+  if (whole < p.inputs) {
+    const int64_t rest = p.inputs - whole;
+    for (int r = 0; r < kRows; ++r) {
+      const auto value = Format::Get(x + r * p.inputs + whole, rest);
+      for (int o = 0; o < kOutputs; ++o) {
+        sums[r][o] =
+            Format::Add(sums[r][o], value,
+                        Format::Get(weight + o * p.inputs + whole, rest));
+      }
     }
   }
   for (int r = 0; r < kRows; ++r) {
     for (int o = 0; o < kOutputs; ++o) {
-      float sum = SumOf(sums[r][o]);
-      for (int64_t i = whole; i < p.inputs; ++i) {
-        sum += x[r * p.inputs + i] * weight[o * p.inputs + i];
-      }
-      sum += bias[o];
+      const float sum = SumOf(sums[r][o]) + bias[o];
       // Not "above 0 or else 0", which would make 0 of a NaN.
       out[r * p.outputs + o] = p.relu && sum < 0 ? 0 : sum;
     }
   }
 }
 
-template <int kOutputs>
-DISTILL_INLINE void Rows(const DenseParams& p, const float* x,
-                         const float* weight, const float* bias, float* out) {
+template <typename Format, int kOutputs>
+DISTILL_INLINE void Rows(const DenseParams& p,
+                         const typename Format::Element* x,
+                         const typename Format::Element* weight,
+                         const float* bias, float* out) {
   int64_t row = 0;
   for (; row + kRowTile <= p.batch; row += kRowTile) {
-    Tile<kRowTile, kOutputs>(p, x + row * p.inputs, weight, bias,
-                             out + row * p.outputs);
+    Tile<Format, kRowTile, kOutputs>(p, x + row * p.inputs, weight, bias,
+                                     out + row * p.outputs);
   }
   for (; row < p.batch; ++row) {
-    Tile<1, kOutputs>(p, x + row * p.inputs, weight, bias,
-                      out + row * p.outputs);
+    Tile<Format, 1, kOutputs>(p, x + row * p.inputs, weight, bias,
+                              out + row * p.outputs);
   }
 }
 
-void Forward(const DenseParams& p, const float* x, const float* weight,
-             const float* bias, float* out, int64_t begin, int64_t end) {
+template <typename Format>
+void Forward(const DenseParams& p, const typename Format::Element* x,
+             const typename Format::Element* weight, const float* bias,
+             float* out, int64_t begin, int64_t end) {
   int64_t o = begin;
   for (; o + kOutputTile <= end; o += kOutputTile) {
-    Rows<kOutputTile>(p, x, weight + o * p.inputs, bias + o, out + o);
+    Rows<Format, kOutputTile>(p, x, weight + o * p.inputs, bias + o, out + o);
   }
   for (; o < end; ++o) {
-    Rows<1>(p, x, weight + o * p.inputs, bias + o, out + o);
+    Rows<Format, 1>(p, x, weight + o * p.inputs, bias + o, out + o);
   }
 }
+
+#ifdef __AVX512BF16__
+void Round(const float* from, int64_t count, uint16_t* to) {
+  for (; count >= kLanes; count -= kLanes, from += kLanes, to += kLanes) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
+  }
+  const __mmask16 rest = static_cast<__mmask16>((1u << count) - 1);
+  _mm256_mask_storeu_epi16(
+      to, rest, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from)));
+}
+constexpr auto kForwardBFloat16 = Forward<BFloat16>;
+constexpr auto kRound = Round;
+#else
+constexpr decltype(DenseKernels::forward_bfloat16) kForwardBFloat16 = nullptr;
+constexpr decltype(DenseKernels::round) kRound = nullptr;
+#endif
 
 // ---------------------------------------------------------------------------
 // Backward: for each row of the result, the sum of the rows of the other
@@ -89,9 +159,9 @@ DISTILL_INLINE void SumRows(const Nonzero* list, int64_t count,
   Vec sums[kVectors] = {};
   for (int64_t i = 0; i < count; ++i) {
     const float* row = rows + list[i].row * stride;
-    const Vec gradient = list[i].gradient - Vec{};
+    const Vec gradient = Broadcast(list[i].gradient);
     for (int v = 0; v < kVectors; ++v) {
-      sums[v] += gradient * Load(row + v * kLanes);
+      sums[v] = MultiplyAdd(sums[v], gradient, Load(row + v * kLanes));
     }
   }
   for (int v = 0; v < kVectors; ++v) Store(to + v * kLanes, sums[v]);
@@ -201,8 +271,9 @@ void WeightGradient(const DenseParams& p, const float* x, const float* out,
 
 // A constant has internal linkage unless it was declared extern.
 extern const DenseKernels DISTILL_KERNELS;
-const DenseKernels DISTILL_KERNELS = {Forward, InputGradient, WeightGradient,
-                                      Workspace};
+const DenseKernels DISTILL_KERNELS = {Forward<Float32>, kForwardBFloat16,
+                                      kRound,           InputGradient,
+                                      WeightGradient,   Workspace};
 
 }  // namespace kernels
 }  // namespace distill

@@ -7,6 +7,7 @@ namespace kernels {
 extern const DenseKernels kDensePlain;
 extern const DenseKernels kDenseAvx2;
 extern const DenseKernels kDenseAvx512;
+extern const DenseKernels kDenseAvx512Bf16;
 
 const DenseKernels& DenseKernelsFor(Isa isa) {
   switch (isa) {
@@ -15,8 +16,9 @@ const DenseKernels& DenseKernelsFor(Isa isa) {
     case Isa::kAvx2:
       return kDenseAvx2;
     case Isa::kAvx512:
-    case Isa::kAvx512Bf16:
       return kDenseAvx512;
+    case Isa::kAvx512Bf16:
+      return kDenseAvx512Bf16;
   }
   return kDensePlain;
 }

@@ -1,5 +1,6 @@
 // A fully connected layer with or without ReLU on the CPU, forward and
-// backward: raw pointers, no LibTorch, no allocation, no threads, float32.
+// backward: raw pointers, no LibTorch, no allocation, no threads; float32, and
+// bfloat16 in the forward pass.
 //
 // Each function works on a range, so that the caller divides the work among
 // threads. No number depends on how the range was cut: the bits are the same
@@ -32,6 +33,14 @@ struct DenseKernels {
   void (*forward)(const DenseParams& params, const float* x,
                   const float* weight, const float* bias, float* out,
                   int64_t begin, int64_t end);
+  // The same products of bfloat16 with float32 sums; null where the instruction
+  // set has no such products. x and weight as `round` leaves them.
+  void (*forward_bfloat16)(const DenseParams& params, const uint16_t* x,
+                           const uint16_t* weight, const float* bias,
+                           float* out, int64_t begin, int64_t end);
+  // The nearest bfloat16 of `count` numbers, ties to even; null with
+  // forward_bfloat16.
+  void (*round)(const float* from, int64_t count, uint16_t* to);
   // Rows [begin, end).
   void (*input_gradient)(const DenseParams& params, const float* weight,
                          const float* out, const float* grad_out, float* grad_x,

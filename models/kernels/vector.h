@@ -42,6 +42,20 @@ DISTILL_INLINE Vec Load(const float* from) {
 DISTILL_INLINE void Store(float* to, Vec value) {
   *reinterpret_cast<VecAt*>(to) = value;
 }
+// The number in every lane.
+DISTILL_INLINE Vec Broadcast(float value) { return value - Vec{}; }
+
+// sum + a * b: in one rounding where the instruction set can, and then always,
+// which the compiler does not promise for the expression.
+DISTILL_INLINE Vec MultiplyAdd(Vec sum, Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#elif defined(__FMA__)
+  return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#else
+  return sum + a * b;
+#endif
+}
 
 // The sum of the lanes, by halves.
 DISTILL_INLINE float SumOf(Vec v) {

@@ -115,15 +115,51 @@ TEST_P(DenseTest, HasTheSameBitsForEveryNumberOfThreads) {
   }
 }
 
+TEST_P(DenseTest, InBFloat16IsTheProductOfRoundedFactors) {
+  const Shape shape = std::get<1>(GetParam());
+  const at::Tensor x = Draw({shape.batch, shape.in}, "x");
+  const at::Tensor weight = Draw({shape.out, shape.in}, "weight");
+  const at::Tensor bias = Draw({shape.out}, "bias");
+  const at::Tensor found =
+      Dense(x, weight, bias, std::get<2>(GetParam()), at::kBFloat16);
+  EXPECT_EQ(found.scalar_type(), at::kFloat);
+  const auto rounded = [](const at::Tensor& y) {
+    return y.to(at::kBFloat16).to(at::kDouble);
+  };
+  ExpectNear(found,
+             DenseComposed(rounded(x), rounded(weight), bias.to(at::kDouble),
+                           std::get<2>(GetParam()), at::kDouble),
+             shape.in);
+}
+
+TEST_P(DenseTest, ARowHasTheSameBitsInAnyBatch) {
+  const Shape shape = std::get<1>(GetParam());
+  const at::Tensor x = Draw({shape.batch, shape.in}, "x");
+  const at::Tensor weight = Draw({shape.out, shape.in}, "weight");
+  const at::Tensor bias = Draw({shape.out}, "bias");
+  for (at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto dense = [&](const at::Tensor& rows) {
+      return Dense(rows, weight, bias, std::get<2>(GetParam()), dtype);
+    };
+    const at::Tensor together = dense(x);
+    for (int64_t row = 0; row < shape.batch; ++row) {
+      EXPECT_TRUE(
+          at::equal(dense(x.narrow(0, row, 1)), together.narrow(0, row, 1)));
+    }
+  }
+}
+
 TEST_P(DenseTest, ShowsANaN) {
   const Shape shape = std::get<1>(GetParam());
   at::Tensor x = Draw({shape.batch, shape.in}, "x");
   x[shape.batch - 1][shape.in - 1] = std::numeric_limits<float>::quiet_NaN();
-  const at::Tensor y =
-      Dense(x, Draw({shape.out, shape.in}, "weight"), Draw({shape.out}, "bias"),
-            std::get<2>(GetParam()), at::kFloat);
-  EXPECT_TRUE(y[shape.batch - 1].isnan().all().item<bool>());
-  EXPECT_EQ(y.isnan().sum().item<int64_t>(), shape.out);
+  for (at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor y =
+        Dense(x, Draw({shape.out, shape.in}, "weight"),
+              Draw({shape.out}, "bias"), std::get<2>(GetParam()), dtype);
+    EXPECT_TRUE(y[shape.batch - 1].isnan().all().item<bool>());
+    EXPECT_EQ(y.isnan().sum().item<int64_t>(), shape.out);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
