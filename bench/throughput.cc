@@ -8,7 +8,6 @@
 // stay the same: reading and shuffling data is not measured.
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <iostream>
@@ -17,12 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "ATen/ops/mm.h"
-#include "ATen/ops/ones.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/device_timer.h"
+#include "bench/matrix_rate.h"
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
@@ -81,28 +79,6 @@ Batch MakeBatch(int64_t size, at::Device device) {
     dataset->labels.push_back(static_cast<uint8_t>(random.Below(10)));
   }
   return ResidentSamples(*Batches::Create(dataset), device).Range(0, size);
-}
-
-// Floating-point operations a second of a large product of matrices: what this
-// device can do, measured in the run that is compared with it. The best of
-// five.
-double MatrixRate(const Compute& compute) {
-  const int64_t side = compute.device.is_cpu() ? 2048 : 8192;
-  constexpr int kProducts = 4;
-  const at::Tensor a =
-      at::ones({side, side},
-               at::TensorOptions().dtype(compute.dtype).device(compute.device));
-  double best = 0;
-  for (int i = 0; i < 6; ++i) {  // The first warms up.
-    const double seconds = DeviceSeconds(compute.device, [&] {
-      for (int j = 0; j < kProducts; ++j) {
-        benchmark::DoNotOptimize(at::mm(a, a));
-      }
-    });
-    const double flop = 2.0 * static_cast<double>(side * side * side);
-    if (i > 0) best = std::max(best, kProducts * flop / seconds);
-  }
-  return best;
 }
 
 // One row: what a step does, and how many operations that is for one image. A
@@ -262,7 +238,7 @@ void Register(const std::string& name, const Compute& compute,
 // Measures the device's matrix rate, says so, and registers its rows.
 void RegisterDevice(const std::string& name, const Compute& compute,
                     const std::vector<std::pair<std::string, bool>>& ways) {
-  const double matrix_rate = MatrixRate(compute);
+  const double matrix_rate = MatrixRate(compute.device, compute.dtype);
   std::cout << absl::StrFormat(
                    "%s: %s, precision %s, %.0f GFLOP/s in a product of large "
                    "square matrices",

@@ -33,13 +33,53 @@ Json Number(double value) {
 }
 
 Json StageJson(const StageResult& stage) {
-  return {{"parameters", stage.parameters},
-          {"testAccuracy", stage.test.accuracy()},
-          {"testErrors", stage.test.errors},
-          {"testImages", stage.test.samples},
-          {"testLoss", Number(stage.test.loss)},
-          {"trainLoss", Number(stage.training.epochs.back().total)},
-          {"seconds", stage.seconds}};
+  Json json = {{"parameters", stage.parameters},
+               {"testAccuracy", stage.test.accuracy()},
+               {"testErrors", stage.test.errors},
+               {"testImages", stage.test.samples},
+               {"testLoss", Number(stage.test.loss)},
+               {"trainLoss", Number(stage.training.epochs.back().total)},
+               {"steps", stage.training.steps},
+               {"seconds", stage.seconds}};
+  if (stage.validation) {
+    json["validationAccuracy"] = stage.validation->accuracy();
+  }
+  return json;
+}
+
+Json IntervalJson(const Interval& interval) {
+  return {{"mean", interval.mean},
+          {"low", Number(interval.low)},
+          {"high", Number(interval.high)}};
+}
+
+// One seed's stages under the names of a run of one seed.
+Json RunJson(const ExperimentResult& run) {
+  const EpochLosses& losses = run.student.training.epochs.back();
+  return {{"finalLoss", Number(losses.total)},
+          {"finalSoftLoss", Number(losses.soft)},
+          {"finalHardLoss", Number(losses.hard)},
+          {"seconds", run.seconds},
+          {"teacherLogitsSeconds", run.teacher_logits_seconds},
+          {"teacher", StageJson(run.teacher)},
+          {"student", StageJson(run.student)},
+          {"control", run.control ? StageJson(*run.control) : Json(nullptr)}};
+}
+
+double MeanFinalLoss(const SeedsResult& result) {
+  double sum = 0;
+  for (const ExperimentResult& run : result.runs) {
+    sum += run.student.training.epochs.back().total;
+  }
+  return sum / static_cast<double>(result.runs.size());
+}
+
+// What several seeds' stages have in common: the mean of the accuracies, with
+// its interval.
+Json StagesJson(const StageResult& first, const Interval& accuracy) {
+  return {{"parameters", first.parameters},
+          {"testAccuracy", accuracy.mean},
+          {"testAccuracyInterval", IntervalJson(accuracy)}};
 }
 
 // Seconds since this process was started, by the kernel's account of it, to a
@@ -66,24 +106,26 @@ double SecondsSinceStart() {
          ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-Json ResultJson(const DistillOptions& options, const Compute& compute,
-                const Dataset& train, const ExperimentResult& result,
+Json ResultJson(const DistillOptions& options,
+                const ExperimentOptions& experiment, const Compute& compute,
+                const Dataset& train, const SeedsResult& result,
                 double start_seconds, const std::string& message) {
-  const ExperimentOptions& experiment = options.experiment;
-  const EpochLosses& losses = result.student.training.epochs.back();
-  return {
+  const ExperimentResult& first = result.runs[0];
+  Json json = {
       {"status", "success"},
       {"message", message},
-      {"finalLoss", Number(losses.total)},
-      {"finalSoftLoss", Number(losses.soft)},
-      {"finalHardLoss", Number(losses.hard)},
       {"dataset", train.name},
       {"trainImages", train.count},
+      {"labels", first.labels},
+      {"transferImages", first.transfer_images},
+      {"validationImages", experiment.validation},
       {"device", compute.device_name},
       {"precision", compute.precision_name},
       {"deterministic", compute.deterministic},
       {"threads", compute.threads},
       {"seed", experiment.seed},
+      {"seeds", options.seeds},
+      {"shareTeacher", options.share_teacher},
       {"batchSize", experiment.batch_size},
       {"teacherEpochs", experiment.teacher_epochs},
       {"studentEpochs", experiment.student_epochs},
@@ -91,12 +133,41 @@ Json ResultJson(const DistillOptions& options, const Compute& compute,
       {"lrSchedule", options.lr_schedule},
       {"temperature", experiment.kd.temperature},
       {"alpha", experiment.kd.alpha},
-      {"startSeconds", Number(start_seconds)},
-      {"seconds", result.seconds},
-      {"teacherLogitsSeconds", result.teacher_logits_seconds},
-      {"teacher", StageJson(result.teacher)},
-      {"student", StageJson(result.student)},
-      {"control", result.control ? StageJson(*result.control) : Json(nullptr)}};
+      {"verdict", VerdictName(result.verdict)},
+      {"difference",
+       result.difference ? IntervalJson(*result.difference) : Json(nullptr)},
+      {"startSeconds", Number(start_seconds)}};
+  if (options.seeds == 1) {
+    json.update(RunJson(first));
+    return json;
+  }
+  json["finalLoss"] = Number(MeanFinalLoss(result));
+  json["seconds"] = result.seconds;
+  json["teacher"] = StagesJson(first.teacher, result.teacher);
+  json["student"] = StagesJson(first.student, result.student);
+  json["control"] = result.control ? StagesJson(*first.control, *result.control)
+                                   : Json(nullptr);
+  json["runs"] = Json::array();
+  for (size_t i = 0; i < result.runs.size(); ++i) {
+    Json run = {{"seed", experiment.seed + i}};
+    run.update(RunJson(result.runs[i]));
+    json["runs"].push_back(run);
+  }
+  return json;
+}
+
+absl::Status CheckLabels(const DistillOptions& options) {
+  if (options.labels_per_class < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--labels_per_class is ",
+                                                   options.labels_per_class,
+                                                   "; it must be at least 0"));
+  }
+  if (options.labels_per_class > 0 && options.experiment.labels > 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--labels is ", options.experiment.labels, " and --labels_per_class ",
+        options.labels_per_class, "; pass one of them"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -111,11 +182,19 @@ int ReportError(const absl::Status& status, std::ostream& out,
 
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {
-  ExperimentOptions experiment = options.experiment;
+  SeedsOptions seeds;
+  seeds.experiment = options.experiment;
+  seeds.seeds = options.seeds;
+  seeds.share_teacher = options.share_teacher;
+  ExperimentOptions& experiment = seeds.experiment;
   const auto schedule = ParseScheduleKind(options.lr_schedule);
   if (!schedule.ok()) return ReportError(schedule.status(), out, err);
   experiment.schedule = *schedule;
-  const absl::Status valid = experiment.Validate();
+  const auto transfer_set = ParseTransferSet(options.transfer_set);
+  if (!transfer_set.ok()) return ReportError(transfer_set.status(), out, err);
+  experiment.transfer_set = *transfer_set;
+  absl::Status valid = seeds.Validate();
+  valid.Update(CheckLabels(options));
   if (!valid.ok()) return ReportError(valid, out, err);
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
@@ -135,18 +214,20 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto train_data = std::make_shared<const Dataset>(*std::move(train));
   const auto test_data = std::make_shared<const Dataset>(*std::move(test));
 
+  if (options.labels_per_class > 0) {
+    experiment.labels = options.labels_per_class * train_data->classes;
+  }
+
   Console console(out, err, console_options);
   const double start_seconds = SecondsSinceStart();
-  const auto result =
-      RunExperiment(experiment, *compute, train_data, test_data, console);
+  const auto result = RunSeeds(seeds, *compute, train_data, test_data, console);
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   const std::string message = "The student has learnt the teacher's wisdom.";
   out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
-                         result->student.training.epochs.back().total,
-                         result->seconds)
+                         MeanFinalLoss(*result), result->seconds)
       << message << std::endl
-      << OneLine(ResultJson(options, *compute, *train_data, *result,
+      << OneLine(ResultJson(options, experiment, *compute, *train_data, *result,
                             start_seconds, message))
       << std::endl;
   return 0;

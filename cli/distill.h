@@ -2,6 +2,7 @@
 #ifndef DISTILL_CLI_DISTILL_H_
 #define DISTILL_CLI_DISTILL_H_
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "cli/console.h"
 #include "training/device.h"
 #include "training/experiment.h"
+#include "training/seeds.h"
 
 namespace distill {
 
@@ -16,9 +18,14 @@ struct DistillOptions {
   // The flags of the same names.
   ComputeOptions compute;
   std::string lr_schedule = "one_cycle";
+  std::string transfer_set = "all";
+  int64_t labels_per_class = 0;
+  int64_t seeds = 1;
+  bool share_teacher = false;
   // A folder with the four IDX files, see FindDataset.
   std::string data_dir;
-  // `schedule` is set from lr_schedule.
+  // `schedule` and `transfer_set` are set from the names above, and `labels`
+  // from labels_per_class if that is above 0.
   ExperimentOptions experiment;
 };
 

@@ -53,6 +53,24 @@ ABSL_FLAG(
 ABSL_FLAG(uint64_t, seed, 0,
           "Of initial weights and of the order of the images. The same seed, "
           "device, threads and precision give the same bits on the CPU.");
+ABSL_FLAG(int64_t, seeds, 1,
+          "Runs to make, with this many seeds from --seed on. One seed proves "
+          "nothing; with several the difference between student and control "
+          "has an interval and a verdict.");
+ABSL_FLAG(bool, share_teacher, false,
+          "With several seeds: one teacher, of the first seed, for all.");
+ABSL_FLAG(int64_t, labels, 0,
+          "Training images whose labels the student and the control may see, "
+          "drawn by the seed in equal shares of the classes; 0: all. The "
+          "teacher sees all.");
+ABSL_FLAG(int64_t, labels_per_class, 0,
+          "The same as --labels, counted by class.");
+ABSL_FLAG(std::string, transfer_set, "all",
+          "With --labels: what the student trains on. all (the other images "
+          "have the teacher's predictions alone) or labelled.");
+ABSL_FLAG(int64_t, validation, 0,
+          "Training images held out, in equal shares of the classes, to choose "
+          "hyperparameters by: choosing by the test set would spoil it.");
 ABSL_FLAG(bool, control, true,
           "Also train the same student without the teacher, to see what "
           "distillation changed.");
@@ -66,6 +84,7 @@ constexpr char kUsage[] =
     "\n"
     "  bazel run //cli:distill -- --device=cpu\n"
     "  bazel-bin/cli/distill --device=cpu --temperature=2 --alpha=0.9\n"
+    "  bazel-bin/cli/distill --device=cpu --labels=1000 --seeds=5\n"
     "\n"
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
     "2 for\nwrong flags.\n";
@@ -89,6 +108,12 @@ distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
   experiment.kd.alpha = absl::GetFlag(FLAGS_alpha);
   experiment.seed = absl::GetFlag(FLAGS_seed);
   experiment.control = absl::GetFlag(FLAGS_control);
+  experiment.labels = absl::GetFlag(FLAGS_labels);
+  experiment.validation = absl::GetFlag(FLAGS_validation);
+  options.labels_per_class = absl::GetFlag(FLAGS_labels_per_class);
+  options.transfer_set = absl::GetFlag(FLAGS_transfer_set);
+  options.seeds = absl::GetFlag(FLAGS_seeds);
+  options.share_teacher = absl::GetFlag(FLAGS_share_teacher);
   return options;
 }
 

@@ -40,7 +40,7 @@ LossTerms KdOnCpu(const at::Tensor& student_logits,
   const int64_t classes = student_logits.size(1);
 
   // Where a term has no weight its input is not read: the student stands in
-  // for the teacher's pointer, 0 for the label.
+  // for the teacher's pointer.
   const at::Tensor student = RowsOf<Scalar>(student_logits);
   const at::Tensor teacher =
       use_soft ? RowsOf<Scalar>(teacher_logits) : student;
@@ -61,10 +61,12 @@ LossTerms KdOnCpu(const at::Tensor& student_logits,
     for (int64_t row = begin; row < end; ++row) {
       const int64_t offset = row * classes;
       // The weights carry the mean over the batch, so the gradient does too.
-      rows[row] = KdRow(student_data + offset, teacher_data + offset, classes,
-                        use_hard ? label_data[row] : 0, options.temperature,
-                        soft_weight / batch, hard_weight / batch,
-                        use_gradient ? gradient_data + offset : nullptr);
+      rows[row] = KdRow(
+          student_data + offset, teacher_data + offset, classes,
+          use_hard ? label_data[row] : kNoLabel, options.temperature,
+          soft_weight / batch,
+          use_hard && label_data[row] != kNoLabel ? hard_weight / batch : 0,
+          use_gradient ? gradient_data + offset : nullptr);
     }
   });
   // One sum in the order of rows, so that threads do not change its rounding.

@@ -17,8 +17,9 @@ namespace distill {
 // student_logits, teacher_logits [batch >= 1, classes >= 2]: logits, not
 // probabilities, of one dtype: float32, float64, bfloat16 or float16 (the
 // 16-bit dtypes are cast to float32 before any arithmetic). labels [batch]
-// int64 in [0, classes). All on one device, with any strides. Terms: see
-// LossTerms.
+// int64 in [0, classes), or kNoLabel: such a row has no hard term, and still
+// counts in the batch that both terms are averaged over. All on one device,
+// with any strides. Terms: see LossTerms.
 //
 // Gradient flows to student_logits only, in their dtype, never to the teacher,
 // whatever it requires. No second derivative on the CPU.

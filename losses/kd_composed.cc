@@ -33,9 +33,11 @@ LossTerms KdComposed(const at::Tensor& student_logits,
     terms.soft = soft.detach();
   }
   if (options.alpha != 1) {
-    const at::Tensor hard = -LogProbabilities(student_logits, 1)
-                                 .gather(/*dim=*/1, labels.unsqueeze(1))
-                                 .mean();
+    const at::Tensor of_label =
+        LogProbabilities(student_logits, 1)
+            .gather(/*dim=*/1, labels.clamp_min(0).unsqueeze(1))
+            .squeeze(1);
+    const at::Tensor hard = -of_label.masked_fill(labels == kNoLabel, 0).mean();
     const at::Tensor weighted = hard * (1 - options.alpha);
     terms.total = terms.total.defined() ? terms.total + weighted : weighted;
     terms.hard = hard.detach();

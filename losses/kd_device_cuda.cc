@@ -41,6 +41,7 @@ LossTerms Fused(const at::Tensor& student_logits,
   params.student = student.const_data_ptr<Real>();
   if (use_soft) params.teacher = teacher.const_data_ptr<Real>();
   if (use_hard) params.labels = label.const_data_ptr<int64_t>();
+  params.no_label = kNoLabel;
   params.batch = student.size(0);
   params.classes = student.size(1);
   params.temperature = options.temperature;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "losses/loss_terms.h"
+
 namespace distill {
 namespace {
 
@@ -98,9 +100,11 @@ void CheckLabels(const at::Tensor& labels, const at::Tensor& logits,
   const auto values = labels.accessor<const int64_t, 1>();
   const int64_t classes = logits.size(1);
   for (int64_t row = 0; row < values.size(0); ++row) {
-    TORCH_CHECK(values[row] >= 0 && values[row] < classes, "label ",
-                values[row], " of row ", row, " is not in [0, ", classes,
-                "), the classes of ", logits_name);
+    TORCH_CHECK(
+        (values[row] >= 0 && values[row] < classes) || values[row] == kNoLabel,
+        "label ", values[row], " of row ", row, " is not in [0, ", classes,
+        "), the classes of ", logits_name, ", nor ", kNoLabel,
+        " for a row without a label");
   }
 }
 

@@ -21,7 +21,7 @@ void CheckSameKind(const at::Tensor& a, const char* a_name, const at::Tensor& b,
                    const char* b_name);
 
 // labels [batch] int64 on the device of logits [batch, classes]. On the CPU
-// also: every label in [0, classes).
+// also: every label in [0, classes) or kNoLabel.
 void CheckLabels(const at::Tensor& labels, const at::Tensor& logits,
                  const char* logits_name);
 

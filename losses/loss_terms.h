@@ -3,7 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace distill {
+
+// In place of a row's label: there is none, and the row has no hard term. (The
+// number that PyTorch ignores by default, too; -1 stays an error.)
+constexpr int64_t kNoLabel = -100;
 
 // What a loss returns: the number to minimise and the terms it is made of.
 // All are 0-dimensional, on the device of the logits, averaged over the batch;
@@ -18,8 +24,9 @@ struct LossTerms {
   // for the log. Undefined where its weight is 0: it was not evaluated.
   at::Tensor soft;
 
-  // The cross-entropy with the labels, without its weight in `total`.
-  // Detached, for the log. Undefined where its weight is 0.
+  // The cross-entropy with the labels, without its weight in `total`; a row
+  // without a label counts as 0. Detached, for the log. Undefined where its
+  // weight is 0.
   at::Tensor hard;
 };
 

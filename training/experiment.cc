@@ -6,9 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/ops/index_fill.h"
+#include "ATen/ops/index_select.h"
+#include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "data/batches.h"
+#include "data/draw.h"
 #include "models/conv_net.h"
 #include "models/zoo.h"
 #include "training/objective.h"
@@ -24,10 +29,10 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-absl::Status CheckAtLeastOne(const char* flag, int64_t value) {
-  if (value >= 1) return absl::OkStatus();
+absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value) {
+  if (value >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(flag, " is ", value, "; it must be at least 1"));
+      absl::StrCat(flag, " is ", value, "; it must be at least ", least));
 }
 
 // The accuracy of always answering with the most frequent class.
@@ -57,18 +62,33 @@ absl::Status CheckTeacherLearnt(const TrainResult& training,
       options.learning_rate / 10, options.seed));
 }
 
+// What a run reads: `labelled` are the samples of `train` at `labelled_at`, or
+// not given where all labels are known.
+struct Data {
+  Batches train, test;
+  std::optional<Batches> validation, labelled;
+  std::vector<int64_t> labelled_at;
+};
+
+// What a stage trains on, towards what, and for how long.
+struct Plan {
+  const Batches& batches;
+  Objective objective;
+  int64_t epochs = 1;
+  int64_t steps = 0;  // Instead of epochs, if above 0.
+};
+
 // One run: what the stages share.
 class Experiment {
  public:
   Experiment(const ExperimentOptions& options, const Compute& compute,
-             Batches train, Batches test, Observer& observer)
+             const Data& data, Observer& observer)
       : options_(options),
         compute_(compute),
-        train_(std::move(train)),
-        test_(std::move(test)),
+        data_(data),
         observer_(observer) {}
 
-  absl::StatusOr<ExperimentResult> Run();
+  absl::StatusOr<ExperimentResult> Run(TrainedTeacher* teacher);
 
  private:
   std::shared_ptr<ConvNet> Make(const ConvNetOptions& net,
@@ -80,55 +100,62 @@ class Experiment {
     return model;
   }
   std::shared_ptr<ConvNet> MakeTeacher() const {
-    const Dataset& data = train_.dataset();
+    const Dataset& data = data_.train.dataset();
     return Make(TeacherOptions(data.height, data.width, data.classes),
                 "teacher's weights");
   }
   // The control is made by this too, and so starts from the same weights.
   std::shared_ptr<ConvNet> MakeStudent() const {
-    const Dataset& data = train_.dataset();
+    const Dataset& data = data_.train.dataset();
     return Make(StudentOptions(data.height, data.width, data.classes),
                 "student's weights");
   }
 
-  // Trains `model`, freezes it, evaluates it on the test set and says so; the
-  // frozen model is in `frozen` if that is given.
+  // Trains `model`, freezes it, evaluates it and says so; the frozen model is
+  // in `frozen` if that is given.
   absl::StatusOr<StageResult> RunStage(
       const std::string& name, std::shared_ptr<Classifier> model,
-      int64_t epochs, const Objective& objective,
+      const Plan& plan,
       std::shared_ptr<const FrozenClassifier>* frozen = nullptr);
+  Evaluation Evaluate(const FrozenClassifier& model, const Batches& batches,
+                      const std::string& what);
+  absl::Status TrainTeacher(TrainedTeacher* teacher);
+  Plan StudentPlan(const at::Tensor& teacher_logits) const;
 
   void SayWhatRuns(const Classifier& teacher, const Classifier& student) const;
   void SayWhatChanged(const ExperimentResult& result) const;
 
   const ExperimentOptions& options_;
   const Compute& compute_;
-  const Batches train_, test_;
+  const Data& data_;
   Observer& observer_;
 };
 
 absl::StatusOr<StageResult> Experiment::RunStage(
-    const std::string& name, std::shared_ptr<Classifier> model, int64_t epochs,
-    const Objective& objective,
-    std::shared_ptr<const FrozenClassifier>* frozen) {
+    const std::string& name, std::shared_ptr<Classifier> model,
+    const Plan& plan, std::shared_ptr<const FrozenClassifier>* frozen) {
   StageResult stage;
   stage.parameters = model->ParameterCount();
   TrainOptions train_options;
   train_options.name = name;
-  train_options.epochs = epochs;
+  train_options.epochs = plan.epochs;
+  train_options.steps = plan.steps;
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
   train_options.learning_rate = options_.learning_rate;
   const Clock::time_point start = Clock::now();
-  auto training = Train(*model, train_, objective, train_options, observer_);
+  auto training =
+      Train(*model, plan.batches, plan.objective, train_options, observer_);
   if (!training.ok()) return training.status();
   stage.training = *std::move(training);
   stage.seconds = SecondsSince(start);
 
   auto fixed = std::make_shared<const FrozenClassifier>(std::move(model));
-  stage.test = EvaluateLogits(ComputeLogits(*fixed, test_, compute_.device,
-                                            name + ": testing", observer_),
-                              test_.dataset());
+  if (data_.validation) {
+    stage.validation =
+        Evaluate(*fixed, *data_.validation, name + ": validation");
+  }
+  stage.test = Evaluate(*fixed, data_.test, name + ": testing");
   if (frozen != nullptr) *frozen = std::move(fixed);
 
   const EpochLosses& losses = stage.training.epochs.back();
@@ -137,22 +164,41 @@ absl::StatusOr<StageResult> Experiment::RunStage(
     terms =
         absl::StrFormat(" (soft %.4f, hard %.4f)", losses.soft, losses.hard);
   }
+  const std::string validation =
+      stage.validation ? absl::StrFormat("; validation accuracy %s",
+                                         Percent(stage.validation->accuracy()))
+                       : "";
   observer_.OnLine(absl::StrFormat(
-      "%-8s test accuracy %s (%s wrong of %s); training loss %.4f%s; %s in "
+      "%-8s test accuracy %s (%s wrong of %s)%s; training loss %.4f%s; %s in "
       "%.1f s",
       name + ":", Percent(stage.test.accuracy()), WithCommas(stage.test.errors),
-      WithCommas(stage.test.samples), losses.total, terms,
-      Count(epochs, "epoch"), stage.seconds));
+      WithCommas(stage.test.samples), validation, losses.total, terms,
+      plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
+      stage.seconds));
   return stage;
+}
+
+Evaluation Experiment::Evaluate(const FrozenClassifier& model,
+                                const Batches& batches,
+                                const std::string& what) {
+  return EvaluateLogits(
+      ComputeLogits(model, batches, compute_.device, what, observer_),
+      batches.dataset());
 }
 
 void Experiment::SayWhatRuns(const Classifier& teacher,
                              const Classifier& student) const {
-  const Dataset& train = train_.dataset();
+  const Dataset& train = data_.train.dataset();
+  const std::string validation =
+      data_.validation
+          ? absl::StrCat(WithCommas(data_.validation->sample_count()),
+                         " validation ")
+          : "";
   observer_.OnLine(absl::StrFormat(
-      "data:    %s, %s training and %s test images, %d x %d, %d classes",
-      train.name, WithCommas(train.count), WithCommas(test_.dataset().count),
-      train.height, train.width, train.classes));
+      "data:    %s, %s training, %sand %s test images, %d x %d, %d classes",
+      train.name, WithCommas(train.count), validation,
+      WithCommas(data_.test.sample_count()), train.height, train.width,
+      train.classes));
   observer_.OnLine(absl::StrFormat("device:  %s (%s), precision %s, seed %d",
                                    compute_.device_name, compute_.description,
                                    compute_.precision_name, options_.seed));
@@ -165,6 +211,18 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
   describe("teacher:", teacher);
   describe("student:", student);
   observer_.OnLine("student: " + options_.kd.Formula());
+  if (!data_.labelled) return;
+  const std::string labels =
+      absl::StrCat(WithCommas(options_.labels), " labels");
+  observer_.OnLine(
+      options_.transfer_set == TransferSet::kAll
+          ? absl::StrCat("student: ", labels, "; the other ",
+                         WithCommas(train.count - options_.labels),
+                         " images have the teacher's predictions alone")
+          : absl::StrCat("student: ", labels, ", and their images alone"));
+  observer_.OnLine(absl::StrCat(
+      "control: ", labels,
+      ", and their images alone, in as many steps as the student's"));
 }
 
 void Experiment::SayWhatChanged(const ExperimentResult& result) const {
@@ -190,37 +248,80 @@ void Experiment::SayWhatChanged(const ExperimentResult& result) const {
                   : Count(-saved, "error") + " more"));
 }
 
-absl::StatusOr<ExperimentResult> Experiment::Run() {
+absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
+  auto stage =
+      RunStage("teacher", MakeTeacher(),
+               {data_.train, LabelObjective(), options_.teacher_epochs},
+               &teacher->model);
+  if (!stage.ok()) return stage.status();
+  teacher->stage = *std::move(stage);
+  const absl::Status learnt = CheckTeacherLearnt(
+      teacher->stage.training, data_.train.dataset(), options_);
+  if (!learnt.ok()) teacher->model = nullptr;
+  return learnt;
+}
+
+Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
+  const int64_t epochs = options_.student_epochs;
+  if (!data_.labelled) {
+    return {data_.train,
+            DistillationObjective(CachedLogits(teacher_logits), options_.kd),
+            epochs};
+  }
+  const at::Tensor positions =
+      at::tensor(data_.labelled_at, at::kLong).to(compute_.device);
+  if (options_.transfer_set == TransferSet::kLabelled) {
+    return {
+        *data_.labelled,
+        DistillationObjective(
+            CachedLogits(teacher_logits.defined()
+                             ? at::index_select(teacher_logits, 0, positions)
+                             : at::Tensor()),
+            options_.kd),
+        epochs};
+  }
+  const at::Tensor labelled = at::zeros({data_.train.sample_count()},
+                                        positions.options().dtype(at::kBool))
+                                  .index_fill(0, positions, true);
+  return {data_.train,
+          DistillationObjective(CachedLogits(teacher_logits), options_.kd,
+                                labelled),
+          epochs};
+}
+
+absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   ExperimentResult result;
   const Clock::time_point start = Clock::now();
-  auto teacher = MakeTeacher();
-  SayWhatRuns(*teacher, *MakeStudent());
+  SayWhatRuns(*MakeTeacher(), *MakeStudent());
 
-  std::shared_ptr<const FrozenClassifier> frozen;
-  auto stage = RunStage("teacher", std::move(teacher), options_.teacher_epochs,
-                        LabelObjective(), &frozen);
-  if (!stage.ok()) return stage.status();
-  result.teacher = *std::move(stage);
-  const absl::Status learnt =
-      CheckTeacherLearnt(result.teacher.training, train_.dataset(), options_);
-  if (!learnt.ok()) return learnt;
-
-  at::Tensor logits;
-  if (options_.kd.alpha > 0) {
-    const Clock::time_point before = Clock::now();
-    logits = ComputeLogits(*frozen, train_, compute_.device,
-                           "teacher: logits for the student", observer_);
-    result.teacher_logits_seconds = SecondsSince(before);
+  if (teacher->model == nullptr) {
+    const absl::Status trained = TrainTeacher(teacher);
+    if (!trained.ok()) return trained;
   }
-  stage = RunStage(
-      "student", MakeStudent(), options_.student_epochs,
-      DistillationObjective(CachedLogits(std::move(logits)), options_.kd));
+  if (options_.kd.alpha > 0 && !teacher->logits.defined()) {
+    const Clock::time_point before = Clock::now();
+    teacher->logits =
+        ComputeLogits(*teacher->model, data_.train, compute_.device,
+                      "teacher: logits for the student", observer_);
+    teacher->logits_seconds = SecondsSince(before);
+  }
+  result.teacher = teacher->stage;
+  result.teacher_logits_seconds = teacher->logits_seconds;
+
+  const Plan plan = StudentPlan(teacher->logits);
+  auto stage = RunStage("student", MakeStudent(), plan);
   if (!stage.ok()) return stage.status();
   result.student = *std::move(stage);
+  result.labels = data_.labelled ? options_.labels : data_.train.sample_count();
+  result.transfer_images = plan.batches.sample_count();
 
   if (options_.control) {
-    stage = RunStage("control", MakeStudent(), options_.student_epochs,
-                     LabelObjective());
+    Plan control = {data_.labelled ? *data_.labelled : data_.train,
+                    LabelObjective(), options_.student_epochs};
+    if (&control.batches != &plan.batches) {
+      control.steps = result.student.training.steps;
+    }
+    stage = RunStage("control", MakeStudent(), control);
     if (!stage.ok()) return stage.status();
     result.control = *std::move(stage);
   }
@@ -229,13 +330,77 @@ absl::StatusOr<ExperimentResult> Experiment::Run() {
   return result;
 }
 
+// `train` in the parts that `options` asks for.
+absl::StatusOr<Data> Divide(const ExperimentOptions& options,
+                            std::shared_ptr<const Dataset> train,
+                            std::shared_ptr<const Dataset> test) {
+  BatchesOptions batch_options;
+  batch_options.batch_size = options.batch_size;
+  batch_options.seed = options.seed;
+  const auto batches = [&](std::shared_ptr<const Dataset> dataset) {
+    return Batches::Create(std::move(dataset), batch_options);
+  };
+  const auto select =
+      [&](const std::vector<int64_t>& positions) -> absl::StatusOr<Batches> {
+    auto part = Select(*train, positions);
+    if (!part.ok()) return part.status();
+    return batches(std::make_shared<const Dataset>(*std::move(part)));
+  };
+  std::optional<Batches> validation, labelled;
+  std::vector<int64_t> labelled_at;
+  if (options.validation > 0) {
+    if (options.validation >= train->count) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--validation is ", options.validation,
+                       "; it must leave some of the ", train->count,
+                       " training images to train on"));
+    }
+    // The same for every seed: one teacher may serve several.
+    Random random(0, "validation");
+    const auto held_out =
+        DrawBalanced(*train, options.validation, "--validation", random);
+    if (!held_out.ok()) return held_out.status();
+    auto part = select(*held_out);
+    if (!part.ok()) return part.status();
+    validation = *std::move(part);
+    auto rest = Select(*train, AllBut(*held_out, train->count));
+    if (!rest.ok()) return rest.status();
+    train = std::make_shared<const Dataset>(*std::move(rest));
+  }
+  if (options.labels > 0) {
+    Random random(options.seed, "labelled images");
+    auto drawn = DrawBalanced(*train, options.labels, "--labels", random);
+    if (!drawn.ok()) return drawn.status();
+    labelled_at = *std::move(drawn);
+    auto part = select(labelled_at);
+    if (!part.ok()) return part.status();
+    labelled = *std::move(part);
+  }
+  auto train_batches = batches(std::move(train));
+  if (!train_batches.ok()) return train_batches.status();
+  auto test_batches = batches(std::move(test));
+  if (!test_batches.ok()) return test_batches.status();
+  return Data{*std::move(train_batches), *std::move(test_batches),
+              std::move(validation), std::move(labelled),
+              std::move(labelled_at)};
+}
+
 }  // namespace
+
+absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
+  if (name == "all") return TransferSet::kAll;
+  if (name == "labelled") return TransferSet::kLabelled;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--transfer_set is \"", name, "\"; it must be all or labelled"));
+}
 
 absl::Status ExperimentOptions::Validate() const {
   absl::Status status = kd.Validate();
-  status.Update(CheckAtLeastOne("--batch_size", batch_size));
-  status.Update(CheckAtLeastOne("--teacher_epochs", teacher_epochs));
-  status.Update(CheckAtLeastOne("--student_epochs", student_epochs));
+  status.Update(CheckAtLeast(1, "--batch_size", batch_size));
+  status.Update(CheckAtLeast(1, "--teacher_epochs", teacher_epochs));
+  status.Update(CheckAtLeast(1, "--student_epochs", student_epochs));
+  status.Update(CheckAtLeast(0, "--labels", labels));
+  status.Update(CheckAtLeast(0, "--validation", validation));
   if (!(learning_rate > 0) || !std::isfinite(learning_rate)) {
     status.Update(absl::InvalidArgumentError(
         absl::StrCat("--learning_rate is ", learning_rate,
@@ -247,7 +412,7 @@ absl::Status ExperimentOptions::Validate() const {
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer) {
+    Observer& observer, TrainedTeacher* teacher) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   if (train->height != test->height || train->width != test->width ||
@@ -258,21 +423,16 @@ absl::StatusOr<ExperimentResult> RunExperiment(
         train->height, train->width, train->classes, test->height, test->width,
         test->classes));
   }
-  BatchesOptions batch_options;
-  batch_options.batch_size = options.batch_size;
-  batch_options.seed = options.seed;
-  auto train_batches = Batches::Create(std::move(train), batch_options);
-  if (!train_batches.ok()) return train_batches.status();
-  auto test_batches = Batches::Create(std::move(test), batch_options);
-  if (!test_batches.ok()) return test_batches.status();
+  auto data = Divide(options, std::move(train), std::move(test));
+  if (!data.ok()) return data.status();
 
+  TrainedTeacher own;
   absl::StatusOr<ExperimentResult> result =
       absl::UnknownError("the experiment did not run");
   const absl::Status caught =
       CatchTorchErrors("running the experiment", [&]() -> absl::Status {
-        result = Experiment(options, compute, *std::move(train_batches),
-                            *std::move(test_batches), observer)
-                     .Run();
+        result = Experiment(options, compute, *data, observer)
+                     .Run(teacher != nullptr ? teacher : &own);
         return result.status();
       });
   if (!caught.ok()) return caught;

@@ -8,16 +8,27 @@
 #include <optional>
 #include <string>
 
+#include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/dataset.h"
 #include "losses/kd.h"
+#include "models/classifier.h"
 #include "training/device.h"
 #include "training/evaluation.h"
 #include "training/loop.h"
 #include "training/observer.h"
 
 namespace distill {
+
+// What a student with few labels learns from.
+enum class TransferSet {
+  kAll,  // Every image; those without a label have the teacher's term alone.
+  kLabelled,  // The images with labels alone.
+};
+
+// "all" or "labelled"; InvalidArgument that names both for anything else.
+absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name);
 
 // The defaults are the specification's values, but for the schedule of the
 // learning rate (training/schedule.h says why).
@@ -32,6 +43,13 @@ struct ExperimentOptions {
   uint64_t seed = 0;
   // Whether the control is trained.
   bool control = true;
+  // Training images whose labels the student and the control may see, drawn by
+  // the seed, in equal shares of the classes; 0: all. The teacher sees all.
+  int64_t labels = 0;
+  TransferSet transfer_set = TransferSet::kAll;
+  // Training images held out of all training, to choose by: the same for every
+  // seed, in equal shares of the classes. At least 0.
+  int64_t validation = 0;
 
   // InvalidArgument, naming the command line's flag, its value and its range.
   absl::Status Validate() const;
@@ -40,13 +58,25 @@ struct ExperimentOptions {
 struct StageResult {
   int64_t parameters = 0;
   TrainResult training;
+  std::optional<Evaluation> validation;  // If images were held out.
   Evaluation test;
   double seconds = 0;  // Of the training alone, by a clock that never jumps.
+};
+
+// A teacher that has learnt, and what a student needs of it.
+struct TrainedTeacher {
+  StageResult stage;
+  std::shared_ptr<const FrozenClassifier> model;
+  at::Tensor
+      logits;  // [training images, classes] float32; undefined if unused.
+  double logits_seconds = 0;
 };
 
 struct ExperimentResult {
   StageResult teacher, student;
   std::optional<StageResult> control;
+  // What the student trained on: labels, and images with the teacher's term.
+  int64_t labels = 0, transfer_images = 0;
   double teacher_logits_seconds = 0;
   double seconds = 0;  // From first to last step, evaluations included.
 };
@@ -57,6 +87,13 @@ struct ExperimentResult {
 // rates with the labels alone. Each is evaluated on `test`, which decides
 // nothing. What happens is told to `observer`, line by line.
 //
+// With options.labels the control learns from the labelled images alone, in as
+// many steps with as many images as the student's: more epochs of fewer images
+// where the student's transfer set has all of them.
+//
+// If `teacher` is given and holds a model, that is the teacher; if it holds
+// none, the trained one is left there.
+//
 // FailedPrecondition if the teacher did not learn (its late accuracy, see
 // TrainResult, is less than a tenth of the way from the share of the most
 // frequent class to 1), before any student is trained, or if a loss is not
@@ -65,7 +102,7 @@ struct ExperimentResult {
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer);
+    Observer& observer, TrainedTeacher* teacher = nullptr);
 
 }  // namespace distill
 

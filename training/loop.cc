@@ -51,8 +51,9 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                                   Observer& observer) {
   const int64_t batch_count = batches.batch_count();
   const int64_t late = std::max<int64_t>(batch_count / 10, 1);
-  const Schedule schedule{options.schedule, options.learning_rate,
-                          options.epochs * batch_count};
+  const int64_t steps =
+      options.steps > 0 ? options.steps : options.epochs * batch_count;
+  const Schedule schedule{options.schedule, options.learning_rate, steps};
   model.train();
   const StepperInputs inputs = {model, batches, objective, schedule,
                                 options.adam};
@@ -62,17 +63,21 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
   TrainResult result;
   int64_t late_correct = 0, late_samples = 0, images_done = 0;
 
+  const int64_t in_last_epoch = (steps - 1) % batch_count + 1;
   observer.OnBegin(options.name + ": training",
-                   options.epochs * batches.sample_count());
+                   (steps - 1) / batch_count * batches.sample_count() +
+                       std::min(in_last_epoch * batches.options().batch_size,
+                                batches.sample_count()));
   absl::Status status;
-  for (int64_t epoch = 0; epoch < options.epochs && status.ok(); ++epoch) {
+  int64_t step_index = 0;  // Of the next one to enqueue.
+  for (int64_t epoch = 0; step_index < steps && status.ok(); ++epoch) {
     stepper->BeginEpoch(batches.Order(epoch));
     MeanLosses of_epoch;
-    for (int64_t index = 0; index < batch_count && status.ok(); ++index) {
-      const bool is_late =
-          epoch + 1 == options.epochs && index >= batch_count - late;
-      stepper->Step(is_late);
-      if (!stepper->Due() && index + 1 < batch_count) continue;
+    const int64_t end = std::min(step_index + batch_count, steps);
+    while (step_index < end && status.ok()) {
+      stepper->Step(/*count_correct=*/step_index >= steps - late);
+      ++step_index;
+      if (!stepper->Due() && step_index < end) continue;
       MeanLosses recent;
       for (const StepLosses& step : stepper->Read()) {
         if (!std::isfinite(step.total)) {

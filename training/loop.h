@@ -22,6 +22,8 @@ struct TrainOptions {
   std::string name;
   // Times that every sample is seen; at least 1.
   int64_t epochs = 1;
+  // If above 0, as many steps instead, ending inside an epoch if need be.
+  int64_t steps = 0;
   // Where the model's parameters are; batches are moved there.
   at::Device device = at::kCPU;
   // Of the learning rate over all epochs.
@@ -40,17 +42,18 @@ struct EpochLosses {
 };
 
 struct TrainResult {
+  // The last one's are those of its steps that were made.
   std::vector<EpochLosses> epochs;
   int64_t steps = 0;
-  // Share of right predictions over the last tenth of the last epoch's batches,
-  // each predicted before it is trained on. In a training of one epoch these
-  // are images that the model had not seen.
+  // Share of right predictions over the last steps, as many as a tenth of an
+  // epoch has, each batch predicted before it is trained on. In a training of
+  // one epoch these are images that the model had not seen.
   double late_accuracy = 0;
 };
 
-// Trains `model` with Adam on all of `batches`, options.epochs times, in the
-// order that `batches` gives to each epoch; the last, short batch is a step
-// too. The model is put into train mode and left there.
+// Trains `model` with Adam on all of `batches`, options.epochs times (or for
+// options.steps), in the order that `batches` gives to each epoch; the last,
+// short batch is a step too. The model is put into train mode and left there.
 //
 // Deterministic on the CPU: the same model, batches and number of threads give
 // the same bits. Reads no global generator.

@@ -15,11 +15,22 @@ Objective LabelObjective() {
 
 Objective DistillationObjective(TeacherLogits teacher,
                                 const KdOptions& options) {
-  return [teacher = std::move(teacher), options](const Batch& batch,
-                                                 const at::Tensor& logits) {
+  return DistillationObjective(std::move(teacher), options, at::Tensor());
+}
+
+Objective DistillationObjective(TeacherLogits teacher, const KdOptions& options,
+                                at::Tensor labelled) {
+  return [teacher = std::move(teacher), options,
+          labelled = std::move(labelled)](const Batch& batch,
+                                          const at::Tensor& logits) {
+    at::Tensor labels = batch.labels;
+    if (labelled.defined()) {
+      labels = labels.masked_fill(
+          at::index_select(labelled, 0, batch.indices).logical_not(), kNoLabel);
+    }
     // With alpha 0 the teacher is not asked: its term is not evaluated.
     return KdLoss(logits, options.alpha > 0 ? teacher(batch) : at::Tensor(),
-                  batch.labels, options);
+                  labels, options);
   };
 }
 

@@ -30,6 +30,12 @@ Objective LabelObjective();
 Objective DistillationObjective(TeacherLogits teacher,
                                 const KdOptions& options);
 
+// The same where labels are known of some samples only: `labelled` [samples]
+// bool, on the batches' device, says of which. The labels of the others are not
+// looked at; they have the teacher's term alone.
+Objective DistillationObjective(TeacherLogits teacher, const KdOptions& options,
+                                at::Tensor labelled);
+
 // Looks the logits up by sample index in `table` [samples, classes] float32, as
 // ComputeLogits returns it: right in any order of the samples, as long as the
 // images are those that the table was computed from.

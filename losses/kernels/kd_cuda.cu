@@ -103,11 +103,11 @@ __device__ void Row(const KdCudaParams<Real>& p, int64_t row,
   const int64_t offset = row * p.classes;
   const double batch = static_cast<double>(p.batch);
   // The weights carry the mean over the batch, so the gradient does too.
-  const KdRowTerms<Real> terms =
-      KdRow<Real>(p.student + offset, p.teacher + offset, p.classes,
-                  p.hard_weight != 0 ? p.labels[row] : 0, p.temperature,
-                  p.soft_weight / batch, p.hard_weight / batch,
-                  p.gradient == nullptr ? nullptr : p.gradient + offset, lanes);
+  const int64_t label = p.hard_weight != 0 ? p.labels[row] : p.no_label;
+  const KdRowTerms<Real> terms = KdRow<Real>(
+      p.student + offset, p.teacher + offset, p.classes, label, p.temperature,
+      p.soft_weight / batch, label == p.no_label ? 0 : p.hard_weight / batch,
+      p.gradient == nullptr ? nullptr : p.gradient + offset, lanes);
   if (lanes.index() == 0) {
     p.rows[2 * row] = terms.soft;
     p.rows[2 * row + 1] = terms.hard;

@@ -16,7 +16,8 @@ template <typename Real>
 struct KdCudaParams {
   const Real* student = nullptr;    // [batch, classes] logits
   const Real* teacher = nullptr;    // [batch, classes] logits
-  const int64_t* labels = nullptr;  // [batch], in [0, classes)
+  const int64_t* labels = nullptr;  // [batch], in [0, classes) or no_label
+  int64_t no_label = -100;          // Of a row without a hard term.
   int64_t batch = 0;                // At least 1.
   int64_t classes = 0;              // At least 1, any number.
   double temperature = 1;           // Above 0.

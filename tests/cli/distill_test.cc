@@ -97,6 +97,42 @@ TEST_F(DistillTest, WithoutAControlThereIsNone) {
   EXPECT_TRUE(run.result["control"].is_null());
 }
 
+TEST_F(DistillTest, SeveralSeedsHaveAVerdictAndTheirRuns) {
+  options_.seeds = 2;
+  options_.labels_per_class = 4;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  const json& result = run.result;
+  EXPECT_EQ(result["seeds"], 2);
+  EXPECT_EQ(result["labels"], 40);
+  EXPECT_EQ(result["transferImages"], 320);
+  ASSERT_EQ(result["runs"].size(), 2u);
+  double difference = 0;
+  for (int i = 0; i < 2; ++i) {
+    const json& one = result["runs"][i];
+    EXPECT_EQ(one["seed"], i);
+    difference += one["student"]["testAccuracy"].get<double>() / 2 -
+                  one["control"]["testAccuracy"].get<double>() / 2;
+  }
+  EXPECT_NEAR(result["difference"]["mean"].get<double>(), difference, 1e-9);
+  EXPECT_LE(result["difference"]["low"], result["difference"]["high"]);
+  EXPECT_NE(result["verdict"], "UNKNOWN");
+  EXPECT_NEAR(result["student"]["testAccuracy"].get<double>() -
+                  result["control"]["testAccuracy"].get<double>(),
+              difference, 1e-9);
+  EXPECT_NE(run.text.find(result["verdict"].get<std::string>() + ": "),
+            std::string::npos)
+      << run.text;
+}
+
+TEST_F(DistillTest, OneSeedHasNoVerdict) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.result["verdict"], "UNKNOWN");
+  EXPECT_TRUE(run.result["difference"]["low"].is_null());
+  EXPECT_EQ(run.result["labels"], 320);
+}
+
 TEST_F(DistillTest, WithoutCudaItIsAnErrorAndNoFallback) {
   options_.compute.device = "cuda";
   if (!QueryCuda().devices.empty()) GTEST_SKIP() << "CUDA works here";
@@ -116,6 +152,14 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
         +[](DistillOptions& o) { o.compute.precision = "f8"; },
         +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
         +[](DistillOptions& o) { o.compute.threads = -2; },
+        +[](DistillOptions& o) { o.seeds = 0; },
+        +[](DistillOptions& o) { o.transfer_set = "some"; },
+        +[](DistillOptions& o) { o.labels_per_class = -1; },
+        +[](DistillOptions& o) {
+          o.experiment.labels = o.labels_per_class = 5;
+        },
+        +[](DistillOptions& o) { o.experiment.labels = 321; },
+        +[](DistillOptions& o) { o.labels_per_class = 33; },
         +[](DistillOptions& o) { o.experiment.kd.alpha = 2; },
         +[](DistillOptions& o) { o.experiment.kd.temperature = 0; }}) {
     DistillOptions options = options_;

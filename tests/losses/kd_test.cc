@@ -476,6 +476,48 @@ TEST(KdLossTest, AlphaOneDoesNotEvaluateTheLabels) {
   }
 }
 
+TEST(KdLossTest, ARowWithoutALabelHasOnlyTheTeachersTerm) {
+  const Batch inputs(4, 10);
+  at::Tensor labels = inputs.labels.clone();
+  labels[1] = kNoLabel;
+  labels[3] = kNoLabel;
+  const KdOptions options = Options(5, 0.25);
+  const Evaluated actual =
+      Evaluate(inputs.student, inputs.teacher, labels, options);
+  // Rows 0 and 2 as ever; of rows 1 and 3 what alpha 1 makes of them, times
+  // alpha. All four are the batch.
+  const Evaluated all = Evaluate(inputs, options);
+  const Evaluated soft = Evaluate(inputs, Options(5, 1));
+  double hard = 0;
+  for (int64_t row = 0; row < 4; ++row) {
+    const bool labelled = row % 2 == 0;
+    const at::Tensor expected =
+        labelled ? all.gradient[row] : options.alpha * soft.gradient[row];
+    ExpectNear(actual.gradient[row], expected, kDoubleTolerance);
+    if (!labelled) continue;
+    hard += KdLoss(inputs.student.narrow(0, row, 1), at::Tensor(),
+                   inputs.labels.narrow(0, row, 1), Options(5, 0))
+                .total.item<double>() /
+            4;
+  }
+  ExpectNear(actual.terms.hard, hard, kDoubleTolerance);
+  ExpectNear(actual.terms.soft, soft.terms.soft.item<double>(),
+             kDoubleTolerance);
+  const LossTerms composed =
+      KdComposed(inputs.student, inputs.teacher, labels, options);
+  ExpectNear(composed.total, actual.terms.total.item<double>(),
+             kDoubleTolerance);
+}
+
+TEST(KdLossTest, ABatchWithoutAnyLabelHasAHardTermOfZero) {
+  const Batch inputs(4, 10);
+  const Evaluated actual =
+      Evaluate(inputs.student, inputs.teacher,
+               at::full({4}, kNoLabel, at::kLong), Options(5, 0.5));
+  EXPECT_EQ(actual.terms.hard.item<double>(), 0);
+  EXPECT_TRUE(std::isfinite(actual.terms.total.item<double>()));
+}
+
 // A weight of 0.001 is not a weight of 0.
 TEST(KdLossTest, SmallWeightsAreEvaluated) {
   const Batch inputs(4, 10);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ATen/ATen.h"
+#include "ATen/Parallel.h"
 #include "data/random.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
@@ -33,25 +34,29 @@ TEST(EvaluationTest, CountsErrorsAndAveragesTheLoss) {
   EXPECT_NEAR(evaluation.loss, expected, 1e-6);
 }
 
-TEST(EvaluationTest, LogitsAreInTheDataSetsOrderWhateverTheBatches) {
+TEST(EvaluationTest, LogitsAreInTheDataSetsOrderWhateverBatchesAndThreads) {
   testing::ToyOptions toy;
-  toy.count = 70;
+  toy.count = 1500;
   const auto dataset = testing::ToyDataset(toy);
   Random random(0, "test weights");
   const FrozenClassifier model(
       std::make_shared<ConvNet>(StudentOptions(28, 28, 10), random));
   Observer nobody;
-  BatchesOptions options;
-  options.batch_size = 32;
-  const Batches batches = *Batches::Create(dataset, options);
-  const at::Tensor logits =
-      ComputeLogits(model, batches, at::kCPU, "test", nobody);
-  ASSERT_EQ(logits.sizes(), (std::vector<int64_t>{70, 10}));
-  EXPECT_FALSE(logits.requires_grad());
-  for (int64_t i : {0, 31, 32, 69}) {
-    const at::Tensor one = model.Logits(batches.Range(i, 1).images)[0];
-    EXPECT_TRUE(at::allclose(logits[i], one, 1e-5, 1e-5)) << i;
+  const Batches batches = *Batches::Create(dataset);
+  const int before = at::get_num_threads();
+  for (int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    const at::Tensor logits =
+        ComputeLogits(model, batches, at::kCPU, "test", nobody);
+    ASSERT_EQ(logits.sizes(), (std::vector<int64_t>{1500, 10}));
+    EXPECT_FALSE(logits.requires_grad());
+    for (int64_t i : {0, 31, 63, 64, 512, 1499}) {
+      EXPECT_TRUE(
+          at::equal(logits[i], model.Logits(batches.Range(i, 1).images)[0]))
+          << i << " with " << threads << " threads";
+    }
   }
+  at::set_num_threads(before);
 }
 
 }  // namespace

@@ -119,6 +119,82 @@ TEST(ExperimentTest, TheSameSeedGivesTheSameResult) {
   EXPECT_NE(run(2), first);
 }
 
+TEST(ExperimentTest, WithFewLabelsTheControlHasThemAloneAndAsManySteps) {
+  for (TransferSet set : {TransferSet::kAll, TransferSet::kLabelled}) {
+    ExperimentOptions options = ToyExperiment();
+    options.labels = 50;
+    options.transfer_set = set;
+    Lines lines;
+    const auto result =
+        RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
+                      Toy(100, Split::kTest, 0.4), lines);
+    ASSERT_TRUE(result.ok()) << result.status();
+    const bool all = set == TransferSet::kAll;
+    EXPECT_EQ(result->labels, 50);
+    EXPECT_EQ(result->transfer_images, all ? 320 : 50);
+    EXPECT_EQ(result->teacher.training.steps, 2 * 10);
+    EXPECT_EQ(result->student.training.steps, all ? 10 : 2);
+    EXPECT_EQ(result->control->training.steps, all ? 10 : 2);
+    EXPECT_NE(result->student.test.loss, result->control->test.loss);
+    EXPECT_TRUE(lines.Has("student: 50 labels")) << lines.all;
+    EXPECT_TRUE(lines.Has("control: 50 labels")) << lines.all;
+    EXPECT_EQ(lines.Has("the other 270 images"), all) << lines.all;
+  }
+}
+
+TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
+  ExperimentOptions options = ToyExperiment();
+  options.kd.alpha = 0;
+  options.labels = 50;
+  options.transfer_set = TransferSet::kLabelled;
+  Lines lines;
+  const auto result =
+      RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
+                    Toy(100, Split::kTest, 0.4), lines);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->student.test.loss, result->control->test.loss);
+}
+
+TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
+  ExperimentOptions options = ToyExperiment();
+  options.validation = 64;
+  Lines lines;
+  const auto result =
+      RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
+                    Toy(100, Split::kTest, 0.4), lines);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->teacher.training.steps, 2 * 8);
+  EXPECT_EQ(result->student.training.steps, 8);
+  EXPECT_EQ(result->transfer_images, 256);
+  for (const StageResult* stage :
+       {&result->teacher, &result->student, &*result->control}) {
+    ASSERT_TRUE(stage->validation.has_value());
+    EXPECT_EQ(stage->validation->samples, 64);
+    EXPECT_EQ(stage->test.samples, 100);
+  }
+  EXPECT_TRUE(lines.Has("64 validation and 100 test images")) << lines.all;
+  EXPECT_TRUE(lines.Has("validation accuracy")) << lines.all;
+}
+
+TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
+  ExperimentOptions options = ToyExperiment();
+  Lines lines;
+  TrainedTeacher teacher;
+  const auto run = [&] {
+    return RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
+                         Toy(100, Split::kTest, 0.4), lines, &teacher);
+  };
+  const auto first = run();
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_NE(teacher.model, nullptr);
+  lines.all.clear();
+  const auto again = run();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(lines.Has("teacher: test accuracy")) << lines.all;
+  EXPECT_EQ(again->teacher.test.loss, first->teacher.test.loss);
+  EXPECT_EQ(again->student.test.loss, first->student.test.loss);
+}
+
 TEST(ExperimentTest, WithoutAControlItSaysWhatIsNotKnown) {
   ExperimentOptions options = ToyExperiment();
   options.control = false;
@@ -193,6 +269,10 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
           {[](auto& o) { o.learning_rate = -1; }, "--learning_rate is -1"},
           {[](auto& o) { o.learning_rate = HUGE_VAL; },
            "--learning_rate is inf"},
+          {[](auto& o) { o.labels = -1; }, "--labels is -1"},
+          {[](auto& o) { o.labels = 11; }, "--labels is 11"},
+          {[](auto& o) { o.validation = -1; }, "--validation is -1"},
+          {[](auto& o) { o.validation = 10; }, "--validation is 10"},
           {[](auto& o) { o.kd.temperature = 0; }, "temperature"},
           {[](auto& o) { o.kd.alpha = 1.5; }, "alpha"},
       };

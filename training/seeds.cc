@@ -1,0 +1,139 @@
+#include "training/seeds.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+// Passes one of several runs on: its progress under the seed's number, and of
+// its lines only those of the first run from before anything is trained.
+class OneOfSeveral : public Observer {
+ public:
+  OneOfSeveral(Observer& observer, std::string prefix, bool first)
+      : observer_(observer), prefix_(std::move(prefix)), introduces_(first) {}
+
+  void OnBegin(const std::string& what, int64_t images) override {
+    introduces_ = false;
+    observer_.OnBegin(prefix_ + what, images);
+  }
+  void OnProgress(int64_t done, double loss) override {
+    observer_.OnProgress(done, loss);
+  }
+  void OnEnd() override { observer_.OnEnd(); }
+  void OnLine(const std::string& line) override {
+    if (introduces_) observer_.OnLine(line);
+  }
+
+ private:
+  Observer& observer_;
+  const std::string prefix_;
+  bool introduces_;
+};
+
+double Points(const ExperimentResult& run) {
+  return 100 * (run.student.test.accuracy() - run.control->test.accuracy());
+}
+
+std::string LineOf(const ExperimentResult& run, uint64_t seed) {
+  std::string line = absl::StrFormat("seed %d: teacher %s, student %s", seed,
+                                     Percent(run.teacher.test.accuracy()),
+                                     Percent(run.student.test.accuracy()));
+  if (run.control) {
+    absl::StrAppendFormat(&line, ", control %s: %+.2f points",
+                          Percent(run.control->test.accuracy()), Points(run));
+  }
+  return line;
+}
+
+// "98.05 % (97.98 % to 98.12 %)"
+std::string WithEnds(const Interval& interval) {
+  return absl::StrFormat("%s (%s to %s)", Percent(interval.mean),
+                         Percent(interval.low), Percent(interval.high));
+}
+
+std::string VerdictLine(const SeedsResult& result) {
+  if (!result.difference) {
+    return "Whether distillation helped is not known: there was no control "
+           "student (--control=true trains one).";
+  }
+  const Interval& d = *result.difference;
+  return absl::StrFormat(
+      "%s: with the teacher the student has %+.2f points of test accuracy "
+      "against the control (95 %% interval %+.2f to %+.2f, %s).",
+      VerdictName(result.verdict), 100 * d.mean, 100 * d.low, 100 * d.high,
+      Count(static_cast<int64_t>(result.runs.size()), "pair"));
+}
+
+template <typename Value>
+Interval IntervalOf(const std::vector<ExperimentResult>& runs,
+                    const Value& value) {
+  std::vector<double> values;
+  values.reserve(runs.size());
+  for (const ExperimentResult& run : runs) values.push_back(value(run));
+  return MeanInterval(values);
+}
+
+void Judge(SeedsResult* result) {
+  const auto& runs = result->runs;
+  result->teacher = IntervalOf(
+      runs, [](const auto& run) { return run.teacher.test.accuracy(); });
+  result->student = IntervalOf(
+      runs, [](const auto& run) { return run.student.test.accuracy(); });
+  if (!runs[0].control) return;
+  result->control = IntervalOf(
+      runs, [](const auto& run) { return run.control->test.accuracy(); });
+  result->difference =
+      IntervalOf(runs, [](const auto& run) { return Points(run) / 100; });
+  result->verdict = distill::Judge(*result->difference);
+}
+
+}  // namespace
+
+absl::Status SeedsOptions::Validate() const {
+  absl::Status status = experiment.Validate();
+  if (seeds < 1) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--seeds is ", seeds, "; it must be at least 1")));
+  }
+  return status;
+}
+
+absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
+                                     const Compute& compute,
+                                     std::shared_ptr<const Dataset> train,
+                                     std::shared_ptr<const Dataset> test,
+                                     Observer& observer) {
+  const absl::Status valid = options.Validate();
+  if (!valid.ok()) return valid;
+  SeedsResult result;
+  TrainedTeacher teacher;
+  for (int64_t i = 0; i < options.seeds; ++i) {
+    ExperimentOptions experiment = options.experiment;
+    experiment.seed += i;
+    OneOfSeveral one_of_several(
+        observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
+    if (!options.share_teacher) teacher = TrainedTeacher();
+    auto run =
+        RunExperiment(experiment, compute, train, test,
+                      options.seeds == 1 ? observer : one_of_several, &teacher);
+    if (!run.ok()) return run.status();
+    result.seconds += run->seconds;
+    if (options.seeds > 1) observer.OnLine(LineOf(*run, experiment.seed));
+    result.runs.push_back(*std::move(run));
+  }
+  Judge(&result);
+  if (options.seeds == 1) return result;
+  observer.OnLine("teacher: " + WithEnds(result.teacher) +
+                  (options.share_teacher ? "; one for all seeds" : ""));
+  observer.OnLine("student: " + WithEnds(result.student));
+  if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
+  observer.OnLine(VerdictLine(result));
+  return result;
+}
+
+}  // namespace distill

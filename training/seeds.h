@@ -1,0 +1,56 @@
+// The experiment with several seeds: whether distillation helps.
+#ifndef DISTILL_TRAINING_SEEDS_H_
+#define DISTILL_TRAINING_SEEDS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data/dataset.h"
+#include "training/device.h"
+#include "training/experiment.h"
+#include "training/observer.h"
+#include "training/statistics.h"
+
+namespace distill {
+
+struct SeedsOptions {
+  // Of the first run; its seed is the first seed, and the others follow it.
+  ExperimentOptions experiment;
+  int64_t seeds = 1;  // At least 1.
+  // One teacher, of the first seed, for all: quicker, and the intervals then
+  // say nothing of how teachers differ.
+  bool share_teacher = false;
+
+  // InvalidArgument, naming the command line's flag.
+  absl::Status Validate() const;
+};
+
+struct SeedsResult {
+  std::vector<ExperimentResult> runs;  // By seed; at least 1.
+  // Of the test accuracies, in [0, 1]. The difference is the student's less the
+  // control's of the same seed.
+  Interval teacher, student;
+  std::optional<Interval> control, difference;
+  Verdict verdict = Verdict::kUnknown;
+  double seconds = 0;
+};
+
+// Runs the experiment once a seed. In each pair the student and the control
+// share initial weights, order and steps, so that what is left between them is
+// the teacher. With one seed the observer is told all lines of that run; with
+// more, what runs, a line a seed, and the verdict.
+//
+// Errors: those of RunExperiment, of the first seed that has one.
+absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
+                                     const Compute& compute,
+                                     std::shared_ptr<const Dataset> train,
+                                     std::shared_ptr<const Dataset> test,
+                                     Observer& observer);
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_SEEDS_H_
