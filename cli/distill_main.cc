@@ -9,6 +9,7 @@
 #include "cli/distill.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
+#include "models/zoo.h"
 
 ABSL_FLAG(
     std::string, device, "cuda",
@@ -29,6 +30,10 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, data_dir, "",
           "Folder with the four IDX files of MNIST, plain or .gz, or the one "
           "above MNIST/raw. Default: what Bazel fetched, else ./data.");
+ABSL_FLAG(std::string, teacher, distill::kTeacherModel,
+          "The teacher: " + distill::ModelHelp() + ".");
+ABSL_FLAG(std::string, student, distill::kStudentModel,
+          "The student, and the control; spelled like --teacher.");
 ABSL_FLAG(int64_t, batch_size, 64, "Images in a step.");
 ABSL_FLAG(int64_t, teacher_epochs, 1,
           "Times that the teacher sees every training image.");
@@ -100,6 +105,8 @@ distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
   options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv0)
                                       : distill::FromUsersFolder(data_dir);
   distill::ExperimentOptions& experiment = options.experiment;
+  experiment.teacher = absl::GetFlag(FLAGS_teacher);
+  experiment.student = absl::GetFlag(FLAGS_student);
   experiment.batch_size = absl::GetFlag(FLAGS_batch_size);
   experiment.teacher_epochs = absl::GetFlag(FLAGS_teacher_epochs);
   experiment.student_epochs = absl::GetFlag(FLAGS_student_epochs);

@@ -1,19 +1,40 @@
-// The models that a run chooses from: so far the specification's two.
+// The models that a run chooses from, and how they are spelled.
 #ifndef DISTILL_MODELS_ZOO_H_
 #define DISTILL_MODELS_ZOO_H_
 
 #include <cstdint>
+#include <string>
 
+#include "absl/status/statusor.h"
 #include "models/conv_net.h"
 
 namespace distill {
 
-// conv 1-32, ReLU, pool; conv 32-64, ReLU, pool; linear 3136-128, ReLU; linear
-// 128-10: 421,642 parameters for 28 x 28 images of 10 classes.
-ConvNetOptions TeacherOptions(int64_t height, int64_t width, int64_t classes);
+// The specification's two: 421,642 and 31,530 parameters for 28 x 28 images of
+// 10 classes.
+constexpr char kTeacherModel[] = "cnn:32,64,fc128";
+constexpr char kStudentModel[] = "cnn:16";
 
-// conv 1-16, ReLU, pool; linear 3136-10: 31,530 parameters for 28 x 28 images
-// of 10 classes.
+// The model that `spelling` says, for images and classes as given:
+//
+//   cnn:16            one block (convolution 3x3 to 16 channels, ReLU, pooling
+//                     2x2), then the logits
+//   cnn:32,64,fc128   two blocks, a hidden layer of 128, the logits
+//   mlp:1200,1200     two hidden layers, the logits
+//
+// or one of the names that ModelHelp() lists. InvalidArgument for anything
+// else, with the part that is wrong and the grammar, and for images too small
+// for that many blocks. `flag` names the place in messages: "--teacher".
+absl::StatusOr<ConvNetOptions> ParseModel(const std::string& flag,
+                                          const std::string& spelling,
+                                          int64_t height, int64_t width,
+                                          int64_t classes);
+
+// The grammar and the names, for people: one paragraph.
+std::string ModelHelp();
+
+// kTeacherModel and kStudentModel for these sizes, which are not checked.
+ConvNetOptions TeacherOptions(int64_t height, int64_t width, int64_t classes);
 ConvNetOptions StudentOptions(int64_t height, int64_t width, int64_t classes);
 
 }  // namespace distill

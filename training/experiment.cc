@@ -70,6 +70,10 @@ struct Data {
   std::vector<int64_t> labelled_at;
 };
 
+struct Models {
+  ConvNetOptions teacher, student;
+};
+
 // What a stage trains on, towards what, and for how long.
 struct Plan {
   const Batches& batches;
@@ -82,9 +86,10 @@ struct Plan {
 class Experiment {
  public:
   Experiment(const ExperimentOptions& options, const Compute& compute,
-             const Data& data, Observer& observer)
+             const Models& models, const Data& data, Observer& observer)
       : options_(options),
         compute_(compute),
+        models_(models),
         data_(data),
         observer_(observer) {}
 
@@ -100,15 +105,11 @@ class Experiment {
     return model;
   }
   std::shared_ptr<ConvNet> MakeTeacher() const {
-    const Dataset& data = data_.train.dataset();
-    return Make(TeacherOptions(data.height, data.width, data.classes),
-                "teacher's weights");
+    return Make(models_.teacher, "teacher's weights");
   }
   // The control is made by this too, and so starts from the same weights.
   std::shared_ptr<ConvNet> MakeStudent() const {
-    const Dataset& data = data_.train.dataset();
-    return Make(StudentOptions(data.height, data.width, data.classes),
-                "student's weights");
+    return Make(models_.student, "student's weights");
   }
 
   // Trains `model`, freezes it, evaluates it and says so; the frozen model is
@@ -127,6 +128,7 @@ class Experiment {
 
   const ExperimentOptions& options_;
   const Compute& compute_;
+  const Models& models_;
   const Data& data_;
   Observer& observer_;
 };
@@ -191,11 +193,11 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
   const Dataset& train = data_.train.dataset();
   const std::string validation =
       data_.validation
-          ? absl::StrCat(WithCommas(data_.validation->sample_count()),
-                         " validation ")
+          ? absl::StrCat(", ", WithCommas(data_.validation->sample_count()),
+                         " validation")
           : "";
   observer_.OnLine(absl::StrFormat(
-      "data:    %s, %s training, %sand %s test images, %d x %d, %d classes",
+      "data:    %s, %s training%s and %s test images, %d x %d, %d classes",
       train.name, WithCommas(train.count), validation,
       WithCommas(data_.test.sample_count()), train.height, train.width,
       train.classes));
@@ -210,6 +212,11 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
   };
   describe("teacher:", teacher);
   describe("student:", student);
+  if (student.ParameterCount() > teacher.ParameterCount()) {
+    observer_.OnLine(
+        "warning: the student is larger than its teacher; distillation makes "
+        "small models.");
+  }
   observer_.OnLine("student: " + options_.kd.Formula());
   if (!data_.labelled) return;
   const std::string labels =
@@ -423,6 +430,15 @@ absl::StatusOr<ExperimentResult> RunExperiment(
         train->height, train->width, train->classes, test->height, test->width,
         test->classes));
   }
+  const auto parse = [&](const char* flag, const std::string& spelling) {
+    return ParseModel(flag, spelling, train->height, train->width,
+                      train->classes);
+  };
+  const auto teacher_net = parse("--teacher", options.teacher);
+  if (!teacher_net.ok()) return teacher_net.status();
+  const auto student_net = parse("--student", options.student);
+  if (!student_net.ok()) return student_net.status();
+  const Models models = {*teacher_net, *student_net};
   auto data = Divide(options, std::move(train), std::move(test));
   if (!data.ok()) return data.status();
 
@@ -431,7 +447,7 @@ absl::StatusOr<ExperimentResult> RunExperiment(
       absl::UnknownError("the experiment did not run");
   const absl::Status caught =
       CatchTorchErrors("running the experiment", [&]() -> absl::Status {
-        result = Experiment(options, compute, *data, observer)
+        result = Experiment(options, compute, models, *data, observer)
                      .Run(teacher != nullptr ? teacher : &own);
         return result.status();
       });

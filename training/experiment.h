@@ -14,6 +14,7 @@
 #include "data/dataset.h"
 #include "losses/kd.h"
 #include "models/classifier.h"
+#include "models/zoo.h"
 #include "training/device.h"
 #include "training/evaluation.h"
 #include "training/loop.h"
@@ -33,6 +34,9 @@ absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name);
 // The defaults are the specification's values, but for the schedule of the
 // learning rate (training/schedule.h says why).
 struct ExperimentOptions {
+  // As models/zoo.h spells them.
+  std::string teacher = kTeacherModel;
+  std::string student = kStudentModel;
   int64_t batch_size = 64;      // Samples, at least 1.
   int64_t teacher_epochs = 1;   // At least 1.
   int64_t student_epochs = 1;   // At least 1; the control's too.
@@ -81,7 +85,7 @@ struct ExperimentResult {
   double seconds = 0;  // From first to last step, evaluations included.
 };
 
-// Trains the specification's teacher on `train`, then its student on the same
+// Trains the teacher on `train`, then the student on the same
 // samples with the distillation loss over the teacher's logits (computed once),
 // and, if asked, the control: the student's initial weights, batches, steps and
 // rates with the labels alone. Each is evaluated on `test`, which decides

@@ -128,8 +128,10 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
   }
   Judge(&result);
   if (options.seeds == 1) return result;
-  observer.OnLine("teacher: " + WithEnds(result.teacher) +
-                  (options.share_teacher ? "; one for all seeds" : ""));
+  observer.OnLine("teacher: " +
+                  (options.share_teacher
+                       ? Percent(result.teacher.mean) + ", one for all seeds"
+                       : WithEnds(result.teacher)));
   observer.OnLine("student: " + WithEnds(result.student));
   if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
   observer.OnLine(VerdictLine(result));

@@ -125,6 +125,27 @@ TEST_F(DistillTest, SeveralSeedsHaveAVerdictAndTheirRuns) {
       << run.text;
 }
 
+TEST_F(DistillTest, TakesOtherModels) {
+  options_.experiment.teacher = "mlp:40";
+  options_.experiment.student = "cnn:2,3,fc50";
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_EQ(run.result["teacherModel"], "mlp:40");
+  EXPECT_EQ(run.result["teacher"]["parameters"], 784 * 40 + 40 + 400 + 10);
+  EXPECT_EQ(run.result["student"]["parameters"],
+            20 + 57 + 147 * 50 + 50 + 500 + 10);
+  EXPECT_EQ(run.text.find("warning"), std::string::npos) << run.text;
+}
+
+TEST_F(DistillTest, AStudentLargerThanItsTeacherIsAWarning) {
+  options_.experiment.teacher = "mlp:20";
+  options_.experiment.student = "mlp:30";
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NE(run.text.find("warning: the student is larger"), std::string::npos)
+      << run.text;
+}
+
 TEST_F(DistillTest, OneSeedHasNoVerdict) {
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0);
@@ -153,6 +174,8 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
         +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
         +[](DistillOptions& o) { o.compute.threads = -2; },
         +[](DistillOptions& o) { o.seeds = 0; },
+        +[](DistillOptions& o) { o.experiment.teacher = "resnet50"; },
+        +[](DistillOptions& o) { o.experiment.student = "cnn:1,1,1,1,1"; },
         +[](DistillOptions& o) { o.transfer_set = "some"; },
         +[](DistillOptions& o) { o.labels_per_class = -1; },
         +[](DistillOptions& o) {

@@ -1,0 +1,86 @@
+#include "models/zoo.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "gtest/gtest.h"
+#include "tests/testing/status.h"
+
+namespace distill {
+namespace {
+
+using testing::FailsWith;
+
+absl::StatusOr<ConvNetOptions> Parse(const std::string& spelling,
+                                     int64_t side = 28) {
+  return ParseModel("--student", spelling, side, side, 10);
+}
+
+TEST(ZooTest, SpellsTheSpecificationsModels) {
+  const auto teacher = Parse("cnn:32,64,fc128");
+  ASSERT_TRUE(teacher.ok()) << teacher.status();
+  EXPECT_EQ(teacher->conv_channels, (std::vector<int64_t>{32, 64}));
+  EXPECT_EQ(teacher->hidden_widths, (std::vector<int64_t>{128}));
+  EXPECT_EQ(teacher->classes, 10);
+  Random random(0, "test weights");
+  EXPECT_EQ(ConvNet(*teacher, random).ParameterCount(), 421642);
+  EXPECT_EQ(ConvNet(*Parse("cnn:16"), random).ParameterCount(), 31530);
+  EXPECT_EQ(Parse("spec_student")->conv_channels, (std::vector<int64_t>{16}));
+}
+
+TEST(ZooTest, SpellsModelsWithoutConvolutions) {
+  const auto options = Parse("hinton_teacher");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_TRUE(options->conv_channels.empty());
+  EXPECT_EQ(options->hidden_widths, (std::vector<int64_t>{1200, 1200}));
+  Random random(0, "test weights");
+  auto model = std::make_shared<ConvNet>(*options, random);
+  // 784 * 1200 + 1200 + 1200 * 1200 + 1200 + 1200 * 10 + 10.
+  EXPECT_EQ(model->ParameterCount(), 2395210);
+  EXPECT_EQ(model->FlopPerImage(), 2 * (784 * 1200 + 1200 * 1200 + 1200 * 10));
+  const at::Tensor logits = model->Logits(at::rand({3, 1, 28, 28}));
+  EXPECT_EQ(logits.sizes(), (std::vector<int64_t>{3, 10}));
+  logits.sum().backward();
+  for (const at::Tensor& parameter : model->parameters()) {
+    EXPECT_TRUE(parameter.grad().defined());
+  }
+}
+
+TEST(ZooTest, ABadSpellingShowsTheGrammar) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "--student is \"\""},
+      {"resnet50", "--student is \"resnet50\""},
+      {"cnn", "--student is \"cnn\""},
+      {"cnn:", "\"\" is not a size"},
+      {"cnn:16,", "\"\" is not a size"},
+      {"cnn:16,x", "\"x\" is not a size"},
+      {"cnn:0", "\"0\" is not a size"},
+      {"cnn:-4", "\"-4\" is not a size"},
+      {"cnn: 4", "\" 4\" is not a size"},
+      {"cnn:70000", "\"70000\" is not a size from 1 to 65536"},
+      {"cnn:99999999999999999999", "is not a size"},
+      {"cnn:fc128", "has no block"},
+      {"cnn:16,fc128,32", "\"32\" comes after a hidden layer"},
+      {"cnn:16,fc", "\"fc\" is not a size"},
+      {"mlp:fc128", "\"fc128\" is not a size"},
+      {"mlp:", "\"\" is not a size"},
+  };
+  for (const auto& [spelling, message] : cases) {
+    EXPECT_TRUE(FailsWith(Parse(spelling).status(),
+                          absl::StatusCode::kInvalidArgument,
+                          {message, "cnn:C1,C2", "mlp:W1,W2", "spec_teacher"}));
+  }
+}
+
+TEST(ZooTest, TooManyBlocksForTheImages) {
+  EXPECT_TRUE(Parse("cnn:2,2,2,2").ok());
+  EXPECT_TRUE(FailsWith(Parse("cnn:2,2,2,2,2").status(),
+                        absl::StatusCode::kInvalidArgument,
+                        {"28 x 28 5 times", "Take fewer blocks"}));
+}
+
+}  // namespace
+}  // namespace distill
