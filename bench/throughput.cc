@@ -27,7 +27,7 @@
 #include "data/batches.h"
 #include "data/random.h"
 #include "data/resident.h"
-#include "losses/kd.h"
+#include "losses/methods.h"
 #include "models/zoo.h"
 #include "training/adam.h"
 #include "training/device.h"
@@ -136,7 +136,7 @@ std::vector<Work> Works(const Compute& compute) {
                    [=](const Batch& batch) {
                      return TrainingStep(MakeModel(student, compute), batch,
                                          DistillationObjective(
-                                             LiveLogits(teacher), KdOptions()));
+                                             LiveLogits(teacher), MethodOptions()));
                    },
                    works[0].flop_per_image + works[3].flop_per_image});
   works.push_back(
@@ -145,7 +145,7 @@ std::vector<Work> Works(const Compute& compute) {
          return TrainingStep(
              MakeModel(student, compute), batch,
              DistillationObjective(CachedLogits(teacher->Logits(batch.images)),
-                                   KdOptions()));
+                                   MethodOptions()));
        },
        works[3].flop_per_image});
   return works;

@@ -9,6 +9,7 @@
 #include "cli/distill.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
+#include "losses/methods.h"
 #include "models/zoo.h"
 
 ABSL_FLAG(
@@ -55,6 +56,16 @@ ABSL_FLAG(
     double, alpha, 0.5,
     "Weight of the soft term (the teacher's predictions), from 0 to 1; the "
     "labels have the rest.");
+ABSL_FLAG(std::string, method, "kd",
+          "How the student learns from the teacher's logits: " +
+              distill::MethodsHelp() + ".");
+ABSL_FLAG(bool, standardize_logits, false,
+          "Compare logits less their mean and over their standard deviation "
+          "(Sun et al. 2024), whatever the method.");
+ABSL_FLAG(double, dkd_target_weight, 1,
+          "With --method=dkd: of the label's class; the paper's alpha.");
+ABSL_FLAG(double, dkd_nontarget_weight, 8,
+          "With --method=dkd: of the other classes; the paper's beta.");
 ABSL_FLAG(uint64_t, seed, 0,
           "Of initial weights and of the order of the images. The same seed, "
           "device, threads and precision give the same bits on the CPU.");
@@ -111,8 +122,13 @@ distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
   experiment.teacher_epochs = absl::GetFlag(FLAGS_teacher_epochs);
   experiment.student_epochs = absl::GetFlag(FLAGS_student_epochs);
   experiment.learning_rate = absl::GetFlag(FLAGS_learning_rate);
-  experiment.kd.temperature = absl::GetFlag(FLAGS_temperature);
-  experiment.kd.alpha = absl::GetFlag(FLAGS_alpha);
+  experiment.loss.kd.temperature = absl::GetFlag(FLAGS_temperature);
+  experiment.loss.kd.alpha = absl::GetFlag(FLAGS_alpha);
+  experiment.loss.method = absl::GetFlag(FLAGS_method);
+  experiment.loss.standardize_logits = absl::GetFlag(FLAGS_standardize_logits);
+  experiment.loss.dkd_target_weight = absl::GetFlag(FLAGS_dkd_target_weight);
+  experiment.loss.dkd_nontarget_weight =
+      absl::GetFlag(FLAGS_dkd_nontarget_weight);
   experiment.seed = absl::GetFlag(FLAGS_seed);
   experiment.control = absl::GetFlag(FLAGS_control);
   experiment.labels = absl::GetFlag(FLAGS_labels);

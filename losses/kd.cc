@@ -102,10 +102,10 @@ LossTerms KdLoss(const at::Tensor& student_logits,
   const bool use_hard = options.alpha != 1;
   // Without a teacher there is no student either: this is cross-entropy.
   const char* const name = use_soft ? "student logits" : "logits";
-  CheckLogits(student_logits, name);
   if (use_soft) {
-    CheckLogits(teacher_logits, "teacher logits");
-    CheckSameKind(student_logits, name, teacher_logits, "teacher logits");
+    CheckLogitPair(student_logits, teacher_logits);
+  } else {
+    CheckLogits(student_logits, name);
   }
   if (use_hard) CheckLabels(labels, student_logits, name);
 

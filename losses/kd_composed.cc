@@ -4,13 +4,13 @@
 #include <ATen/ops/kl_div.h>
 #include <ATen/ops/log_softmax.h>
 
+#include "losses/logits_checks.h"
+
 namespace distill {
 namespace {
 
 at::Tensor LogProbabilities(const at::Tensor& logits, double temperature) {
-  const at::ScalarType dtype =
-      logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return at::log_softmax(logits.to(dtype) / temperature, /*dim=*/1);
+  return at::log_softmax(AtLeastFloat32(logits) / temperature, /*dim=*/1);
 }
 
 }  // namespace

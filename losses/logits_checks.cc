@@ -85,6 +85,19 @@ void CheckSameKind(const at::Tensor& a, const char* a_name, const at::Tensor& b,
               "; move one of them");
 }
 
+void CheckLogitPair(const at::Tensor& student_logits,
+                    const at::Tensor& teacher_logits) {
+  CheckLogits(student_logits, "student logits");
+  CheckLogits(teacher_logits, "teacher logits");
+  CheckSameKind(student_logits, "student logits", teacher_logits,
+                "teacher logits");
+}
+
+at::Tensor AtLeastFloat32(const at::Tensor& logits) {
+  return logits.to(logits.scalar_type() == at::kDouble ? at::kDouble
+                                                       : at::kFloat);
+}
+
 void CheckLabels(const at::Tensor& labels, const at::Tensor& logits,
                  const char* logits_name) {
   TORCH_CHECK(labels.defined(), "labels are missing (an undefined tensor)");

@@ -20,6 +20,13 @@ void CheckLogits(const at::Tensor& logits, const char* name);
 void CheckSameKind(const at::Tensor& a, const char* a_name, const at::Tensor& b,
                    const char* b_name);
 
+// Both of the above for "student logits" and "teacher logits".
+void CheckLogitPair(const at::Tensor& student_logits,
+                    const at::Tensor& teacher_logits);
+
+// As float64 where `logits` are, else as float32: what losses compute in.
+at::Tensor AtLeastFloat32(const at::Tensor& logits);
+
 // labels [batch] int64 on the device of logits [batch, classes]. On the CPU
 // also: every label in [0, classes) or kNoLabel.
 void CheckLabels(const at::Tensor& labels, const at::Tensor& logits,

@@ -217,7 +217,7 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
         "warning: the student is larger than its teacher; distillation makes "
         "small models.");
   }
-  observer_.OnLine("student: " + options_.kd.Formula());
+  observer_.OnLine("student: " + options_.loss.Formula());
   if (!data_.labelled) return;
   const std::string labels =
       absl::StrCat(WithCommas(options_.labels), " labels");
@@ -272,7 +272,7 @@ Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
   const int64_t epochs = options_.student_epochs;
   if (!data_.labelled) {
     return {data_.train,
-            DistillationObjective(CachedLogits(teacher_logits), options_.kd),
+            DistillationObjective(CachedLogits(teacher_logits), options_.loss),
             epochs};
   }
   const at::Tensor positions =
@@ -284,14 +284,14 @@ Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
             CachedLogits(teacher_logits.defined()
                              ? at::index_select(teacher_logits, 0, positions)
                              : at::Tensor()),
-            options_.kd),
+            options_.loss),
         epochs};
   }
   const at::Tensor labelled = at::zeros({data_.train.sample_count()},
                                         positions.options().dtype(at::kBool))
                                   .index_fill(0, positions, true);
   return {data_.train,
-          DistillationObjective(CachedLogits(teacher_logits), options_.kd,
+          DistillationObjective(CachedLogits(teacher_logits), options_.loss,
                                 labelled),
           epochs};
 }
@@ -305,7 +305,7 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
     const absl::Status trained = TrainTeacher(teacher);
     if (!trained.ok()) return trained;
   }
-  if (options_.kd.alpha > 0 && !teacher->logits.defined()) {
+  if (options_.loss.kd.alpha > 0 && !teacher->logits.defined()) {
     const Clock::time_point before = Clock::now();
     teacher->logits =
         ComputeLogits(*teacher->model, data_.train, compute_.device,
@@ -402,7 +402,7 @@ absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
 }
 
 absl::Status ExperimentOptions::Validate() const {
-  absl::Status status = kd.Validate();
+  absl::Status status = loss.Validate();
   status.Update(CheckAtLeast(1, "--batch_size", batch_size));
   status.Update(CheckAtLeast(1, "--teacher_epochs", teacher_epochs));
   status.Update(CheckAtLeast(1, "--student_epochs", student_epochs));
@@ -412,6 +412,14 @@ absl::Status ExperimentOptions::Validate() const {
     status.Update(absl::InvalidArgumentError(
         absl::StrCat("--learning_rate is ", learning_rate,
                      "; it must be a finite number above 0")));
+  }
+  if (status.ok() && labels > 0 && transfer_set == TransferSet::kAll &&
+      loss.kd.alpha > 0 && FindMethod(loss.method)->needs_labels) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--method=", loss.method,
+                     " needs the label of every image, and with "
+                     "--labels=",
+                     labels, " most have none: pass --transfer_set=labelled")));
   }
   return status;
 }

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/dataset.h"
-#include "losses/kd.h"
+#include "losses/methods.h"
 #include "models/classifier.h"
 #include "models/zoo.h"
 #include "training/device.h"
@@ -42,7 +42,7 @@ struct ExperimentOptions {
   int64_t student_epochs = 1;   // At least 1; the control's too.
   double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
-  KdOptions kd;
+  MethodOptions loss;  // Of the student.
   // Of initial weights and orders; the student and the control share both.
   uint64_t seed = 0;
   // Whether the control is trained.

@@ -14,11 +14,12 @@ Objective LabelObjective() {
 }
 
 Objective DistillationObjective(TeacherLogits teacher,
-                                const KdOptions& options) {
+                                const MethodOptions& options) {
   return DistillationObjective(std::move(teacher), options, at::Tensor());
 }
 
-Objective DistillationObjective(TeacherLogits teacher, const KdOptions& options,
+Objective DistillationObjective(TeacherLogits teacher,
+                                const MethodOptions& options,
                                 at::Tensor labelled) {
   return [teacher = std::move(teacher), options,
           labelled = std::move(labelled)](const Batch& batch,
@@ -29,8 +30,9 @@ Objective DistillationObjective(TeacherLogits teacher, const KdOptions& options,
           at::index_select(labelled, 0, batch.indices).logical_not(), kNoLabel);
     }
     // With alpha 0 the teacher is not asked: its term is not evaluated.
-    return KdLoss(logits, options.alpha > 0 ? teacher(batch) : at::Tensor(),
-                  labels, options);
+    return MethodLoss(logits,
+                      options.kd.alpha > 0 ? teacher(batch) : at::Tensor(),
+                      labels, options);
   };
 }
 

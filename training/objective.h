@@ -8,8 +8,8 @@
 
 #include "ATen/core/Tensor.h"
 #include "data/batches.h"
-#include "losses/kd.h"
 #include "losses/loss_terms.h"
+#include "losses/methods.h"
 #include "models/classifier.h"
 
 namespace distill {
@@ -26,14 +26,15 @@ using TeacherLogits = std::function<at::Tensor(const Batch& batch)>;
 // Cross-entropy with the labels: the teacher and the control.
 Objective LabelObjective();
 
-// The distillation loss (losses/kd.h): the student. `options` must be valid.
+// The method's loss (losses/methods.h): the student. `options` must be valid.
 Objective DistillationObjective(TeacherLogits teacher,
-                                const KdOptions& options);
+                                const MethodOptions& options);
 
 // The same where labels are known of some samples only: `labelled` [samples]
 // bool, on the batches' device, says of which. The labels of the others are not
 // looked at; they have the teacher's term alone.
-Objective DistillationObjective(TeacherLogits teacher, const KdOptions& options,
+Objective DistillationObjective(TeacherLogits teacher,
+                                const MethodOptions& options,
                                 at::Tensor labelled);
 
 // Looks the logits up by sample index in `table` [samples, classes] float32, as

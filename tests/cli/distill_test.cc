@@ -125,6 +125,37 @@ TEST_F(DistillTest, SeveralSeedsHaveAVerdictAndTheirRuns) {
       << run.text;
 }
 
+TEST_F(DistillTest, EveryMethodRunsAndSaysItsFormula) {
+  for (const Method& method : Methods()) {
+    for (bool standardize : {false, true}) {
+      DistillOptions options = options_;
+      options.experiment.loss.method = method.name;
+      options.experiment.student_epochs = 3;
+      options.experiment.loss.standardize_logits = standardize;
+      const Finished run(options);
+      ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+      EXPECT_EQ(run.result["method"], method.name);
+      EXPECT_NE(run.text.find(options.experiment.loss.Formula()),
+                std::string::npos)
+          << run.text;
+      EXPECT_GT(run.result["student"]["testAccuracy"].get<double>(), 0.5)
+          << method.name;
+    }
+  }
+}
+
+TEST_F(DistillTest, AMethodThatNeedsLabelsSaysWhereTheyAreMissing) {
+  options_.experiment.loss.method = "dkd";
+  options_.experiment.labels = 50;
+  const Finished refused(options_);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.str().find("--transfer_set=labelled"),
+            std::string::npos)
+      << refused.err.str();
+  options_.transfer_set = "labelled";
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+}
+
 TEST_F(DistillTest, TakesOtherModels) {
   options_.experiment.teacher = "mlp:40";
   options_.experiment.student = "cnn:2,3,fc50";
@@ -174,6 +205,7 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
         +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
         +[](DistillOptions& o) { o.compute.threads = -2; },
         +[](DistillOptions& o) { o.seeds = 0; },
+        +[](DistillOptions& o) { o.experiment.loss.method = "fsp"; },
         +[](DistillOptions& o) { o.experiment.teacher = "resnet50"; },
         +[](DistillOptions& o) { o.experiment.student = "cnn:1,1,1,1,1"; },
         +[](DistillOptions& o) { o.transfer_set = "some"; },
@@ -183,8 +215,8 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
         },
         +[](DistillOptions& o) { o.experiment.labels = 321; },
         +[](DistillOptions& o) { o.labels_per_class = 33; },
-        +[](DistillOptions& o) { o.experiment.kd.alpha = 2; },
-        +[](DistillOptions& o) { o.experiment.kd.temperature = 0; }}) {
+        +[](DistillOptions& o) { o.experiment.loss.kd.alpha = 2; },
+        +[](DistillOptions& o) { o.experiment.loss.kd.temperature = 0; }}) {
     DistillOptions options = options_;
     change(options);
     const Finished run(options);

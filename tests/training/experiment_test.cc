@@ -71,14 +71,14 @@ TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
   EXPECT_TRUE(lines.Has("teacher: test accuracy")) << lines.all;
   EXPECT_TRUE(lines.Has("student: test accuracy")) << lines.all;
   EXPECT_TRUE(lines.Has("control: test accuracy")) << lines.all;
-  EXPECT_TRUE(lines.Has(options.kd.Formula())) << lines.all;
+  EXPECT_TRUE(lines.Has(options.loss.Formula())) << lines.all;
 }
 
 TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
   // The proof that the control has the student's initial weights, batches,
   // steps and rates: without a teacher's share nothing is left to differ.
   ExperimentOptions options = ToyExperiment();
-  options.kd.alpha = 0;
+  options.loss.kd.alpha = 0;
   Lines lines;
   const auto result =
       RunExperiment(options, Cpu(), Toy(600, Split::kTrain, 0.4),
@@ -144,7 +144,7 @@ TEST(ExperimentTest, WithFewLabelsTheControlHasThemAloneAndAsManySteps) {
 
 TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
   ExperimentOptions options = ToyExperiment();
-  options.kd.alpha = 0;
+  options.loss.kd.alpha = 0;
   options.labels = 50;
   options.transfer_set = TransferSet::kLabelled;
   Lines lines;
@@ -273,8 +273,8 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
           {[](auto& o) { o.labels = 11; }, "--labels is 11"},
           {[](auto& o) { o.validation = -1; }, "--validation is -1"},
           {[](auto& o) { o.validation = 10; }, "--validation is 10"},
-          {[](auto& o) { o.kd.temperature = 0; }, "temperature"},
-          {[](auto& o) { o.kd.alpha = 1.5; }, "alpha"},
+          {[](auto& o) { o.loss.kd.temperature = 0; }, "temperature"},
+          {[](auto& o) { o.loss.kd.alpha = 1.5; }, "alpha"},
       };
   for (const auto& item : cases) {
     ExperimentOptions options;

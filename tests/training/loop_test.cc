@@ -305,7 +305,7 @@ TEST_P(DistillBitsTest, CachedAndLiveLogitsGiveTheSameStudent) {
     auto student = MakeStudent();
     student->set_compute_dtype(GetParam());
     EXPECT_TRUE(Train(*student, batches,
-                      DistillationObjective(std::move(logits), KdOptions()),
+                      DistillationObjective(std::move(logits), MethodOptions()),
                       Options(2), nobody)
                     .ok());
     return Bytes(*student);
@@ -326,7 +326,7 @@ TEST(DistillTest, LeavesTheTeacherAsItWasToTheByte) {
   auto student = MakeStudent();
   const std::string student_before = Bytes(*student);
   ASSERT_TRUE(Train(*student, batches,
-                    DistillationObjective(LiveLogits(teacher), KdOptions()),
+                    DistillationObjective(LiveLogits(teacher), MethodOptions()),
                     Options(1), nobody)
                   .ok());
   EXPECT_EQ(Bytes(*model), before);
@@ -342,12 +342,12 @@ TEST(DistillTest, TheStudentImitatesATeacherThatIsWrong) {
   for (int64_t i = 0; i < 200; ++i) {
     logits[i][(batches.dataset().labels[i] + 1) % 10] = 8;
   }
-  KdOptions kd;
-  kd.alpha = 1;
-  kd.temperature = 2;
+  MethodOptions loss;
+  loss.kd.alpha = 1;
+  loss.kd.temperature = 2;
   auto student = MakeStudent();
   ASSERT_TRUE(Train(*student, batches,
-                    DistillationObjective(CachedLogits(logits), kd),
+                    DistillationObjective(CachedLogits(logits), loss),
                     Options(10), nobody)
                   .ok());
   const FrozenClassifier frozen(student);

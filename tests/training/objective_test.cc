@@ -21,7 +21,7 @@ TEST(DistillationObjectiveTest, LabelsThatAreNotKnownAreNotLookedAt) {
   const at::Tensor teacher = at::randn({8, 3});
   const at::Tensor logits = at::randn({4, 3});
   const Objective objective =
-      DistillationObjective(CachedLogits(teacher), KdOptions(), labelled);
+      DistillationObjective(CachedLogits(teacher), MethodOptions(), labelled);
   Batch batch = MakeBatch();
   const double before = objective(batch, logits).total.item<double>();
   // Samples 3 and 7 have no label; 999 would be an error if it were read.
@@ -36,10 +36,10 @@ TEST(DistillationObjectiveTest, LabelsThatAreNotKnownAreNotLookedAt) {
 TEST(DistillationObjectiveTest, WithAllLabelsKnownAMaskChangesNothing) {
   const at::Tensor teacher = at::randn({8, 3}), logits = at::randn({4, 3});
   const Batch batch = MakeBatch();
-  const LossTerms plain =
-      DistillationObjective(CachedLogits(teacher), KdOptions())(batch, logits);
+  const LossTerms plain = DistillationObjective(CachedLogits(teacher),
+                                                MethodOptions())(batch, logits);
   const LossTerms masked =
-      DistillationObjective(CachedLogits(teacher), KdOptions(),
+      DistillationObjective(CachedLogits(teacher), MethodOptions(),
                             at::ones({8}, at::kBool))(batch, logits);
   EXPECT_TRUE(at::equal(plain.total, masked.total));
 }

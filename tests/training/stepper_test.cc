@@ -100,8 +100,8 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithATeacher) {
   at::manual_seed(3);
-  ExpectTheSameSteps(
-      DistillationObjective(CachedLogits(at::randn({150, 10})), KdOptions()));
+  ExpectTheSameSteps(DistillationObjective(CachedLogits(at::randn({150, 10})),
+                                           MethodOptions()));
 }
 
 TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {

@@ -121,7 +121,7 @@ TEST_F(TrainGpuTest, CachedAndLiveLogitsGiveAlikeStudents) {
        {CachedLogits(table), LiveLogits(teacher)}) {
     auto model = MakeModel(StudentOptions(28, 28, 10), at::kCUDA);
     const auto result =
-        Train(*model, batches, DistillationObjective(logits, KdOptions()),
+        Train(*model, batches, DistillationObjective(logits, MethodOptions()),
               Options(2, at::kCUDA), nobody);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_FALSE(std::isnan(result->epochs[1].soft));
