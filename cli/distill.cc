@@ -9,10 +9,13 @@
 #include <memory>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "data/dataset.h"
 #include "nlohmann/json.hpp"
 
@@ -41,6 +44,15 @@ Json StageJson(const StageResult& stage) {
                {"trainLoss", Number(stage.training.epochs.back().total)},
                {"steps", stage.training.steps},
                {"seconds", stage.seconds}};
+  if (stage.omitted) {
+    const OmittedResult& omitted = *stage.omitted;
+    json["omitted"] = {
+        {"testImages", omitted.samples},
+        {"testErrors", omitted.errors},
+        {"bias", omitted.bias},
+        {"correctedTestErrors", omitted.corrected_omitted_errors},
+        {"correctedTestErrorsOfAll", omitted.corrected_errors}};
+  }
   if (stage.validation) {
     json["validationAccuracy"] = stage.validation->accuracy();
   }
@@ -120,6 +132,7 @@ Json ResultJson(const DistillOptions& options,
       {"studentModel", experiment.student},
       {"labels", first.labels},
       {"transferImages", first.transfer_images},
+      {"omittedClasses", experiment.omit_classes},
       {"validationImages", experiment.validation},
       {"device", compute.device_name},
       {"precision", compute.precision_name},
@@ -160,6 +173,23 @@ Json ResultJson(const DistillOptions& options,
   return json;
 }
 
+// "3,7" as {3, 7}; nothing as none.
+absl::StatusOr<std::vector<int64_t>> ParseClasses(const std::string& text) {
+  std::vector<int64_t> classes;
+  if (text.empty()) return classes;
+  for (absl::string_view word : absl::StrSplit(text, ',')) {
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(word, &number)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--omit_classes is \"", text,
+                       "\"; it must be class numbers with "
+                       "commas between them, like 3 or 3,7"));
+    }
+    classes.push_back(number);
+  }
+  return classes;
+}
+
 absl::Status CheckLabels(const DistillOptions& options) {
   if (options.labels_per_class < 0) {
     return absl::InvalidArgumentError(absl::StrCat("--labels_per_class is ",
@@ -197,6 +227,9 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto transfer_set = ParseTransferSet(options.transfer_set);
   if (!transfer_set.ok()) return ReportError(transfer_set.status(), out, err);
   experiment.transfer_set = *transfer_set;
+  const auto omit_classes = ParseClasses(options.omit_classes);
+  if (!omit_classes.ok()) return ReportError(omit_classes.status(), out, err);
+  experiment.omit_classes = *omit_classes;
   absl::Status valid = seeds.Validate();
   valid.Update(CheckLabels(options));
   if (!valid.ok()) return ReportError(valid, out, err);

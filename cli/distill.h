@@ -19,12 +19,14 @@ struct DistillOptions {
   ComputeOptions compute;
   std::string lr_schedule = "one_cycle";
   std::string transfer_set = "all";
+  std::string omit_classes;  // "3" or "3,7".
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
   // A folder with the four IDX files, see FindDataset.
   std::string data_dir;
-  // `schedule` and `transfer_set` are set from the names above, and `labels`
+  // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
+  // and `labels`
   // from labels_per_class if that is above 0.
   ExperimentOptions experiment;
 };

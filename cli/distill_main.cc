@@ -84,6 +84,10 @@ ABSL_FLAG(int64_t, labels_per_class, 0,
 ABSL_FLAG(std::string, transfer_set, "all",
           "With --labels: what the student trains on. all (the other images "
           "have the teacher's predictions alone) or labelled.");
+ABSL_FLAG(std::string, omit_classes, "",
+          "Classes, like 3 or 3,7, whose images the student and the control "
+          "never train on. The teacher does, and its predictions for other "
+          "images tell of them (Hinton et al. 2015, section 3).");
 ABSL_FLAG(int64_t, validation, 0,
           "Training images held out, in equal shares of the classes, to choose "
           "hyperparameters by: choosing by the test set would spoil it.");
@@ -135,6 +139,7 @@ distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
   experiment.validation = absl::GetFlag(FLAGS_validation);
   options.labels_per_class = absl::GetFlag(FLAGS_labels_per_class);
   options.transfer_set = absl::GetFlag(FLAGS_transfer_set);
+  options.omit_classes = absl::GetFlag(FLAGS_omit_classes);
   options.seeds = absl::GetFlag(FLAGS_seeds);
   options.share_teacher = absl::GetFlag(FLAGS_share_teacher);
   return options;

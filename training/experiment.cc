@@ -12,6 +12,7 @@
 #include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "data/batches.h"
 #include "data/draw.h"
 #include "models/conv_net.h"
@@ -62,12 +63,24 @@ absl::Status CheckTeacherLearnt(const TrainResult& training,
       options.learning_rate / 10, options.seed));
 }
 
-// What a run reads: `labelled` are the samples of `train` at `labelled_at`, or
-// not given where all labels are known.
+// The samples of another set that are at these positions.
+struct Subset {
+  Batches batches;
+  std::vector<int64_t> at;
+};
+
+// What a run reads. The teacher trains on `train`; the student on `seen`, part
+// of `train`, if classes are omitted; `labelled` is part of what the student
+// trains on, if not all labels are known.
 struct Data {
   Batches train, test;
-  std::optional<Batches> validation, labelled;
-  std::vector<int64_t> labelled_at;
+  std::optional<Batches> validation;
+  std::optional<Subset> seen, labelled;
+
+  const Batches& students() const { return seen ? seen->batches : train; }
+  const Batches& controls() const {
+    return labelled ? labelled->batches : students();
+  }
 };
 
 struct Models {
@@ -79,7 +92,8 @@ struct Plan {
   const Batches& batches;
   Objective objective;
   int64_t epochs = 1;
-  int64_t steps = 0;  // Instead of epochs, if above 0.
+  int64_t steps = 0;           // Instead of epochs, if above 0.
+  bool omits_classes = false;  // Whether it is judged by what it never saw.
 };
 
 // One run: what the stages share.
@@ -118,8 +132,9 @@ class Experiment {
       const std::string& name, std::shared_ptr<Classifier> model,
       const Plan& plan,
       std::shared_ptr<const FrozenClassifier>* frozen = nullptr);
-  Evaluation Evaluate(const FrozenClassifier& model, const Batches& batches,
-                      const std::string& what);
+  // What the model answers, before it is compared with the labels.
+  at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
+                     const std::string& what);
   absl::Status TrainTeacher(TrainedTeacher* teacher);
   Plan StudentPlan(const at::Tensor& teacher_logits) const;
 
@@ -153,11 +168,22 @@ absl::StatusOr<StageResult> Experiment::RunStage(
   stage.seconds = SecondsSince(start);
 
   auto fixed = std::make_shared<const FrozenClassifier>(std::move(model));
+  at::Tensor chosen_by;
+  const Batches* chosen_from = &data_.test;
   if (data_.validation) {
-    stage.validation =
-        Evaluate(*fixed, *data_.validation, name + ": validation");
+    chosen_from = &*data_.validation;
+    chosen_by = Answers(*fixed, *chosen_from, name + ": validation");
+    stage.validation = EvaluateLogits(chosen_by, chosen_from->dataset());
   }
-  stage.test = Evaluate(*fixed, data_.test, name + ": testing");
+  const at::Tensor answers = Answers(*fixed, data_.test, name + ": testing");
+  stage.test = EvaluateLogits(answers, data_.test.dataset());
+  if (plan.omits_classes) {
+    const double bias =
+        BestBias((chosen_by.defined() ? chosen_by : answers).cpu(),
+                 chosen_from->dataset(), options_.omit_classes);
+    stage.omitted = JudgeOmitted(answers.cpu(), data_.test.dataset(),
+                                 options_.omit_classes, bias);
+  }
   if (frozen != nullptr) *frozen = std::move(fixed);
 
   const EpochLosses& losses = stage.training.epochs.back();
@@ -177,15 +203,24 @@ absl::StatusOr<StageResult> Experiment::RunStage(
       WithCommas(stage.test.samples), validation, losses.total, terms,
       plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
       stage.seconds));
+  if (stage.omitted) {
+    observer_.OnLine(absl::StrFormat(
+        "%-8s of the classes it never saw (%s), %s wrong of %s; with their "
+        "biases raised by %.2f, chosen by the %s images, %s wrong, and %s "
+        "wrong of all",
+        name + ":", absl::StrJoin(options_.omit_classes, ", "),
+        WithCommas(stage.omitted->errors), WithCommas(stage.omitted->samples),
+        stage.omitted->bias, data_.validation ? "validation" : "test",
+        WithCommas(stage.omitted->corrected_omitted_errors),
+        WithCommas(stage.omitted->corrected_errors)));
+  }
   return stage;
 }
 
-Evaluation Experiment::Evaluate(const FrozenClassifier& model,
-                                const Batches& batches,
-                                const std::string& what) {
-  return EvaluateLogits(
-      ComputeLogits(model, batches, compute_.device, what, observer_),
-      batches.dataset());
+at::Tensor Experiment::Answers(const FrozenClassifier& model,
+                               const Batches& batches,
+                               const std::string& what) {
+  return ComputeLogits(model, batches, compute_.device, what, observer_);
 }
 
 void Experiment::SayWhatRuns(const Classifier& teacher,
@@ -218,14 +253,21 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
         "small models.");
   }
   observer_.OnLine("student: " + options_.loss.Formula());
+  if (data_.seen) {
+    observer_.OnLine(absl::StrCat(
+        "student and control: no image of ",
+        absl::StrJoin(options_.omit_classes, ", "), " to train on; ",
+        WithCommas(data_.students().sample_count()), " of others"));
+  }
   if (!data_.labelled) return;
   const std::string labels =
       absl::StrCat(WithCommas(options_.labels), " labels");
   observer_.OnLine(
       options_.transfer_set == TransferSet::kAll
-          ? absl::StrCat("student: ", labels, "; the other ",
-                         WithCommas(train.count - options_.labels),
-                         " images have the teacher's predictions alone")
+          ? absl::StrCat(
+                "student: ", labels, "; the other ",
+                WithCommas(data_.students().sample_count() - options_.labels),
+                " images have the teacher's predictions alone")
           : absl::StrCat("student: ", labels, ", and their images alone"));
   observer_.OnLine(absl::StrCat(
       "control: ", labels,
@@ -269,31 +311,32 @@ absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
 }
 
 Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
-  const int64_t epochs = options_.student_epochs;
-  if (!data_.labelled) {
-    return {data_.train,
-            DistillationObjective(CachedLogits(teacher_logits), options_.loss),
-            epochs};
+  const auto positions = [this](const Subset& subset) {
+    return at::tensor(subset.at, at::kLong).to(compute_.device);
+  };
+  const auto part = [&](const at::Tensor& logits, const Subset& subset) {
+    return logits.defined() ? at::index_select(logits, 0, positions(subset))
+                            : logits;
+  };
+  at::Tensor logits = teacher_logits;
+  at::Tensor has_label;  // Not given: all have.
+  const Batches* batches = &data_.students();
+  if (data_.seen) logits = part(logits, *data_.seen);
+  if (data_.labelled && options_.transfer_set == TransferSet::kLabelled) {
+    logits = part(logits, *data_.labelled);
+    batches = &data_.labelled->batches;
+  } else if (data_.labelled) {
+    const at::Tensor at = positions(*data_.labelled);
+    has_label =
+        at::zeros({batches->sample_count()}, at.options().dtype(at::kBool))
+            .index_fill(0, at, true);
   }
-  const at::Tensor positions =
-      at::tensor(data_.labelled_at, at::kLong).to(compute_.device);
-  if (options_.transfer_set == TransferSet::kLabelled) {
-    return {
-        *data_.labelled,
-        DistillationObjective(
-            CachedLogits(teacher_logits.defined()
-                             ? at::index_select(teacher_logits, 0, positions)
-                             : at::Tensor()),
-            options_.loss),
-        epochs};
-  }
-  const at::Tensor labelled = at::zeros({data_.train.sample_count()},
-                                        positions.options().dtype(at::kBool))
-                                  .index_fill(0, positions, true);
-  return {data_.train,
-          DistillationObjective(CachedLogits(teacher_logits), options_.loss,
-                                labelled),
-          epochs};
+  Plan plan = {*batches,
+               DistillationObjective(CachedLogits(std::move(logits)),
+                                     options_.loss, std::move(has_label)),
+               options_.student_epochs};
+  plan.omits_classes = data_.seen.has_value();
+  return plan;
 }
 
 absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
@@ -319,12 +362,13 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   auto stage = RunStage("student", MakeStudent(), plan);
   if (!stage.ok()) return stage.status();
   result.student = *std::move(stage);
-  result.labels = data_.labelled ? options_.labels : data_.train.sample_count();
+  result.labels = data_.controls().sample_count();
   result.transfer_images = plan.batches.sample_count();
 
   if (options_.control) {
-    Plan control = {data_.labelled ? *data_.labelled : data_.train,
-                    LabelObjective(), options_.student_epochs};
+    Plan control = {data_.controls(), LabelObjective(),
+                    options_.student_epochs};
+    control.omits_classes = plan.omits_classes;
     if (&control.batches != &plan.batches) {
       control.steps = result.student.training.steps;
     }
@@ -337,60 +381,114 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   return result;
 }
 
-// `train` in the parts that `options` asks for.
-absl::StatusOr<Data> Divide(const ExperimentOptions& options,
-                            std::shared_ptr<const Dataset> train,
-                            std::shared_ptr<const Dataset> test) {
-  BatchesOptions batch_options;
-  batch_options.batch_size = options.batch_size;
-  batch_options.seed = options.seed;
-  const auto batches = [&](std::shared_ptr<const Dataset> dataset) {
-    return Batches::Create(std::move(dataset), batch_options);
-  };
-  const auto select =
-      [&](const std::vector<int64_t>& positions) -> absl::StatusOr<Batches> {
-    auto part = Select(*train, positions);
-    if (!part.ok()) return part.status();
-    return batches(std::make_shared<const Dataset>(*std::move(part)));
-  };
-  std::optional<Batches> validation, labelled;
-  std::vector<int64_t> labelled_at;
-  if (options.validation > 0) {
-    if (options.validation >= train->count) {
+absl::Status CheckOmitted(const std::vector<int64_t>& omitted,
+                          const Dataset& dataset) {
+  std::vector<bool> named(dataset.classes);
+  for (int64_t c : omitted) {
+    if (c < 0 || c >= dataset.classes) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--validation is ", options.validation,
-                       "; it must leave some of the ", train->count,
+          absl::StrCat("--omit_classes has ", c, "; the classes of ",
+                       dataset.name, " are 0 to ", dataset.classes - 1));
+    }
+    if (named[c]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--omit_classes has ", c, " twice"));
+    }
+    named[c] = true;
+  }
+  if (static_cast<int>(omitted.size()) + 2 > dataset.classes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--omit_classes has ", omitted.size(), " of ", dataset.classes,
+        " classes; at least two must be left to learn"));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<int64_t> WithoutClasses(const Dataset& dataset,
+                                    const std::vector<int64_t>& omitted) {
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < dataset.count; ++i) {
+    if (std::find(omitted.begin(), omitted.end(), dataset.labels[i]) ==
+        omitted.end()) {
+      positions.push_back(i);
+    }
+  }
+  return positions;
+}
+
+// Takes a training set apart into what a run reads of it.
+class Divider {
+ public:
+  explicit Divider(const ExperimentOptions& options) : options_(options) {
+    batch_options_.batch_size = options.batch_size;
+    batch_options_.seed = options.seed;
+  }
+
+  absl::StatusOr<Data> Divide(std::shared_ptr<const Dataset> train,
+                              std::shared_ptr<const Dataset> test) const {
+    std::optional<Batches> validation;
+    if (options_.validation > 0) {
+      auto held_out = HoldOut(*train);
+      if (!held_out.ok()) return held_out.status();
+      validation = held_out->batches;
+      auto rest = Select(*train, AllBut(held_out->at, train->count));
+      if (!rest.ok()) return rest.status();
+      train = std::make_shared<const Dataset>(*std::move(rest));
+    }
+    auto train_batches = Batches::Create(train, batch_options_);
+    if (!train_batches.ok()) return train_batches.status();
+    auto test_batches = Batches::Create(std::move(test), batch_options_);
+    if (!test_batches.ok()) return test_batches.status();
+    Data data = {*std::move(train_batches), *std::move(test_batches),
+                 std::move(validation), std::nullopt, std::nullopt};
+    if (!options_.omit_classes.empty()) {
+      const absl::Status right = CheckOmitted(options_.omit_classes, *train);
+      if (!right.ok()) return right;
+      auto seen = Take(*train, WithoutClasses(*train, options_.omit_classes));
+      if (!seen.ok()) return seen.status();
+      data.seen = *std::move(seen);
+    }
+    if (options_.labels > 0) {
+      Random random(options_.seed, "labelled images");
+      const Dataset& from = data.students().dataset();
+      auto drawn = DrawBalanced(from, options_.labels, "--labels", random);
+      if (!drawn.ok()) return drawn.status();
+      auto labelled = Take(from, *std::move(drawn));
+      if (!labelled.ok()) return labelled.status();
+      data.labelled = *std::move(labelled);
+    }
+    return data;
+  }
+
+ private:
+  absl::StatusOr<Subset> Take(const Dataset& dataset,
+                              std::vector<int64_t> positions) const {
+    auto part = Select(dataset, positions);
+    if (!part.ok()) return part.status();
+    auto batches = Batches::Create(
+        std::make_shared<const Dataset>(*std::move(part)), batch_options_);
+    if (!batches.ok()) return batches.status();
+    return Subset{*std::move(batches), std::move(positions)};
+  }
+
+  absl::StatusOr<Subset> HoldOut(const Dataset& train) const {
+    if (options_.validation >= train.count) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--validation is ", options_.validation,
+                       "; it must leave some of the ", train.count,
                        " training images to train on"));
     }
     // The same for every seed: one teacher may serve several.
     Random random(0, "validation");
-    const auto held_out =
-        DrawBalanced(*train, options.validation, "--validation", random);
-    if (!held_out.ok()) return held_out.status();
-    auto part = select(*held_out);
-    if (!part.ok()) return part.status();
-    validation = *std::move(part);
-    auto rest = Select(*train, AllBut(*held_out, train->count));
-    if (!rest.ok()) return rest.status();
-    train = std::make_shared<const Dataset>(*std::move(rest));
-  }
-  if (options.labels > 0) {
-    Random random(options.seed, "labelled images");
-    auto drawn = DrawBalanced(*train, options.labels, "--labels", random);
+    auto drawn =
+        DrawBalanced(train, options_.validation, "--validation", random);
     if (!drawn.ok()) return drawn.status();
-    labelled_at = *std::move(drawn);
-    auto part = select(labelled_at);
-    if (!part.ok()) return part.status();
-    labelled = *std::move(part);
+    return Take(train, *std::move(drawn));
   }
-  auto train_batches = batches(std::move(train));
-  if (!train_batches.ok()) return train_batches.status();
-  auto test_batches = batches(std::move(test));
-  if (!test_batches.ok()) return test_batches.status();
-  return Data{*std::move(train_batches), *std::move(test_batches),
-              std::move(validation), std::move(labelled),
-              std::move(labelled_at)};
-}
+
+  const ExperimentOptions& options_;
+  BatchesOptions batch_options_;
+};
 
 }  // namespace
 
@@ -447,7 +545,7 @@ absl::StatusOr<ExperimentResult> RunExperiment(
   const auto student_net = parse("--student", options.student);
   if (!student_net.ok()) return student_net.status();
   const Models models = {*teacher_net, *student_net};
-  auto data = Divide(options, std::move(train), std::move(test));
+  auto data = Divider(options).Divide(std::move(train), std::move(test));
   if (!data.ok()) return data.status();
 
   TrainedTeacher own;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@
 #include "training/evaluation.h"
 #include "training/loop.h"
 #include "training/observer.h"
+#include "training/omitted.h"
 
 namespace distill {
 
@@ -51,6 +53,9 @@ struct ExperimentOptions {
   // the seed, in equal shares of the classes; 0: all. The teacher sees all.
   int64_t labels = 0;
   TransferSet transfer_set = TransferSet::kAll;
+  // Classes whose images the student and the control never train on; the
+  // teacher does.
+  std::vector<int64_t> omit_classes;
   // Training images held out of all training, to choose by: the same for every
   // seed, in equal shares of the classes. At least 0.
   int64_t validation = 0;
@@ -64,6 +69,9 @@ struct StageResult {
   TrainResult training;
   std::optional<Evaluation> validation;  // If images were held out.
   Evaluation test;
+  // If classes were omitted: of the test images, with a bias chosen by the
+  // validation images, or if there are none by the test images.
+  std::optional<OmittedResult> omitted;
   double seconds = 0;  // Of the training alone, by a clock that never jumps.
 };
 

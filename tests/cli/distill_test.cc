@@ -156,6 +156,16 @@ TEST_F(DistillTest, AMethodThatNeedsLabelsSaysWhereTheyAreMissing) {
   EXPECT_EQ(Finished(options_).exit_code, 0);
 }
 
+TEST_F(DistillTest, OmittedClassesAreInTheResult) {
+  options_.omit_classes = "3,7";
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_EQ(run.result["omittedClasses"], (std::vector<int>{3, 7}));
+  EXPECT_EQ(run.result["student"]["omitted"]["testImages"], 20);
+  EXPECT_EQ(run.result["control"]["omitted"]["testErrors"], 20);
+  EXPECT_FALSE(run.result["teacher"].contains("omitted"));
+}
+
 TEST_F(DistillTest, TakesOtherModels) {
   options_.experiment.teacher = "mlp:40";
   options_.experiment.student = "cnn:2,3,fc50";
@@ -205,6 +215,9 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
         +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
         +[](DistillOptions& o) { o.compute.threads = -2; },
         +[](DistillOptions& o) { o.seeds = 0; },
+        +[](DistillOptions& o) { o.omit_classes = "three"; },
+        +[](DistillOptions& o) { o.omit_classes = "3,"; },
+        +[](DistillOptions& o) { o.omit_classes = "11"; },
         +[](DistillOptions& o) { o.experiment.loss.method = "fsp"; },
         +[](DistillOptions& o) { o.experiment.teacher = "resnet50"; },
         +[](DistillOptions& o) { o.experiment.student = "cnn:1,1,1,1,1"; },

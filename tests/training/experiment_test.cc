@@ -155,6 +155,34 @@ TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
   EXPECT_EQ(result->student.test.loss, result->control->test.loss);
 }
 
+TEST(ExperimentTest, OmittedClassesAreNotTrainedOnAndAreJudgedApart) {
+  for (int64_t labels : {0, 64}) {
+    ExperimentOptions options = ToyExperiment();
+    options.omit_classes = {3, 7};
+    options.labels = labels;
+    Lines lines;
+    const auto result =
+        RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
+                      Toy(100, Split::kTest, 0.4), lines);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_FALSE(result->teacher.omitted.has_value());
+    EXPECT_EQ(result->teacher.training.steps, 2 * 10);
+    EXPECT_EQ(result->transfer_images, 256);
+    EXPECT_EQ(result->labels, labels > 0 ? labels : 256);
+    EXPECT_EQ(result->student.training.steps, 8);
+    for (const StageResult* stage : {&result->student, &*result->control}) {
+      ASSERT_TRUE(stage->omitted.has_value());
+      EXPECT_EQ(stage->omitted->samples, 20);
+      EXPECT_LE(stage->omitted->corrected_errors, stage->test.errors);
+      EXPECT_GE(stage->omitted->bias, 0);
+    }
+    // Nothing tells the control of them, so it never answers with them.
+    EXPECT_EQ(result->control->omitted->errors, 20);
+    EXPECT_TRUE(lines.Has("no image of 3, 7")) << lines.all;
+    EXPECT_TRUE(lines.Has("chosen by the test images")) << lines.all;
+  }
+}
+
 TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
   ExperimentOptions options = ToyExperiment();
   options.validation = 64;
@@ -271,6 +299,14 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
            "--learning_rate is inf"},
           {[](auto& o) { o.labels = -1; }, "--labels is -1"},
           {[](auto& o) { o.labels = 11; }, "--labels is 11"},
+          {[](auto& o) { o.omit_classes = {10}; }, "--omit_classes has 10"},
+          {[](auto& o) { o.omit_classes = {-1}; }, "--omit_classes has -1"},
+          {[](auto& o) {
+             o.omit_classes = {3, 3};
+           },
+           "has 3 twice"},
+          {[](auto& o) { o.omit_classes = {0, 1, 2, 3, 4, 5, 6, 7, 8}; },
+           "at least two must be left"},
           {[](auto& o) { o.validation = -1; }, "--validation is -1"},
           {[](auto& o) { o.validation = 10; }, "--validation is 10"},
           {[](auto& o) { o.loss.kd.temperature = 0; }, "temperature"},
