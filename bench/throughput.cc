@@ -132,13 +132,14 @@ std::vector<Work> Works(const Compute& compute) {
   const ConvNetOptions student = models[1].second;
   const auto teacher =
       std::make_shared<FrozenClassifier>(MakeModel(models[0].second, compute));
-  works.push_back({"distil_live/student",
-                   [=](const Batch& batch) {
-                     return TrainingStep(MakeModel(student, compute), batch,
-                                         DistillationObjective(
-                                             LiveLogits(teacher), MethodOptions()));
-                   },
-                   works[0].flop_per_image + works[3].flop_per_image});
+  works.push_back(
+      {"distil_live/student",
+       [=](const Batch& batch) {
+         return TrainingStep(
+             MakeModel(student, compute), batch,
+             DistillationObjective(LiveLogits(teacher), MethodOptions()));
+       },
+       works[0].flop_per_image + works[3].flop_per_image});
   works.push_back(
       {"distil_cached/student",
        [=](const Batch& batch) {

@@ -103,11 +103,10 @@ absl::Status SeedsOptions::Validate() const {
   return status;
 }
 
-absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
-                                     const Compute& compute,
-                                     std::shared_ptr<const Dataset> train,
-                                     std::shared_ptr<const Dataset> test,
-                                     Observer& observer) {
+absl::StatusOr<SeedsResult> RunSeeds(
+    const SeedsOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test, Observer& observer) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   SeedsResult result;

@@ -45,11 +45,10 @@ struct SeedsResult {
 // more, what runs, a line a seed, and the verdict.
 //
 // Errors: those of RunExperiment, of the first seed that has one.
-absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
-                                     const Compute& compute,
-                                     std::shared_ptr<const Dataset> train,
-                                     std::shared_ptr<const Dataset> test,
-                                     Observer& observer);
+absl::StatusOr<SeedsResult> RunSeeds(
+    const SeedsOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test, Observer& observer);
 
 }  // namespace distill
 
