@@ -248,6 +248,15 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   if (!train.ok()) return ReportError(train.status(), out, err);
   auto test = load(Split::kTest);
   if (!test.ok()) return ReportError(test.status(), out, err);
+  if (!options.dataset.empty() &&
+      (train->name != options.dataset || test->name != options.dataset)) {
+    return ReportError(
+        absl::FailedPreconditionError(absl::StrCat(
+            "the files in ", train->folder, " were to be ", options.dataset,
+            ", and by their content they are ", train->name, " and ",
+            test->name, ". Pass another --data_dir or --dataset.")),
+        out, err);
+  }
   const auto train_data = std::make_shared<const Dataset>(*std::move(train));
   const auto test_data = std::make_shared<const Dataset>(*std::move(test));
 

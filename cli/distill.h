@@ -25,6 +25,8 @@ struct DistillOptions {
   bool share_teacher = false;
   // A folder with the four IDX files, see FindDataset.
   std::string data_dir;
+  // What its files must be by their content, "MNIST"; empty if any will do.
+  std::string dataset;
   // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
   // and `labels`
   // from labels_per_class if that is above 0.

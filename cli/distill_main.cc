@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
 #include "cli/console.h"
 #include "cli/distill.h"
 #include "cli/flags.h"
@@ -28,9 +29,13 @@ ABSL_FLAG(
     int, threads, 0,
     "Threads on the CPU; 0 takes the processors that the process may use. "
     "Another number gives other rounding, and so another run.");
+ABSL_FLAG(std::string, dataset, "",
+          "mnist, fashion_mnist (Debian's package dataset-fashion-mnist, else "
+          "./data/FashionMNIST/raw), or a folder. Default: mnist, or whatever "
+          "is in --data_dir. The files' content says what they are.");
 ABSL_FLAG(std::string, data_dir, "",
-          "Folder with the four IDX files of MNIST, plain or .gz, or the one "
-          "above MNIST/raw. Default: what Bazel fetched, else ./data.");
+          "Folder with the four IDX files, plain or .gz, or the one above "
+          "MNIST/raw. Default for MNIST: what Bazel fetched, else ./data.");
 ABSL_FLAG(std::string, teacher, distill::kTeacherModel,
           "The teacher: " + distill::ModelHelp() + ".");
 ABSL_FLAG(std::string, student, distill::kStudentModel,
@@ -109,16 +114,19 @@ constexpr char kUsage[] =
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
     "2 for\nwrong flags.\n";
 
-distill::DistillOptions OptionsFromFlags(const std::string& argv0) {
+absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
+    const std::string& argv0) {
   distill::DistillOptions options;
   options.compute.device = absl::GetFlag(FLAGS_device);
   options.compute.precision = absl::GetFlag(FLAGS_precision);
   options.compute.threads = absl::GetFlag(FLAGS_threads);
   options.compute.deterministic = absl::GetFlag(FLAGS_deterministic);
   options.lr_schedule = absl::GetFlag(FLAGS_lr_schedule);
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv0)
-                                      : distill::FromUsersFolder(data_dir);
+  auto choice = distill::ChooseDataset(absl::GetFlag(FLAGS_dataset),
+                                       absl::GetFlag(FLAGS_data_dir), argv0);
+  if (!choice.ok()) return choice.status();
+  options.data_dir = choice->folder;
+  options.dataset = choice->name;
   distill::ExperimentOptions& experiment = options.experiment;
   experiment.teacher = absl::GetFlag(FLAGS_teacher);
   experiment.student = absl::GetFlag(FLAGS_student);
@@ -157,6 +165,10 @@ int main(int argc, char** argv) {
     std::cout << distill::HelpText(kUsage, __FILE__);
     return 0;
   }
-  return distill::RunDistill(OptionsFromFlags(argv[0]), std::cout, std::cerr,
+  const auto options = OptionsFromFlags(argv[0]);
+  if (!options.ok()) {
+    return distill::ReportError(options.status(), std::cout, std::cerr);
+  }
+  return distill::RunDistill(*options, std::cout, std::cerr,
                              distill::ConsoleOptionsOfStderr());
 }

@@ -20,6 +20,24 @@ constexpr int64_t kCacheLine = 64;  // Bytes.
 
 }  // namespace
 
+Normalization NormalizationOf(const Dataset& train) {
+  if (train.name == "MNIST") return Normalization();
+  // Exact: whole numbers far below 2^53.
+  double sum = 0, squares = 0;
+  for (uint8_t pixel : train.images) {
+    sum += pixel;
+    squares += static_cast<double>(pixel) * pixel;
+  }
+  const auto count = static_cast<double>(train.images.size());
+  const double mean = sum / count;
+  const double deviation =
+      std::sqrt(std::max(squares / count - mean * mean, 0.));
+  Normalization result;
+  result.mean = static_cast<float>(mean / 255);
+  result.std = deviation > 0 ? static_cast<float>(deviation / 255) : 1;
+  return result;
+}
+
 absl::Status BatchesOptions::Validate() const {
   if (batch_size < 1) {
     return absl::InvalidArgumentError(

@@ -33,6 +33,11 @@ struct Normalization {
   float std = 0.3081f;  // Above 0.
 };
 
+// For the data set whose training split is `train`: the defaults for MNIST, and
+// for any other the mean and standard deviation of these pixels over 255 (1 in
+// place of a deviation of 0).
+Normalization NormalizationOf(const Dataset& train);
+
 struct BatchesOptions {
   // Samples in a batch, at least 1; the specification's 64.
   int64_t batch_size = 64;

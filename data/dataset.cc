@@ -48,6 +48,10 @@ struct KnownFiles {
 constexpr KnownFiles kKnown[] = {
     {"MNIST", Split::kTrain, 0xe9f4d8b3u, 0xe0cb4ad2u},
     {"MNIST", Split::kTest, 0x91373bdfu, 0x4ab9eff9u},
+    // From Debian's package dataset-fashion-mnist 0.0~git20200523.55506a9-1, in
+    // the same way.
+    {"Fashion-MNIST", Split::kTrain, 0xb4f29f28u, 0x741a4657u},
+    {"Fashion-MNIST", Split::kTest, 0x678fe0b1u, 0x80142c1fu},
 };
 
 std::string NameOf(Split split, uint32_t images_crc32, uint32_t labels_crc32) {

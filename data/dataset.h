@@ -16,9 +16,10 @@ enum class Split { kTrain, kTest };
 const char* SplitName(Split split);
 
 struct Dataset {
-  // "MNIST" if both checksums are those of MNIST's files of this split, else
-  // "unknown (images crc32 0123abcd)": other sets (Fashion-MNIST, KMNIST) have
-  // the same file names and sizes, and only the content tells them apart.
+  // "MNIST" or "Fashion-MNIST" if both checksums are those of its files of this
+  // split, else "unknown (images crc32 0123abcd)": these sets, and others
+  // (KMNIST), have the same file names and sizes, and only the content tells
+  // them apart.
   std::string name;
   // Where the files were found; absolute. Empty if the samples were made.
   std::string folder;

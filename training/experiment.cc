@@ -425,7 +425,8 @@ class Divider {
   }
 
   absl::StatusOr<Data> Divide(std::shared_ptr<const Dataset> train,
-                              std::shared_ptr<const Dataset> test) const {
+                              std::shared_ptr<const Dataset> test) {
+    batch_options_.normalization = NormalizationOf(*train);
     std::optional<Batches> validation;
     if (options_.validation > 0) {
       auto held_out = HoldOut(*train);

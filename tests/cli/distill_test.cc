@@ -156,6 +156,16 @@ TEST_F(DistillTest, AMethodThatNeedsLabelsSaysWhereTheyAreMissing) {
   EXPECT_EQ(Finished(options_).exit_code, 0);
 }
 
+TEST_F(DistillTest, FilesThatAreNotTheDataSetAskedForAreAnError) {
+  options_.dataset = "Fashion-MNIST";
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.text, "");
+  const std::string message = run.result["message"];
+  EXPECT_NE(message.find("Fashion-MNIST"), std::string::npos) << message;
+  EXPECT_NE(message.find("unknown (images crc32"), std::string::npos);
+}
+
 TEST_F(DistillTest, OmittedClassesAreInTheResult) {
   options_.omit_classes = "3,7";
   const Finished run(options_);

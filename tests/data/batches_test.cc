@@ -136,6 +136,20 @@ TEST(BatchesTest, SamplesAreThoseOfTheDataset) {
   }
 }
 
+TEST(NormalizationOfTest, IsMeasuredButForMnist) {
+  Dataset dataset;
+  dataset.name = "made up";
+  dataset.images = {0, 255, 0, 255};
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean, 0.5f);
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).std, 0.5f);
+  dataset.images = {51, 51};
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean, 0.2f);
+  EXPECT_EQ(NormalizationOf(dataset).std, 1);
+  dataset.name = "MNIST";
+  EXPECT_EQ(NormalizationOf(dataset).mean, Normalization().mean);
+  EXPECT_EQ(NormalizationOf(dataset).std, Normalization().std);
+}
+
 TEST(BatchesTest, DefaultNormalizationIsTheSpecifications) {
   const Batches batches = Make(SmallSet(5));
   for (int x = 0; x < 256; ++x) {
