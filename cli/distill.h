@@ -28,8 +28,7 @@ struct DistillOptions {
   // What its files must be by their content, "MNIST"; empty if any will do.
   std::string dataset;
   // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
-  // and `labels`
-  // from labels_per_class if that is above 0.
+  // and `labels` from labels_per_class if that is above 0.
   ExperimentOptions experiment;
 };
 

@@ -73,6 +73,7 @@ struct Subset {
 // of `train`, if classes are omitted; `labelled` is part of what the student
 // trains on, if not all labels are known.
 struct Data {
+  std::string name;  // Of the data set that was divided.
   Batches train, test;
   std::optional<Batches> validation;
   std::optional<Subset> seen, labelled;
@@ -233,7 +234,7 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
           : "";
   observer_.OnLine(absl::StrFormat(
       "data:    %s, %s training%s and %s test images, %d x %d, %d classes",
-      train.name, WithCommas(train.count), validation,
+      data_.name, WithCommas(train.count), validation,
       WithCommas(data_.test.sample_count()), train.height, train.width,
       train.classes));
   observer_.OnLine(absl::StrFormat("device:  %s (%s), precision %s, seed %d",
@@ -427,6 +428,7 @@ class Divider {
   absl::StatusOr<Data> Divide(std::shared_ptr<const Dataset> train,
                               std::shared_ptr<const Dataset> test) {
     batch_options_.normalization = NormalizationOf(*train);
+    const std::string name = train->name;
     std::optional<Batches> validation;
     if (options_.validation > 0) {
       auto held_out = HoldOut(*train);
@@ -440,8 +442,12 @@ class Divider {
     if (!train_batches.ok()) return train_batches.status();
     auto test_batches = Batches::Create(std::move(test), batch_options_);
     if (!test_batches.ok()) return test_batches.status();
-    Data data = {*std::move(train_batches), *std::move(test_batches),
-                 std::move(validation), std::nullopt, std::nullopt};
+    Data data = {name,
+                 *std::move(train_batches),
+                 *std::move(test_batches),
+                 std::move(validation),
+                 std::nullopt,
+                 std::nullopt};
     if (!options_.omit_classes.empty()) {
       const absl::Status right = CheckOmitted(options_.omit_classes, *train);
       if (!right.ok()) return right;

@@ -93,11 +93,12 @@ struct ExperimentResult {
   double seconds = 0;  // From first to last step, evaluations included.
 };
 
-// Trains the teacher on `train`, then the student on the same
-// samples with the distillation loss over the teacher's logits (computed once),
-// and, if asked, the control: the student's initial weights, batches, steps and
-// rates with the labels alone. Each is evaluated on `test`, which decides
-// nothing. What happens is told to `observer`, line by line.
+// Trains the teacher on `train`, then the student on the same samples (but for
+// omitted classes) with the method's loss over the teacher's logits (computed
+// once), and, if asked, the control: the student's initial weights, batches,
+// steps and rates with the labels alone. Each is evaluated on `test`, which
+// decides nothing but the omitted classes' bias, and that only where no images
+// are held out. What happens is told to `observer`, line by line.
 //
 // With options.labels the control learns from the labelled images alone, in as
 // many steps with as many images as the student's: more epochs of fewer images

@@ -200,7 +200,9 @@ TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
     EXPECT_EQ(stage->validation->samples, 64);
     EXPECT_EQ(stage->test.samples, 100);
   }
-  EXPECT_TRUE(lines.Has("64 validation and 100 test images")) << lines.all;
+  EXPECT_TRUE(lines.Has(
+      "data:    toy, 256 training, 64 validation and 100 test images"))
+      << lines.all;
   EXPECT_TRUE(lines.Has("validation accuracy")) << lines.all;
 }
 
