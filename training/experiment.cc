@@ -127,12 +127,10 @@ class Experiment {
     return Make(models_.student, "student's weights");
   }
 
-  // Trains `model`, freezes it, evaluates it and says so; the frozen model is
-  // in `frozen` if that is given.
-  absl::StatusOr<StageResult> RunStage(
-      const std::string& name, std::shared_ptr<Classifier> model,
-      const Plan& plan,
-      std::shared_ptr<const FrozenClassifier>* frozen = nullptr);
+  // Trains `model`, freezes it, evaluates it and says so.
+  absl::StatusOr<StageResult> RunStage(const std::string& name,
+                                       std::shared_ptr<Classifier> model,
+                                       const Plan& plan);
   // What the model answers, before it is compared with the labels.
   at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
                      const std::string& what);
@@ -151,9 +149,11 @@ class Experiment {
 
 absl::StatusOr<StageResult> Experiment::RunStage(
     const std::string& name, std::shared_ptr<Classifier> model,
-    const Plan& plan, std::shared_ptr<const FrozenClassifier>* frozen) {
+    const Plan& plan) {
   StageResult stage;
   stage.parameters = model->ParameterCount();
+  stage.flop = model->FlopPerImage();
+  stage.architecture = model->Describe();
   TrainOptions train_options;
   train_options.name = name;
   train_options.epochs = plan.epochs;
@@ -168,24 +168,25 @@ absl::StatusOr<StageResult> Experiment::RunStage(
   stage.training = *std::move(training);
   stage.seconds = SecondsSince(start);
 
-  auto fixed = std::make_shared<const FrozenClassifier>(std::move(model));
+  stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
   at::Tensor chosen_by;
   const Batches* chosen_from = &data_.test;
   if (data_.validation) {
     chosen_from = &*data_.validation;
-    chosen_by = Answers(*fixed, *chosen_from, name + ": validation");
+    chosen_by = Answers(*stage.model, *chosen_from, name + ": validation");
     stage.validation = EvaluateLogits(chosen_by, chosen_from->dataset());
   }
-  const at::Tensor answers = Answers(*fixed, data_.test, name + ": testing");
+  const at::Tensor answers =
+      Answers(*stage.model, data_.test, name + ": testing");
   stage.test = EvaluateLogits(answers, data_.test.dataset());
+  stage.test_logits = answers.cpu();
   if (plan.omits_classes) {
     const double bias =
         BestBias((chosen_by.defined() ? chosen_by : answers).cpu(),
                  chosen_from->dataset(), options_.omit_classes);
-    stage.omitted = JudgeOmitted(answers.cpu(), data_.test.dataset(),
+    stage.omitted = JudgeOmitted(stage.test_logits, data_.test.dataset(),
                                  options_.omit_classes, bias);
   }
-  if (frozen != nullptr) *frozen = std::move(fixed);
 
   const EpochLosses& losses = stage.training.epochs.back();
   std::string terms;
@@ -301,13 +302,12 @@ void Experiment::SayWhatChanged(const ExperimentResult& result) const {
 absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   auto stage =
       RunStage("teacher", MakeTeacher(),
-               {data_.train, LabelObjective(), options_.teacher_epochs},
-               &teacher->model);
+               {data_.train, LabelObjective(), options_.teacher_epochs});
   if (!stage.ok()) return stage.status();
   teacher->stage = *std::move(stage);
   const absl::Status learnt = CheckTeacherLearnt(
       teacher->stage.training, data_.train.dataset(), options_);
-  if (!learnt.ok()) teacher->model = nullptr;
+  if (!learnt.ok()) teacher->stage.model = nullptr;
   return learnt;
 }
 
@@ -345,14 +345,14 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   const Clock::time_point start = Clock::now();
   SayWhatRuns(*MakeTeacher(), *MakeStudent());
 
-  if (teacher->model == nullptr) {
+  if (teacher->stage.model == nullptr) {
     const absl::Status trained = TrainTeacher(teacher);
     if (!trained.ok()) return trained;
   }
   if (options_.loss.kd.alpha > 0 && !teacher->logits.defined()) {
     const Clock::time_point before = Clock::now();
     teacher->logits =
-        ComputeLogits(*teacher->model, data_.train, compute_.device,
+        ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
                       "teacher: logits for the student", observer_);
     teacher->logits_seconds = SecondsSince(before);
   }

@@ -73,14 +73,19 @@ struct StageResult {
   // validation images, or if there are none by the test images.
   std::optional<OmittedResult> omitted;
   double seconds = 0;  // Of the training alone, by a clock that never jumps.
+  int64_t flop = 0;    // Of one image's forward pass.
+  std::string architecture;  // Classifier::Describe().
+  // What learnt, for good.
+  std::shared_ptr<const FrozenClassifier> model;
+  at::Tensor test_logits;  // [test images, classes] float32, on the CPU.
 };
 
-// A teacher that has learnt, and what a student needs of it.
+// A teacher that has learnt (stage.model is null before), and what a student
+// needs of it.
 struct TrainedTeacher {
   StageResult stage;
-  std::shared_ptr<const FrozenClassifier> model;
-  at::Tensor
-      logits;  // [training images, classes] float32; undefined if unused.
+  // [training images, classes] float32; undefined if unused.
+  at::Tensor logits;
   double logits_seconds = 0;
 };
 

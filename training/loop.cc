@@ -62,6 +62,8 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                               : MakeDeviceStepper(inputs, options.device);
   TrainResult result;
   int64_t late_correct = 0, late_samples = 0, images_done = 0;
+  const int64_t steps_of_point = (steps - 1) / kCurvePoints + 1;
+  MeanLosses of_point;
 
   const int64_t in_last_epoch = (steps - 1) % batch_count + 1;
   observer.OnBegin(options.name + ": training",
@@ -88,6 +90,11 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
         recent.Add(step);
         images_done += step.samples;
         ++result.steps;
+        of_point.Add(step);
+        if (result.steps % steps_of_point == 0 || result.steps == steps) {
+          result.curve.push_back({result.steps, of_point.Means()});
+          of_point = MeanLosses();
+        }
         if (step.counted) {
           late_correct += step.correct;
           late_samples += step.samples;

@@ -17,6 +17,9 @@
 
 namespace distill {
 
+// Enough to draw a curve from.
+constexpr int64_t kCurvePoints = 100;
+
 struct TrainOptions {
   // Whose training this is, for messages: "teacher".
   std::string name;
@@ -41,9 +44,18 @@ struct EpochLosses {
   double hard = 0;
 };
 
+// Means over the samples of the steps after the point before, up to `step`.
+struct CurvePoint {
+  int64_t step = 0;  // Counted from 1.
+  EpochLosses losses;
+};
+
 struct TrainResult {
   // The last one's are those of its steps that were made.
   std::vector<EpochLosses> epochs;
+  // The learning curve: at most kCurvePoints, evenly spaced, the last of them
+  // at the last step.
+  std::vector<CurvePoint> curve;
   int64_t steps = 0;
   // Share of right predictions over the last steps, as many as a tenth of an
   // epoch has, each batch predicted before it is trained on. In a training of

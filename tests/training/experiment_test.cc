@@ -216,7 +216,7 @@ TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
   };
   const auto first = run();
   ASSERT_TRUE(first.ok()) << first.status();
-  ASSERT_NE(teacher.model, nullptr);
+  ASSERT_NE(teacher.stage.model, nullptr);
   lines.all.clear();
   const auto again = run();
   ASSERT_TRUE(again.ok()) << again.status();

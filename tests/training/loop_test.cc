@@ -261,6 +261,29 @@ TEST(TrainTest, LateAccuracyIsOfPredictionsBeforeTheyAreTrainedOn) {
   EXPECT_DOUBLE_EQ(result->late_accuracy, before.accuracy());
 }
 
+TEST(TrainTest, TheLearningCurveIsEvenlySpacedAndHasTheEpochsMean) {
+  // 260 samples one by one: more steps than points.
+  const auto long_one = Train(*MakeStudent(), MakeBatches(260, 1),
+                              LabelObjective(), Options(1), nobody);
+  ASSERT_TRUE(long_one.ok());
+  ASSERT_EQ(long_one->curve.size(), 87);  // Every third step, and the last.
+  double sum = 0;
+  int64_t before = 0;
+  for (const CurvePoint& point : long_one->curve) {
+    EXPECT_EQ(point.step, std::min<int64_t>(before + 3, 260));
+    EXPECT_TRUE(std::isnan(point.losses.soft));
+    sum += point.losses.total * static_cast<double>(point.step - before);
+    before = point.step;
+  }
+  EXPECT_EQ(before, 260);
+  EXPECT_NEAR(sum / 260, long_one->epochs[0].total, 1e-9);
+
+  const auto short_one = Train(*MakeStudent(), MakeBatches(50, 20),
+                               LabelObjective(), Options(2), nobody);
+  ASSERT_TRUE(short_one.ok());
+  ASSERT_EQ(short_one->curve.size(), 6);  // Every step.
+}
+
 TEST(TrainTest, TellsItsObserver) {
   struct Spy : Observer {
     void OnBegin(const std::string& what, int64_t images) override {
