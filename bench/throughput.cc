@@ -98,7 +98,7 @@ std::function<void()> TrainingStep(const std::shared_ptr<ConvNet>& model,
   auto adam = std::make_shared<Adam>(model->parameters());
   model->train();
   return [=] {
-    objective(batch, model->Logits(batch.images)).total.backward();
+    objective.loss(batch, model->Forward(batch.images, {})).total.backward();
     adam->Step(1e-4);
   };
 }

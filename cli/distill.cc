@@ -59,6 +59,10 @@ Json StageJson(const StageResult& stage) {
   return json;
 }
 
+Json FeatureName(const ExperimentResult& run, Feature FeatureChoice::*whose) {
+  return run.features ? Json(((*run.features).*whose).name) : Json(nullptr);
+}
+
 Json IntervalJson(const Interval& interval) {
   return {{"mean", interval.mean},
           {"low", Number(interval.low)},
@@ -148,6 +152,10 @@ Json ResultJson(const DistillOptions& options,
       {"lrSchedule", options.lr_schedule},
       {"method", experiment.loss.method},
       {"standardizeLogits", experiment.loss.standardize_logits},
+      {"teacherFeature", FeatureName(first, &FeatureChoice::teacher)},
+      {"studentFeature", FeatureName(first, &FeatureChoice::student)},
+      {"teacherDropout", experiment.teacher_dropout},
+      {"teacherJitter", experiment.teacher_jitter},
       {"temperature", experiment.loss.kd.temperature},
       {"alpha", experiment.loss.kd.alpha},
       {"verdict", VerdictName(result.verdict)},

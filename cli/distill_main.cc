@@ -40,6 +40,12 @@ ABSL_FLAG(std::string, teacher, distill::kTeacherModel,
           "The teacher: " + distill::ModelHelp() + ".");
 ABSL_FLAG(std::string, student, distill::kStudentModel,
           "The student, and the control; spelled like --teacher.");
+ABSL_FLAG(double, teacher_dropout, 0,
+          "In the teacher's training: share of the hidden layers' units that "
+          "are dropped in each step, from 0 to below 1.");
+ABSL_FLAG(int64_t, teacher_jitter, 0,
+          "In the teacher's training: each image is moved by up to so many "
+          "pixels in each direction, anew in every epoch.");
 ABSL_FLAG(int64_t, batch_size, 64, "Images in a step.");
 ABSL_FLAG(int64_t, teacher_epochs, 1,
           "Times that the teacher sees every training image.");
@@ -62,8 +68,8 @@ ABSL_FLAG(
     "Weight of the soft term (the teacher's predictions), from 0 to 1; the "
     "labels have the rest.");
 ABSL_FLAG(std::string, method, "kd",
-          "How the student learns from the teacher's logits: " +
-              distill::MethodsHelp() + ".");
+          "How the student learns from the teacher: " + distill::MethodsHelp() +
+              ".");
 ABSL_FLAG(bool, standardize_logits, false,
           "Compare logits less their mean and over their standard deviation "
           "(Sun et al. 2024), whatever the method.");
@@ -71,6 +77,22 @@ ABSL_FLAG(double, dkd_target_weight, 1,
           "With --method=dkd: of the label's class; the paper's alpha.");
 ABSL_FLAG(double, dkd_nontarget_weight, 8,
           "With --method=dkd: of the other classes; the paper's beta.");
+ABSL_FLAG(double, hint_weight, 1,
+          "With --method=fitnets: of the mean square of the difference.");
+ABSL_FLAG(double, attention_weight, 5,
+          "With --method=at: of the squared distance. The authors' 1000, with "
+          "its distance divided by the number of places, is 5.1 for maps of 14 "
+          "x 14.");
+ABSL_FLAG(double, rkd_distance_weight, 25,
+          "With --method=rkd: of the distances (the paper's).");
+ABSL_FLAG(double, rkd_angle_weight, 50,
+          "With --method=rkd: of the angles (the paper's).");
+ABSL_FLAG(std::string, teacher_feature, "",
+          "With fitnets, at and rkd: the teacher's layer to compare with, like "
+          "conv1 or fc1. Default: for maps the last one of the student's "
+          "height and width, for rkd the last one.");
+ABSL_FLAG(std::string, student_feature, "",
+          "With fitnets, at and rkd: the student's layer. Default: its last.");
 ABSL_FLAG(uint64_t, seed, 0,
           "Of initial weights and of the order of the images. The same seed, "
           "device, threads and precision give the same bits on the CPU.");
@@ -130,6 +152,8 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   distill::ExperimentOptions& experiment = options.experiment;
   experiment.teacher = absl::GetFlag(FLAGS_teacher);
   experiment.student = absl::GetFlag(FLAGS_student);
+  experiment.teacher_dropout = absl::GetFlag(FLAGS_teacher_dropout);
+  experiment.teacher_jitter = absl::GetFlag(FLAGS_teacher_jitter);
   experiment.batch_size = absl::GetFlag(FLAGS_batch_size);
   experiment.teacher_epochs = absl::GetFlag(FLAGS_teacher_epochs);
   experiment.student_epochs = absl::GetFlag(FLAGS_student_epochs);
@@ -141,6 +165,13 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   experiment.loss.dkd_target_weight = absl::GetFlag(FLAGS_dkd_target_weight);
   experiment.loss.dkd_nontarget_weight =
       absl::GetFlag(FLAGS_dkd_nontarget_weight);
+  experiment.loss.hint_weight = absl::GetFlag(FLAGS_hint_weight);
+  experiment.loss.attention_weight = absl::GetFlag(FLAGS_attention_weight);
+  experiment.loss.rkd_distance_weight =
+      absl::GetFlag(FLAGS_rkd_distance_weight);
+  experiment.loss.rkd_angle_weight = absl::GetFlag(FLAGS_rkd_angle_weight);
+  experiment.teacher_feature = absl::GetFlag(FLAGS_teacher_feature);
+  experiment.student_feature = absl::GetFlag(FLAGS_student_feature);
   experiment.seed = absl::GetFlag(FLAGS_seed);
   experiment.control = absl::GetFlag(FLAGS_control);
   experiment.labels = absl::GetFlag(FLAGS_labels);

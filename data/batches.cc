@@ -18,6 +18,22 @@ namespace {
 constexpr int64_t kAhead = 2;
 constexpr int64_t kCacheLine = 64;  // Bytes.
 
+constexpr int64_t kLargestJitter = 64;  // Pixels.
+
+// The image of `height` x `width` at `from`, moved, at `to`.
+void Move(const uint8_t* from, Shift shift, int64_t height, int64_t width,
+          uint8_t* to) {
+  std::fill(to, to + height * width, uint8_t{0});
+  const int64_t left = std::clamp<int64_t>(shift.right, 0, width);
+  const int64_t right = std::clamp<int64_t>(width + shift.right, 0, width);
+  for (int64_t y = 0; y < height; ++y) {
+    const int64_t source = y - shift.down;
+    if (source < 0 || source >= height || left >= right) continue;
+    const uint8_t* row = from + source * width - shift.right;
+    std::copy(row + left, row + right, to + y * width + left);
+  }
+}
+
 }  // namespace
 
 Normalization NormalizationOf(const Dataset& train) {
@@ -55,6 +71,11 @@ absl::Status BatchesOptions::Validate() const {
         absl::StrCat("normalization.std: found ", normalization.std,
                      "; expected a finite number above 0. Use the standard "
                      "deviation of the pixels over 255."));
+  }
+  if (jitter < 0 || jitter > kLargestJitter) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("jitter: found ", jitter, "; expected 0 to ",
+                     kLargestJitter, " pixels. Choose a smaller one."));
   }
   return absl::OkStatus();
 }
@@ -100,18 +121,45 @@ std::vector<int64_t> Batches::Order(int64_t epoch) const {
   return Random(options_.seed, "order", epoch).Permutation(dataset_->count);
 }
 
-Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch) const {
+std::vector<Shift> Batches::Shifts(int64_t epoch) const {
+  std::vector<Shift> shifts;
+  const int64_t jitter = options_.jitter;
+  if (jitter == 0) return shifts;
+  Random random(options_.seed, "jitter", epoch);
+  const auto draw = [&random, jitter] {
+    return static_cast<int8_t>(
+        static_cast<int64_t>(random.Below(2 * jitter + 1)) - jitter);
+  };
+  shifts.reserve(sample_count());
+  for (int64_t i = 0; i < sample_count(); ++i) {
+    const int8_t down = draw();
+    shifts.push_back({down, draw()});
+  }
+  return shifts;
+}
+
+Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
+                         const std::vector<Shift>& shifts) const {
   TORCH_CHECK(static_cast<int64_t>(order.size()) == sample_count(),
               "order: found ", order.size(), " samples; expected all ",
               sample_count(), " of the data set");
   TORCH_CHECK(batch >= 0 && batch < batch_count(), "batch: found ", batch,
               "; expected 0 to ", batch_count() - 1);
+  TORCH_CHECK(shifts.empty() || shifts.size() == order.size(), "shifts: found ",
+              shifts.size(), "; expected none or ", sample_count(),
+              ", one a sample");
   const int64_t first = batch * options_.batch_size;
-  return Gather(order.slice(
-      first, std::min(options_.batch_size, sample_count() - first)));
+  return GatherShifted(
+      order.slice(first, std::min(options_.batch_size, sample_count() - first)),
+      shifts);
 }
 
 Batch Batches::Gather(at::IntArrayRef indices) const {
+  return GatherShifted(indices, {});
+}
+
+Batch Batches::GatherShifted(at::IntArrayRef indices,
+                             const std::vector<Shift>& shifts) const {
   TORCH_CHECK(!indices.empty(), "indices: found none; expected at least one");
   for (const int64_t index : indices) {
     TORCH_CHECK(index >= 0 && index < sample_count(), "indices: found ", index,
@@ -120,7 +168,7 @@ Batch Batches::Gather(at::IntArrayRef indices) const {
   Batch batch = Empty(static_cast<int64_t>(indices.size()));
   std::copy(indices.begin(), indices.end(),
             batch.indices.mutable_data_ptr<int64_t>());
-  Fill(batch);
+  Fill(batch, shifts);
   return batch;
 }
 
@@ -132,7 +180,7 @@ Batch Batches::Range(int64_t first, int64_t count) const {
   Batch batch = Empty(count);
   int64_t* indices = batch.indices.mutable_data_ptr<int64_t>();
   std::iota(indices, indices + count, first);
-  Fill(batch);
+  Fill(batch, {});
   return batch;
 }
 
@@ -142,13 +190,14 @@ Batch Batches::Empty(int64_t size) const {
           at::empty({size}, at::kLong), at::empty({size}, at::kLong)};
 }
 
-void Batches::Fill(Batch& batch) const {
+void Batches::Fill(Batch& batch, const std::vector<Shift>& shifts) const {
   const int64_t pixels = dataset_->height * dataset_->width;
   const int64_t* index = batch.indices.const_data_ptr<int64_t>();
   int64_t* label = batch.labels.mutable_data_ptr<int64_t>();
   float* value = batch.images.mutable_data_ptr<float>();
   const float* table = table_.data();
   const int64_t size = batch.indices.numel();
+  std::vector<uint8_t> moved(shifts.empty() ? 0 : pixels);
   for (int64_t i = 0; i < size; ++i, value += pixels) {
     label[i] = dataset_->labels[index[i]];
     const uint8_t* image = dataset_->images.data() + index[i] * pixels;
@@ -160,6 +209,11 @@ void Batches::Fill(Batch& batch) const {
       for (int64_t p = 0; p < pixels; p += kCacheLine) {
         __builtin_prefetch(next + p);
       }
+    }
+    if (!shifts.empty()) {
+      Move(image, shifts[index[i]], dataset_->height, dataset_->width,
+           moved.data());
+      image = moved.data();
     }
     // Four loads before four stores: otherwise each load waits for the store
     // before it, which might have changed the table for all that the compiler

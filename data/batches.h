@@ -38,12 +38,22 @@ struct Normalization {
 // place of a deviation of 0).
 Normalization NormalizationOf(const Dataset& train);
 
+// Where an image is moved to; what comes in at the other side is background (a
+// byte of 0).
+struct Shift {
+  int8_t down = 0, right = 0;  // Pixels; below 0: up, left.
+};
+
 struct BatchesOptions {
   // Samples in a batch, at least 1; the specification's 64.
   int64_t batch_size = 64;
   // Chooses the orders; any number.
   uint64_t seed = 1;
   Normalization normalization;
+  // In training, each image is moved by up to this many pixels up or down, and
+  // left or right, each place equally likely, another one in every epoch; 0 to
+  // 64.
+  int64_t jitter = 0;
 
   // InvalidArgument, naming the field and its value, if one is out of range.
   absl::Status Validate() const;
@@ -77,11 +87,18 @@ class Batches {
   // size, seed and epoch on every machine, whatever was drawn before.
   std::vector<int64_t> Order(int64_t epoch) const;
 
-  // Batch number `batch`, in [0, batch_count()), of an epoch whose order of the
-  // samples is `order` [sample_count].
-  Batch FromOrder(at::IntArrayRef order, int64_t batch) const;
+  // How far each sample is moved in epoch `epoch`: [sample_count], from
+  // Random(seed, "jitter", epoch); none at all without jitter.
+  std::vector<Shift> Shifts(int64_t epoch) const;
 
-  // The samples at `indices`, at least one, each in [0, sample_count()).
+  // Batch number `batch`, in [0, batch_count()), of an epoch whose order of the
+  // samples is `order` [sample_count], moved by `shifts` [sample_count, by
+  // sample], if there are any.
+  Batch FromOrder(at::IntArrayRef order, int64_t batch,
+                  const std::vector<Shift>& shifts = {}) const;
+
+  // The samples at `indices`, at least one, each in [0, sample_count()), as
+  // they are.
   Batch Gather(at::IntArrayRef indices) const;
 
   // The samples first .. first + count - 1 in the Dataset's order; count >= 1,
@@ -97,8 +114,10 @@ class Batches {
 
   // A batch of `size` with its memory, not yet filled.
   Batch Empty(int64_t size) const;
+  Batch GatherShifted(at::IntArrayRef indices,
+                      const std::vector<Shift>& shifts) const;
   // Fills all of `batch` from its indices, which must be right.
-  void Fill(Batch& batch) const;
+  void Fill(Batch& batch, const std::vector<Shift>& shifts) const;
 
   std::shared_ptr<const Dataset> dataset_;
   BatchesOptions options_;

@@ -2,11 +2,13 @@
 
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/empty.h"
 #include "ATen/ops/from_blob.h"
 #include "ATen/ops/index_select.h"
 #include "ATen/ops/tensor.h"
+#include "ATen/ops/where.h"
 
 namespace distill {
 
@@ -23,13 +25,19 @@ ResidentSamples::ResidentSamples(const Batches& batches, at::Device device) {
       at::tensor(c10::ArrayRef<float>(batches.table()), at::kFloat).to(device);
 }
 
-Batch ResidentSamples::Gather(const at::Tensor& indices) const {
+Batch ResidentSamples::Gather(const at::Tensor& indices,
+                              const at::Tensor& shifts) const {
   TORCH_CHECK(indices.dim() == 1 && indices.scalar_type() == at::kLong &&
                   indices.numel() >= 1 && indices.device() == device(),
               "indices: found ", indices.sizes(), " of ", indices.scalar_type(),
               " on ", indices.device(), "; expected [batch >= 1] of int64 on ",
               device());
-  return internal::GatherOnDevice(pixels_, classes_, table_, indices);
+  Batch batch = internal::GatherOnDevice(pixels_, classes_, table_, indices);
+  if (shifts.defined()) {
+    batch.images = internal::MoveImages(
+        batch.images, at::index_select(shifts, 0, indices), table_[0]);
+  }
+  return batch;
 }
 
 Batch ResidentSamples::Range(int64_t first, int64_t count) const {
@@ -49,6 +57,26 @@ Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
       at::index_select(table, 0, bytes.to(at::kLong).flatten());
   return {values.reshape({indices.size(0), 1, pixels.size(1), pixels.size(2)}),
           at::index_select(classes, 0, indices), indices};
+}
+
+at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
+                      const at::Tensor& background) {
+  const int64_t height = images.size(2), width = images.size(3);
+  // Where each pixel comes from: [batch, height, 1] and [batch, 1, width].
+  const auto source = [&](int64_t axis, int64_t size) {
+    return at::arange(size, shifts.options().dtype(at::kLong)) -
+           shifts.select(1, axis).unsqueeze(1).to(at::kLong);
+  };
+  const at::Tensor rows = source(0, height).unsqueeze(2);
+  const at::Tensor columns = source(1, width).unsqueeze(1);
+  const at::Tensor inside =
+      rows.ge(0)
+          .logical_and(rows.lt(height))
+          .logical_and(columns.ge(0).logical_and(columns.lt(width)));
+  const at::Tensor places =
+      rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1);
+  const at::Tensor moved = images.flatten(1).gather(1, places.flatten(1));
+  return at::where(inside.unsqueeze(1), moved.view(images.sizes()), background);
 }
 
 }  // namespace internal

@@ -24,7 +24,11 @@ class ResidentSamples {
   // The samples at `indices` [batch >= 1] int64 on the device, each in
   // [0, sample_count()); who asks sees to that. Does not synchronise; runs on
   // the current stream and may be captured in a graph.
-  Batch Gather(const at::Tensor& indices) const;
+  //
+  // `shifts` [samples, 2] int8 on the device, if given, moves each image by so
+  // many pixels down and to the right (see Shift).
+  Batch Gather(const at::Tensor& indices,
+               const at::Tensor& shifts = at::Tensor()) const;
 
   // The samples first .. first + count - 1.
   Batch Range(int64_t first, int64_t count) const;
@@ -40,6 +44,11 @@ namespace internal {
 // ResidentSamples::Gather from LibTorch's own operations.
 Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
                      const at::Tensor& table, const at::Tensor& indices);
+
+// `images` [batch, 1, height, width], each moved by its row of `shifts`
+// [batch, 2] (down, right), with `background` [] where nothing came from.
+at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
+                      const at::Tensor& background);
 
 // The same on any device in the fastest way that this build knows.
 Batch GatherOnDevice(const at::Tensor& pixels, const at::Tensor& classes,

@@ -2,12 +2,18 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <cmath>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "losses/attention.h"
 #include "losses/cross_entropy.h"
+#include "losses/fitnets.h"
 #include "losses/kd.h"
 #include "losses/logit_mse.h"
+#include "losses/rkd.h"
 #include "losses/standardize.h"
 
 namespace distill {
@@ -21,10 +27,16 @@ DkdOptions DkdOptionsOf(const MethodOptions& options) {
   return dkd;
 }
 
+// How a weight stands before its term.
+std::string Factor(double weight) {
+  return weight == 1 ? "" : absl::StrFormat("%.9g * ", weight);
+}
+
 // A new method is a line here: see docs/adding-a-method.md.
 const std::vector<Method>& Table() {
   static const std::vector<Method>* const table = new std::vector<Method>{
-      {"kd", "T^2 KL of the softened predictions", "Hinton et al. 2015", false,
+      {"kd", "T^2 KL of the softened predictions", "Hinton et al. 2015",
+       Compares::kLogits, false, false,
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * KL(softmax(teacher/%.9g) || softmax(student/%.9g))",
@@ -38,7 +50,7 @@ const std::vector<Method>& Table() {
          return KdLoss(student, teacher, at::Tensor(), soft_only).total;
        }},
       {"logit_mse", "mean square of the difference of the logits",
-       "Kim et al. 2021", false,
+       "Kim et al. 2021", Compares::kLogits, false, false,
        [](const MethodOptions& /*options*/) {
          return std::string("mean((teacher - student)^2)");
        },
@@ -47,7 +59,7 @@ const std::vector<Method>& Table() {
          return LogitMse(student, teacher);
        }},
       {"dkd", "KL of the label's class and of the others apart",
-       "Zhao et al. 2022", true,
+       "Zhao et al. 2022", Compares::kLogits, true, false,
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * (%.9g * TCKD + %.9g * NCKD)", options.kd.temperature,
@@ -57,12 +69,50 @@ const std::vector<Method>& Table() {
           const at::Tensor& labels, const MethodOptions& options) {
          return Dkd(student, teacher, labels, DkdOptionsOf(options));
        }},
+      {"fitnets", "mean square of the difference of a layer's maps",
+       "Romero et al. 2015", Compares::kMaps, false, true,
+       [](const MethodOptions& options) {
+         return absl::StrCat(Factor(options.hint_weight),
+                             "mean((teacher's maps - student's)^2)");
+       },
+       [](const at::Tensor& student, const at::Tensor& teacher,
+          const at::Tensor& /*labels*/, const MethodOptions& options) {
+         return options.hint_weight * FitNetsHint(student, teacher);
+       }},
+      {"at", "squared distance of the attention maps",
+       "Zagoruyko and Komodakis 2017", Compares::kMaps, false, false,
+       [](const MethodOptions& options) {
+         return absl::StrCat(Factor(options.attention_weight),
+                             "|teacher's attention - student's|^2");
+       },
+       [](const at::Tensor& student, const at::Tensor& teacher,
+          const at::Tensor& /*labels*/, const MethodOptions& options) {
+         return options.attention_weight * AttentionTransfer(student, teacher);
+       }},
+      {"rkd", "distances and angles between the images of a batch",
+       "Park et al. 2019", Compares::kPoints, false, false,
+       [](const MethodOptions& options) {
+         return absl::StrFormat("(%.9g * distances + %.9g * angles)",
+                                options.rkd_distance_weight,
+                                options.rkd_angle_weight);
+       },
+       [](const at::Tensor& student, const at::Tensor& teacher,
+          const at::Tensor& /*labels*/, const MethodOptions& options) {
+         // A term of weight 0 is not evaluated.
+         at::Tensor sum;
+         const auto add = [&sum](double weight, const auto& term) {
+           if (weight == 0) return;
+           const at::Tensor part = weight * term();
+           sum = sum.defined() ? sum + part : part;
+         };
+         add(options.rkd_distance_weight,
+             [&] { return RkdDistance(student, teacher); });
+         add(options.rkd_angle_weight,
+             [&] { return RkdAngle(student, teacher); });
+         return sum;
+       }},
   };
   return *table;
-}
-
-std::string Factor(double weight) {
-  return weight == 1 ? "" : absl::StrFormat("%.9g * ", weight);
 }
 
 }  // namespace
@@ -95,6 +145,26 @@ absl::Status MethodOptions::Validate() const {
   }
   absl::Status status = kd.Validate();
   status.Update(DkdOptionsOf(*this).Validate());
+  const std::pair<const char*, double> weights[] = {
+      {"--hint_weight", hint_weight},
+      {"--attention_weight", attention_weight},
+      {"--rkd_distance_weight", rkd_distance_weight},
+      {"--rkd_angle_weight", rkd_angle_weight}};
+  for (const auto& [flag, weight] : weights) {
+    if (std::isfinite(weight) && weight >= 0) continue;
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        flag, " is ", weight, "; it must be a finite number of at least 0")));
+  }
+  if (method == "rkd" && rkd_distance_weight == 0 && rkd_angle_weight == 0) {
+    status.Update(absl::InvalidArgumentError(
+        "--rkd_distance_weight and --rkd_angle_weight are both 0; "
+        "--method=rkd needs one of them"));
+  }
+  if (standardize_logits && FindMethod(method)->compares != Compares::kLogits) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--standardize_logits would change nothing: --method=", method,
+        " compares features")));
+  }
   return status;
 }
 
@@ -113,23 +183,11 @@ std::string MethodOptions::Formula() const {
   return absl::StrCat("loss = ", absl::StrJoin(terms, " + "));
 }
 
-LossTerms MethodLoss(const at::Tensor& student_logits,
-                     const at::Tensor& teacher_logits, const at::Tensor& labels,
-                     const MethodOptions& options) {
-  const absl::Status valid = options.Validate();
-  TORCH_CHECK(valid.ok(), std::string(valid.message()));
-  const double alpha = options.kd.alpha;
-  // One pass has both terms.
-  if (alpha == 0 || (options.method == "kd" && !options.standardize_logits)) {
-    return KdLoss(student_logits, teacher_logits, labels, options.kd);
-  }
-  const auto prepared = [&](const at::Tensor& logits) {
-    return options.standardize_logits ? StandardizeLogits(logits) : logits;
-  };
-  const at::Tensor soft =
-      FindMethod(options.method)
-          ->soft(prepared(student_logits), prepared(teacher_logits.detach()),
-                 labels, options);
+namespace {
+
+// alpha * soft + (1 - alpha) * cross-entropy, for alpha above 0.
+LossTerms WithHardTerm(const at::Tensor& soft, const at::Tensor& student_logits,
+                       const at::Tensor& labels, double alpha) {
   LossTerms terms;
   terms.soft = soft.detach();
   terms.total = alpha == 1 ? soft : alpha * soft;
@@ -139,6 +197,48 @@ LossTerms MethodLoss(const at::Tensor& student_logits,
     terms.total = terms.total + (1 - alpha) * hard.total;
   }
   return terms;
+}
+
+const Method& ValidMethod(const MethodOptions& options, bool of_logits) {
+  const absl::Status valid = options.Validate();
+  TORCH_CHECK(valid.ok(), std::string(valid.message()));
+  const Method& method = *FindMethod(options.method);
+  TORCH_CHECK((method.compares == Compares::kLogits) == of_logits,
+              options.method, " compares ",
+              of_logits ? "features, and was given logits"
+                        : "logits, and was given features");
+  return method;
+}
+
+}  // namespace
+
+LossTerms MethodLoss(const at::Tensor& student_logits,
+                     const at::Tensor& teacher_logits, const at::Tensor& labels,
+                     const MethodOptions& options) {
+  const Method& method = ValidMethod(options, /*of_logits=*/true);
+  const double alpha = options.kd.alpha;
+  // One pass has both terms.
+  if (alpha == 0 || (options.method == "kd" && !options.standardize_logits)) {
+    return KdLoss(student_logits, teacher_logits, labels, options.kd);
+  }
+  const auto prepared = [&](const at::Tensor& logits) {
+    return options.standardize_logits ? StandardizeLogits(logits) : logits;
+  };
+  const at::Tensor soft =
+      method.soft(prepared(student_logits), prepared(teacher_logits.detach()),
+                  labels, options);
+  return WithHardTerm(soft, student_logits, labels, alpha);
+}
+
+LossTerms FeatureLoss(const at::Tensor& student_logits,
+                      const FeaturePair& features, const at::Tensor& labels,
+                      const MethodOptions& options) {
+  const Method& method = ValidMethod(options, /*of_logits=*/false);
+  const double alpha = options.kd.alpha;
+  if (alpha == 0) return CrossEntropyLoss(student_logits, labels);
+  const at::Tensor soft =
+      method.soft(features.student, features.teacher, at::Tensor(), options);
+  return WithHardTerm(soft, student_logits, labels, alpha);
 }
 
 }  // namespace distill

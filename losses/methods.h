@@ -1,4 +1,4 @@
-// The ways to learn from a teacher's logits, by name.
+// The ways to learn from a teacher, by name.
 #ifndef DISTILL_LOSSES_METHODS_H_
 #define DISTILL_LOSSES_METHODS_H_
 
@@ -24,6 +24,12 @@ struct MethodOptions {
   // DKD's weights; its temperature is kd.temperature.
   double dkd_target_weight = 1;
   double dkd_nontarget_weight = 8;
+  // Of the methods that compare features: FitNets' hint, attention transfer's
+  // distance, RKD's two terms. Finite, at least 0.
+  double hint_weight = 1;
+  double attention_weight = 5;
+  double rkd_distance_weight = 25;
+  double rkd_angle_weight = 50;
 
   // InvalidArgument that names the option, its value and its range.
   absl::Status Validate() const;
@@ -32,19 +38,36 @@ struct MethodOptions {
   std::string Formula() const;
 };
 
+// What a soft term compares.
+enum class Compares {
+  kLogits,
+  kMaps,    // A feature of each, of the same height and width.
+  kPoints,  // A feature of each, whatever its shape.
+};
+
+// A student's feature and its teacher's for a batch: [batch, ...].
+struct FeaturePair {
+  at::Tensor student, teacher;
+};
+
 // What the program knows of a method.
 struct Method {
   const char* name;
   const char* what;   // In a few words.
   const char* paper;  // Its source: authors and year.
+  Compares compares;
   // Whether every row needs its label in the soft term.
   bool needs_labels;
+  // Whether features must have the same number of channels, and so a regressor
+  // is learnt where they differ.
+  bool needs_same_channels;
   // The soft term for a person to read, with its numbers.
   std::string (*formula)(const MethodOptions& options);
   // The soft term: 0-dimensional, differentiable with respect to the student.
-  at::Tensor (*soft)(const at::Tensor& student_logits,
-                     const at::Tensor& teacher_logits, const at::Tensor& labels,
-                     const MethodOptions& options);
+  // Takes logits [batch, classes] or features [batch, ...]; only logits come
+  // with labels.
+  at::Tensor (*soft)(const at::Tensor& student, const at::Tensor& teacher,
+                     const at::Tensor& labels, const MethodOptions& options);
 };
 
 // All of them, the default first.
@@ -59,10 +82,16 @@ std::string MethodsHelp();
 // Returns total = alpha * soft + (1 - alpha) * hard, where soft is the method's
 // term and hard the cross-entropy with the labels, as in KdLoss, which this is
 // for "kd". Tensors, errors and what is not evaluated: as there. `options` must
-// be valid (TORCH_CHECK).
+// be valid, and of a method that compares logits (TORCH_CHECK).
 LossTerms MethodLoss(const at::Tensor& student_logits,
                      const at::Tensor& teacher_logits, const at::Tensor& labels,
                      const MethodOptions& options);
+
+// The same for a method that compares features; not evaluated (alpha 0),
+// `features` may be undefined.
+LossTerms FeatureLoss(const at::Tensor& student_logits,
+                      const FeaturePair& features, const at::Tensor& labels,
+                      const MethodOptions& options);
 
 }  // namespace distill
 

@@ -12,6 +12,10 @@ int64_t Classifier::ParameterCount() const {
   return count;
 }
 
+at::Tensor Classifier::Logits(const at::Tensor& images) {
+  return Forward(images, {}).logits;
+}
+
 FrozenClassifier::FrozenClassifier(std::shared_ptr<Classifier> model)
     : model_(std::move(model)) {
   model_->eval();
@@ -22,9 +26,14 @@ FrozenClassifier::FrozenClassifier(std::shared_ptr<Classifier> model)
   }
 }
 
-at::Tensor FrozenClassifier::Logits(const at::Tensor& images) const {
+Outputs FrozenClassifier::Forward(
+    const at::Tensor& images, const std::vector<std::string>& features) const {
   const at::NoGradGuard no_grad;
-  return model_->Logits(images);
+  return model_->Forward(images, features);
+}
+
+at::Tensor FrozenClassifier::Logits(const at::Tensor& images) const {
+  return Forward(images, {}).logits;
 }
 
 }  // namespace distill

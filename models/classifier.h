@@ -2,13 +2,27 @@
 #ifndef DISTILL_MODELS_CLASSIFIER_H_
 #define DISTILL_MODELS_CLASSIFIER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "torch/nn/module.h"
 
 namespace distill {
+
+// An inner output of a model that methods may compare.
+struct Feature {
+  std::string name;  // "conv1", "fc1": that layer, after ReLU and pooling.
+  // Of one image: {channels, height, width}, or {width}.
+  std::vector<int64_t> sizes;
+};
+
+struct Outputs {
+  at::Tensor logits;                 // [batch, classes] float32.
+  std::vector<at::Tensor> features;  // As asked for: [batch, sizes...] float32.
+};
 
 // A model that turns a batch of images into one logit a class.
 //
@@ -16,13 +30,21 @@ namespace distill {
 // parameters(), named_parameters() and to(device) are LibTorch's own.
 class Classifier : public torch::nn::Module {
  public:
-  // Logits [batch, classes] float32, on the images' device, with the graph that
-  // gradients need unless the caller has switched it off. These are logits, not
-  // probabilities.
+  // The logits and the features of these names, in their order, on the images'
+  // device, with the graph that gradients need unless the caller has switched
+  // it off. Logits are not probabilities.
   //
   // `images` [batch, 1, height, width] float32, normalised, on the parameters'
-  // device. Throws c10::Error (TORCH_CHECK) for another shape.
-  virtual at::Tensor Logits(const at::Tensor& images) = 0;
+  // device. Throws c10::Error (TORCH_CHECK) for another shape, or a name that
+  // Features() does not have.
+  virtual Outputs Forward(const at::Tensor& images,
+                          const std::vector<std::string>& features) = 0;
+
+  // The logits alone.
+  at::Tensor Logits(const at::Tensor& images);
+
+  // What Forward can be asked for, from the first layer to the last.
+  virtual std::vector<Feature> Features() const = 0;
 
   // Number of trainable numbers.
   int64_t ParameterCount() const;
@@ -45,8 +67,11 @@ class FrozenClassifier {
  public:
   explicit FrozenClassifier(std::shared_ptr<Classifier> model);
 
-  // As Classifier::Logits, without a graph.
+  // As the Classifier's, without a graph.
+  Outputs Forward(const at::Tensor& images,
+                  const std::vector<std::string>& features) const;
   at::Tensor Logits(const at::Tensor& images) const;
+  std::vector<Feature> Features() const { return model_->Features(); }
 
  private:
   std::shared_ptr<Classifier> model_;

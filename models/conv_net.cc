@@ -9,6 +9,7 @@
 #include "data/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/dense.h"
+#include "models/dropout.h"
 
 namespace distill {
 namespace {
@@ -40,6 +41,16 @@ absl::Status ConvNetOptions::Validate() const {
   }
   for (int64_t width_of_layer : hidden_widths) {
     status.Update(CheckAtLeast("hidden_widths", 1, width_of_layer));
+  }
+  if (!(dropout >= 0 && dropout < 1)) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("ConvNetOptions.dropout is ", dropout,
+                     "; it must be at least 0 and below 1")));
+  }
+  if (dropout > 0 && hidden_widths.empty()) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("ConvNetOptions.dropout is ", dropout,
+                     ", and there is no hidden layer to drop from")));
   }
   return status;
 }
@@ -74,15 +85,30 @@ ConvNet::ConvNet(const ConvNetOptions& options, Random& random)
   }
   logits_ =
       add(absl::StrCat("fc", hidden_.size() + 1), {options.classes, inputs});
+  if (options.dropout > 0) {
+    for (size_t i = 0; i < hidden_.size(); ++i) {
+      dropout_keys_.push_back(random.Next());
+    }
+    dropout_step_ = register_buffer("dropout_step", at::zeros({}, at::kLong));
+  }
 }
 
-at::Tensor ConvNet::Logits(const at::Tensor& images) {
+Outputs ConvNet::Forward(const at::Tensor& images,
+                         const std::vector<std::string>& features) {
   TORCH_CHECK(images.dim() == 4 && images.size(1) == 1 &&
                   images.size(2) == options_.height &&
                   images.size(3) == options_.width,
               "images have the shape ", images.sizes(),
               "; this model takes [batch, 1, ", options_.height, ", ",
               options_.width, "]");
+  Outputs outputs;
+  outputs.features.resize(features.size());
+  const auto offer = [&](const char* kind, size_t layer, const at::Tensor& x) {
+    const std::string name = absl::StrCat(kind, layer + 1);
+    for (size_t i = 0; i < features.size(); ++i) {
+      if (features[i] == name) outputs.features[i] = x.to(at::kFloat);
+    }
+  };
   // One channel lies in memory the same way in either order.
   at::Tensor x =
       images.reshape({images.size(0), options_.height, options_.width, 1});
@@ -93,13 +119,42 @@ at::Tensor ConvNet::Logits(const at::Tensor& images) {
     x = ConvBlock(x, convs_[i]->weight, convs_[i]->bias, compute_dtype_,
                   last ? ConvBlockOutput::kChannelsFirst
                        : ConvBlockOutput::kChannelsLast);
+    offer("conv", i, last ? x : x.movedim(3, 1));
   }
   x = x.flatten(1);
-  for (const auto& layer : hidden_) {
-    x = Dense(x, layer->weight, layer->bias, Activation::kRelu, compute_dtype_);
+  const bool drops = dropout_step_.defined() && is_training();
+  for (size_t i = 0; i < hidden_.size(); ++i) {
+    x = Dense(x, hidden_[i]->weight, hidden_[i]->bias, Activation::kRelu,
+              compute_dtype_);
+    offer("fc", i, x);
+    if (drops) {
+      x = Dropout(x, options_.dropout, dropout_keys_[i], dropout_step_);
+    }
   }
-  return Dense(x.to(at::kFloat), logits_->weight, logits_->bias,
-               Activation::kNone, at::kFloat);
+  if (drops) dropout_step_.add_(1);
+  for (size_t i = 0; i < features.size(); ++i) {
+    TORCH_CHECK(outputs.features[i].defined(), "there is no feature \"",
+                features[i], "\" in ", Describe());
+  }
+  outputs.logits = Dense(x.to(at::kFloat), logits_->weight, logits_->bias,
+                         Activation::kNone, at::kFloat);
+  return outputs;
+}
+
+std::vector<Feature> ConvNet::Features() const {
+  std::vector<Feature> features;
+  int64_t height = options_.height, width = options_.width;
+  for (int64_t channels : options_.conv_channels) {
+    height /= 2;
+    width /= 2;
+    features.push_back(
+        {absl::StrCat("conv", features.size() + 1), {channels, height, width}});
+  }
+  for (size_t i = 0; i < options_.hidden_widths.size(); ++i) {
+    features.push_back(
+        {absl::StrCat("fc", i + 1), {options_.hidden_widths[i]}});
+  }
+  return features;
 }
 
 int64_t ConvNet::FlopPerImage() const {
@@ -122,9 +177,11 @@ std::string ConvNet::Describe() const {
     layers.push_back(absl::StrCat("conv ", conv->weight.size(1), "-",
                                   conv->weight.size(0), " 3x3, ReLU, pool 2"));
   }
+  const std::string dropout =
+      options_.dropout > 0 ? absl::StrCat(", dropout ", options_.dropout) : "";
   for (const auto& layer : hidden_) {
     layers.push_back(absl::StrCat("linear ", layer->weight.size(1), "-",
-                                  layer->weight.size(0), ", ReLU"));
+                                  layer->weight.size(0), ", ReLU", dropout));
   }
   layers.push_back(absl::StrCat("linear ", logits_->weight.size(1), "-",
                                 logits_->weight.size(0)));

@@ -25,6 +25,9 @@ struct ConvNetOptions {
   std::vector<int64_t> hidden_widths;
   // Width of the last fully connected layer, the logits. At least 2.
   int64_t classes = 10;
+  // In train mode, of the hidden layers' outputs (see Dropout): in [0, 1), and
+  // 0 where there is no hidden layer.
+  double dropout = 0;
 
   // InvalidArgument, naming the field, its value and the least that it may be.
   absl::Status Validate() const;
@@ -34,10 +37,14 @@ class ConvNet : public Classifier {
  public:
   // Weights and biases are uniform in +-1/sqrt(inputs of one output), which is
   // PyTorch's default for these layers, drawn from `random` alone, layer by
-  // layer, weight before bias. `options` must be valid (TORCH_CHECK).
+  // layer, weight before bias; then, if there is dropout, the key of each
+  // hidden layer's masks. `options` must be valid (TORCH_CHECK).
   ConvNet(const ConvNetOptions& options, Random& random);
 
-  at::Tensor Logits(const at::Tensor& images) override;
+  Outputs Forward(const at::Tensor& images,
+                  const std::vector<std::string>& features) override;
+  // "conv1", ... and "fc1", ... without the logits.
+  std::vector<Feature> Features() const override;
   int64_t FlopPerImage() const override;
   std::string Describe() const override;
 
@@ -56,6 +63,10 @@ class ConvNet : public Classifier {
   ConvNetOptions options_;
   std::vector<std::shared_ptr<Layer>> convs_, hidden_;
   std::shared_ptr<Layer> logits_;
+  std::vector<uint64_t> dropout_keys_;  // One a hidden layer, or none.
+  // [] int64, a buffer "dropout_step": forward passes made in train mode, which
+  // choose the masks. Undefined without dropout.
+  at::Tensor dropout_step_;
   at::ScalarType compute_dtype_ = at::kFloat;
 };
 

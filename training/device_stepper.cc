@@ -8,7 +8,9 @@
 #include "ATen/ops/arange.h"
 #include "ATen/ops/argmax.h"
 #include "ATen/ops/empty.h"
+#include "ATen/ops/empty_like.h"
 #include "ATen/ops/eq.h"
+#include "ATen/ops/from_blob.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/index_copy.h"
 #include "ATen/ops/index_select.h"
@@ -38,7 +40,7 @@ class DeviceStepper : public Stepper {
         device_(device),
         scope_(device),
         samples_(inputs.batches, device),
-        adam_(inputs.model.parameters(), inputs.adam) {
+        adam_(inputs.Parameters(), inputs.adam) {
     const auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
     const auto numbers = at::TensorOptions().dtype(at::kLong).device(device);
     // LibTorch's fused kernel reads float32 on a GPU, and any type on a CPU.
@@ -53,8 +55,10 @@ class DeviceStepper : public Stepper {
     not_counted_ = at::full({}, -1, floats);
   }
 
-  void BeginEpoch(const std::vector<int64_t>& order) override {
+  void BeginEpoch(const std::vector<int64_t>& order,
+                  const std::vector<Shift>& shifts) override {
     order_.copy_(at::tensor(order, at::kLong));
+    SetShifts(shifts);
     std::vector<double> rates;
     for (int64_t batch = 0; batch < in_.batches.batch_count(); ++batch) {
       rates.push_back(in_.schedule.At(steps_++));
@@ -103,22 +107,38 @@ class DeviceStepper : public Stepper {
   }
 
  private:
+  // Into the memory of the epoch before: a graph has its address.
+  void SetShifts(const std::vector<Shift>& shifts) {
+    if (shifts.empty()) return;
+    static_assert(sizeof(Shift) == 2, "is read as two numbers");
+    const at::Tensor host = at::from_blob(
+        // from_blob wants a pointer to what may change; copying changes
+        // nothing.
+        const_cast<Shift*>(shifts.data()),
+        {static_cast<int64_t>(shifts.size()), 2}, at::kChar);
+    if (!shifts_.defined()) shifts_ = at::empty_like(host, device_);
+    shifts_.copy_(host);
+  }
+
   // All that a step does, from numbers on the device to numbers on the device.
   // `offsets` [batch] counts from 0.
   void TakeStep(const at::Tensor& offsets, bool count_correct) {
-    const Batch batch =
-        samples_.Gather(at::index_select(order_, 0, offsets + position_));
-    const at::Tensor logits = in_.model.Logits(batch.images);
-    const LossTerms terms = in_.objective(batch, logits);
+    const Batch batch = samples_.Gather(
+        at::index_select(order_, 0, offsets + position_), shifts_);
+    const Outputs outputs =
+        in_.model.Forward(batch.images, in_.objective.features);
+    const LossTerms terms = in_.objective.loss(batch, outputs);
     terms.total.backward();
     adam_.Step(at::index_select(rates_, 0, row_).squeeze(0));
     const auto logged = [this](const at::Tensor& term) {
       return term.defined() ? term.detach().to(at::kFloat) : no_value_;
     };
-    const at::Tensor correct =
-        count_correct
-            ? logits.detach().argmax(1).eq(batch.labels).sum().to(at::kFloat)
-            : not_counted_;
+    const at::Tensor correct = count_correct ? outputs.logits.detach()
+                                                   .argmax(1)
+                                                   .eq(batch.labels)
+                                                   .sum()
+                                                   .to(at::kFloat)
+                                             : not_counted_;
     log_.index_copy_(0, row_,
                      at::stack({logged(terms.total), logged(terms.soft),
                                 logged(terms.hard), correct})
@@ -137,6 +157,7 @@ class DeviceStepper : public Stepper {
   // Of the epoch: order [samples] int64, learning rates [steps], and the log
   // [steps, kLogColumns] float32.
   at::Tensor order_, rates_, log_;
+  at::Tensor shifts_;  // [samples, 2] int8; undefined without jitter.
   // [1] int64 each: samples and steps of the epoch that are behind.
   at::Tensor position_, row_;
   at::Tensor no_value_, not_counted_;

@@ -26,6 +26,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Whose triples are 134 MB of float64, some ten times.
+constexpr int64_t kLargestAngleBatch = 256;
+
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -75,6 +78,8 @@ struct Subset {
 struct Data {
   std::string name;  // Of the data set that was divided.
   Batches train, test;
+  // `train` as the teacher sees it: with its jitter.
+  Batches teachers;
   std::optional<Batches> validation;
   std::optional<Subset> seen, labelled;
 
@@ -135,7 +140,12 @@ class Experiment {
   at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
                      const std::string& what);
   absl::Status TrainTeacher(TrainedTeacher* teacher);
-  Plan StudentPlan(const at::Tensor& teacher_logits) const;
+  Plan StudentPlan(const TrainedTeacher& teacher) const;
+  Objective StudentObjective(const TrainedTeacher& teacher, at::Tensor logits,
+                             at::Tensor has_label) const;
+  absl::StatusOr<std::optional<FeatureChoice>> Compared(
+      const Classifier& teacher, const Classifier& student) const;
+  const Method& method() const { return *FindMethod(options_.loss.method); }
 
   void SayWhatRuns(const Classifier& teacher, const Classifier& student) const;
   void SayWhatChanged(const ExperimentResult& result) const;
@@ -145,6 +155,7 @@ class Experiment {
   const Models& models_;
   const Data& data_;
   Observer& observer_;
+  std::optional<FeatureChoice> features_;  // If the method compares them.
 };
 
 absl::StatusOr<StageResult> Experiment::RunStage(
@@ -255,6 +266,19 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
         "small models.");
   }
   observer_.OnLine("student: " + options_.loss.Formula());
+  if (features_) {
+    Random random(options_.seed, "regressor's weights");
+    const at::Tensor weight =
+        MakeRegressor(method(), *features_, random, at::kCPU).weight;
+    observer_.OnLine(absl::StrCat(
+        "         compares the teacher's ", DescribeFeature(features_->teacher),
+        " with the student's ", DescribeFeature(features_->student),
+        weight.defined()
+            ? absl::StrCat(", through a regressor of ",
+                           WithCommas(weight.numel() + weight.size(0)),
+                           " parameters that is no part of the student")
+            : ""));
+  }
   if (data_.seen) {
     observer_.OnLine(absl::StrCat(
         "student and control: no image of ",
@@ -302,7 +326,7 @@ void Experiment::SayWhatChanged(const ExperimentResult& result) const {
 absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   auto stage =
       RunStage("teacher", MakeTeacher(),
-               {data_.train, LabelObjective(), options_.teacher_epochs});
+               {data_.teachers, LabelObjective(), options_.teacher_epochs});
   if (!stage.ok()) return stage.status();
   teacher->stage = *std::move(stage);
   const absl::Status learnt = CheckTeacherLearnt(
@@ -311,7 +335,22 @@ absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   return learnt;
 }
 
-Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
+Objective Experiment::StudentObjective(const TrainedTeacher& teacher,
+                                       at::Tensor logits,
+                                       at::Tensor has_label) const {
+  if (!features_) {
+    return DistillationObjective(CachedLogits(std::move(logits)), options_.loss,
+                                 std::move(has_label));
+  }
+  Random random(options_.seed, "regressor's weights");
+  return FeatureObjective(
+      LiveFeature(teacher.stage.model, features_->teacher.name),
+      features_->student.name, options_.loss,
+      MakeRegressor(method(), *features_, random, compute_.device),
+      std::move(has_label));
+}
+
+Plan Experiment::StudentPlan(const TrainedTeacher& teacher) const {
   const auto positions = [this](const Subset& subset) {
     return at::tensor(subset.at, at::kLong).to(compute_.device);
   };
@@ -319,7 +358,7 @@ Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
     return logits.defined() ? at::index_select(logits, 0, positions(subset))
                             : logits;
   };
-  at::Tensor logits = teacher_logits;
+  at::Tensor logits = teacher.logits;
   at::Tensor has_label;  // Not given: all have.
   const Batches* batches = &data_.students();
   if (data_.seen) logits = part(logits, *data_.seen);
@@ -332,24 +371,49 @@ Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
         at::zeros({batches->sample_count()}, at.options().dtype(at::kBool))
             .index_fill(0, at, true);
   }
-  Plan plan = {*batches,
-               DistillationObjective(CachedLogits(std::move(logits)),
-                                     options_.loss, std::move(has_label)),
-               options_.student_epochs};
+  Plan plan = {
+      *batches,
+      StudentObjective(teacher, std::move(logits), std::move(has_label)),
+      options_.student_epochs};
   plan.omits_classes = data_.seen.has_value();
   return plan;
+}
+
+absl::StatusOr<std::optional<FeatureChoice>> Experiment::Compared(
+    const Classifier& teacher, const Classifier& student) const {
+  if (method().compares == Compares::kLogits) {
+    if (!options_.teacher_feature.empty() ||
+        !options_.student_feature.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--teacher_feature and --student_feature would change nothing: "
+          "--method=",
+          options_.loss.method, " compares logits"));
+    }
+    return std::optional<FeatureChoice>();
+  }
+  auto chosen =
+      ChooseFeatures(method(), teacher.Features(), options_.teacher_feature,
+                     student.Features(), options_.student_feature);
+  if (!chosen.ok()) return chosen.status();
+  return std::make_optional(*std::move(chosen));
 }
 
 absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   ExperimentResult result;
   const Clock::time_point start = Clock::now();
-  SayWhatRuns(*MakeTeacher(), *MakeStudent());
+  {
+    const auto teachers = MakeTeacher(), students = MakeStudent();
+    auto features = Compared(*teachers, *students);
+    if (!features.ok()) return features.status();
+    features_ = result.features = *std::move(features);
+    SayWhatRuns(*teachers, *students);
+  }
 
   if (teacher->stage.model == nullptr) {
     const absl::Status trained = TrainTeacher(teacher);
     if (!trained.ok()) return trained;
   }
-  if (options_.loss.kd.alpha > 0 && !teacher->logits.defined()) {
+  if (options_.loss.kd.alpha > 0 && !features_ && !teacher->logits.defined()) {
     const Clock::time_point before = Clock::now();
     teacher->logits =
         ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
@@ -359,7 +423,7 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   result.teacher = teacher->stage;
   result.teacher_logits_seconds = teacher->logits_seconds;
 
-  const Plan plan = StudentPlan(teacher->logits);
+  const Plan plan = StudentPlan(*teacher);
   auto stage = RunStage("student", MakeStudent(), plan);
   if (!stage.ok()) return stage.status();
   result.student = *std::move(stage);
@@ -442,9 +506,14 @@ class Divider {
     if (!train_batches.ok()) return train_batches.status();
     auto test_batches = Batches::Create(std::move(test), batch_options_);
     if (!test_batches.ok()) return test_batches.status();
+    BatchesOptions jittered = batch_options_;
+    jittered.jitter = options_.teacher_jitter;
+    auto teachers = Batches::Create(train, jittered);
+    if (!teachers.ok()) return teachers.status();
     Data data = {name,
                  *std::move(train_batches),
                  *std::move(test_batches),
+                 *std::move(teachers),
                  std::move(validation),
                  std::nullopt,
                  std::nullopt};
@@ -513,6 +582,23 @@ absl::Status ExperimentOptions::Validate() const {
   status.Update(CheckAtLeast(1, "--student_epochs", student_epochs));
   status.Update(CheckAtLeast(0, "--labels", labels));
   status.Update(CheckAtLeast(0, "--validation", validation));
+  if (!(teacher_dropout >= 0 && teacher_dropout < 1)) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--teacher_dropout is ", teacher_dropout,
+                     "; it must be at least 0 and below 1")));
+  }
+  if (teacher_jitter < 0 || teacher_jitter > 64) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--teacher_jitter is ", teacher_jitter, "; it must be 0 to 64")));
+  }
+  if (loss.method == "rkd" && loss.rkd_angle_weight > 0 &&
+      batch_size > kLargestAngleBatch) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--batch_size is ", batch_size,
+                     " with --method=rkd, whose angles take ",
+                     "the third power of it in memory; it must be at most ",
+                     kLargestAngleBatch, ", or --rkd_angle_weight 0")));
+  }
   if (!(learning_rate > 0) || !std::isfinite(learning_rate)) {
     status.Update(absl::InvalidArgumentError(
         absl::StrCat("--learning_rate is ", learning_rate,
@@ -551,7 +637,14 @@ absl::StatusOr<ExperimentResult> RunExperiment(
   if (!teacher_net.ok()) return teacher_net.status();
   const auto student_net = parse("--student", options.student);
   if (!student_net.ok()) return student_net.status();
-  const Models models = {*teacher_net, *student_net};
+  Models models = {*teacher_net, *student_net};
+  models.teacher.dropout = options.teacher_dropout;
+  if (options.teacher_dropout > 0 && models.teacher.hidden_widths.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--teacher_dropout is ", options.teacher_dropout, ", and the teacher ",
+        options.teacher, " has no hidden layer to drop from (like fc128 in ",
+        kTeacherModel, ")"));
+  }
   auto data = Divider(options).Divide(std::move(train), std::move(test));
   if (!data.ok()) return data.status();
 

@@ -18,6 +18,7 @@
 #include "models/zoo.h"
 #include "training/device.h"
 #include "training/evaluation.h"
+#include "training/features.h"
 #include "training/loop.h"
 #include "training/observer.h"
 #include "training/omitted.h"
@@ -39,12 +40,18 @@ struct ExperimentOptions {
   // As models/zoo.h spells them.
   std::string teacher = kTeacherModel;
   std::string student = kStudentModel;
+  // In the teacher's training: share of its hidden units dropped, in [0, 1),
+  // and pixels by which its images are moved, 0 to 64 (see BatchesOptions).
+  double teacher_dropout = 0;
+  int64_t teacher_jitter = 0;
   int64_t batch_size = 64;      // Samples, at least 1.
   int64_t teacher_epochs = 1;   // At least 1.
   int64_t student_epochs = 1;   // At least 1; the control's too.
   double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   MethodOptions loss;  // Of the student.
+  // What methods that compare features compare; empty: see ChooseFeatures.
+  std::string teacher_feature, student_feature;
   // Of initial weights and orders; the student and the control share both.
   uint64_t seed = 0;
   // Whether the control is trained.
@@ -94,6 +101,7 @@ struct ExperimentResult {
   std::optional<StageResult> control;
   // What the student trained on: labels, and images with the teacher's term.
   int64_t labels = 0, transfer_images = 0;
+  std::optional<FeatureChoice> features;  // If the method compares them.
   double teacher_logits_seconds = 0;
   double seconds = 0;  // From first to last step, evaluations included.
 };

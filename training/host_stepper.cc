@@ -17,18 +17,21 @@ double ValueOf(const at::Tensor& term) {
 class HostStepper : public Stepper {
  public:
   explicit HostStepper(const StepperInputs& inputs)
-      : in_(inputs), adam_(inputs.model.parameters(), inputs.adam) {}
+      : in_(inputs), adam_(inputs.Parameters(), inputs.adam) {}
 
-  void BeginEpoch(const std::vector<int64_t>& order) override {
+  void BeginEpoch(const std::vector<int64_t>& order,
+                  const std::vector<Shift>& shifts) override {
     order_ = order;
+    shifts_ = shifts;
     next_batch_ = 0;
     unread_.clear();
   }
 
   void Step(bool count_correct) override {
-    const Batch batch = in_.batches.FromOrder(order_, next_batch_++);
-    const at::Tensor logits = in_.model.Logits(batch.images);
-    const LossTerms terms = in_.objective(batch, logits);
+    const Batch batch = in_.batches.FromOrder(order_, next_batch_++, shifts_);
+    const Outputs outputs =
+        in_.model.Forward(batch.images, in_.objective.features);
+    const LossTerms terms = in_.objective.loss(batch, outputs);
     StepLosses losses;
     losses.total = ValueOf(terms.total);
     losses.soft = ValueOf(terms.soft);
@@ -36,8 +39,11 @@ class HostStepper : public Stepper {
     losses.samples = batch.labels.size(0);
     losses.counted = count_correct;
     if (count_correct) {
-      losses.correct =
-          logits.detach().argmax(1).eq(batch.labels).sum().item<int64_t>();
+      losses.correct = outputs.logits.detach()
+                           .argmax(1)
+                           .eq(batch.labels)
+                           .sum()
+                           .item<int64_t>();
     }
     unread_.push_back(losses);
     const int64_t step = steps_++;
@@ -58,12 +64,20 @@ class HostStepper : public Stepper {
   const StepperInputs in_;
   Adam adam_;
   std::vector<int64_t> order_;
+  std::vector<Shift> shifts_;
   int64_t next_batch_ = 0;  // In the epoch.
   int64_t steps_ = 0;       // In the training.
   std::vector<StepLosses> unread_;
 };
 
 }  // namespace
+
+std::vector<at::Tensor> StepperInputs::Parameters() const {
+  std::vector<at::Tensor> all = model.parameters();
+  all.insert(all.end(), objective.parameters.begin(),
+             objective.parameters.end());
+  return all;
+}
 
 std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs) {
   return std::make_unique<HostStepper>(inputs);

@@ -73,7 +73,7 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
   absl::Status status;
   int64_t step_index = 0;  // Of the next one to enqueue.
   for (int64_t epoch = 0; step_index < steps && status.ok(); ++epoch) {
-    stepper->BeginEpoch(batches.Order(epoch));
+    stepper->BeginEpoch(batches.Order(epoch), batches.Shifts(epoch));
     MeanLosses of_epoch;
     const int64_t end = std::min(step_index + batch_count, steps);
     while (step_index < end && status.ok()) {

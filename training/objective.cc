@@ -7,10 +7,24 @@
 
 namespace distill {
 
+namespace {
+
+// The labels of a batch, kNoLabel where `labelled` [samples] says that there is
+// none.
+at::Tensor KnownLabels(const Batch& batch, const at::Tensor& labelled) {
+  if (!labelled.defined()) return batch.labels;
+  return batch.labels.masked_fill(
+      at::index_select(labelled, 0, batch.indices).logical_not(), kNoLabel);
+}
+
+}  // namespace
+
 Objective LabelObjective() {
-  return [](const Batch& batch, const at::Tensor& logits) {
-    return CrossEntropyLoss(logits, batch.labels);
-  };
+  return {[](const Batch& batch, const Outputs& outputs) {
+            return CrossEntropyLoss(outputs.logits, batch.labels);
+          },
+          {},
+          {}};
 }
 
 Objective DistillationObjective(TeacherLogits teacher,
@@ -21,18 +35,46 @@ Objective DistillationObjective(TeacherLogits teacher,
 Objective DistillationObjective(TeacherLogits teacher,
                                 const MethodOptions& options,
                                 at::Tensor labelled) {
-  return [teacher = std::move(teacher), options,
-          labelled = std::move(labelled)](const Batch& batch,
-                                          const at::Tensor& logits) {
-    at::Tensor labels = batch.labels;
-    if (labelled.defined()) {
-      labels = labels.masked_fill(
-          at::index_select(labelled, 0, batch.indices).logical_not(), kNoLabel);
+  return {
+      [teacher = std::move(teacher), options, labelled = std::move(labelled)](
+          const Batch& batch, const Outputs& outputs) {
+        // With alpha 0 the teacher is not asked: its term is not evaluated.
+        return MethodLoss(outputs.logits,
+                          options.kd.alpha > 0 ? teacher(batch) : at::Tensor(),
+                          KnownLabels(batch, labelled), options);
+      },
+      {},
+      {}};
+}
+
+Objective FeatureObjective(TeacherFeature teacher,
+                           const std::string& student_feature,
+                           const MethodOptions& options, Regressor regressor,
+                           at::Tensor labelled) {
+  Objective objective;
+  objective.features = {student_feature};
+  if (regressor.weight.defined()) {
+    objective.parameters = {regressor.weight, regressor.bias};
+  }
+  objective.loss = [teacher = std::move(teacher), options,
+                    regressor = std::move(regressor),
+                    labelled = std::move(labelled)](const Batch& batch,
+                                                    const Outputs& outputs) {
+    FeaturePair pair;
+    if (options.kd.alpha > 0) {
+      pair.student = Regress(regressor, outputs.features[0]);
+      pair.teacher = teacher(batch);
     }
-    // With alpha 0 the teacher is not asked: its term is not evaluated.
-    return MethodLoss(logits,
-                      options.kd.alpha > 0 ? teacher(batch) : at::Tensor(),
-                      labels, options);
+    return FeatureLoss(outputs.logits, pair, KnownLabels(batch, labelled),
+                       options);
+  };
+  return objective;
+}
+
+TeacherFeature LiveFeature(std::shared_ptr<const FrozenClassifier> teacher,
+                           const std::string& name) {
+  return [teacher = std::move(teacher), name](const Batch& batch) {
+    return teacher->Forward(batch.images, {name}).features[0];
   };
 }
 

@@ -5,19 +5,27 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "data/batches.h"
+#include "losses/fitnets.h"
 #include "losses/loss_terms.h"
 #include "losses/methods.h"
 #include "models/classifier.h"
 
 namespace distill {
 
-// The loss of a batch, given the trained model's logits for it
-// ([batch, classes] float32).
-using Objective =
-    std::function<LossTerms(const Batch& batch, const at::Tensor& logits)>;
+struct Objective {
+  // The loss of a batch, given the trained model's outputs for it.
+  std::function<LossTerms(const Batch& batch, const Outputs& outputs)> loss;
+  // The features of the trained model that `loss` wants in its outputs.
+  std::vector<std::string> features;
+  // Learnt together with the model's own, and no part of it: float32 leaves on
+  // the model's device.
+  std::vector<at::Tensor> parameters;
+};
 
 // The teacher's logits for a batch: [batch, classes] float32, without a graph,
 // on the batch's device.
@@ -36,6 +44,23 @@ Objective DistillationObjective(TeacherLogits teacher,
 Objective DistillationObjective(TeacherLogits teacher,
                                 const MethodOptions& options,
                                 at::Tensor labelled);
+
+// The teacher's feature for a batch: [batch, ...] float32, without a graph, on
+// the batch's device.
+using TeacherFeature = std::function<at::Tensor(const Batch& batch)>;
+
+// The loss of a method that compares features (Method::features): the student's
+// one named `student_feature`, through `regressor` if that has a weight, with
+// the teacher's. `labelled` as above; undefined: all are.
+Objective FeatureObjective(TeacherFeature teacher,
+                           const std::string& student_feature,
+                           const MethodOptions& options, Regressor regressor,
+                           at::Tensor labelled);
+
+// Asks the teacher each time. A table of features would be large: 1.5 GB of
+// 60,000 maps of 32 x 14 x 14.
+TeacherFeature LiveFeature(std::shared_ptr<const FrozenClassifier> teacher,
+                           const std::string& name);
 
 // Looks the logits up by sample index in `table` [samples, classes] float32, as
 // ComputeLogits returns it: right in any order of the samples, as long as the

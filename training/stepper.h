@@ -33,8 +33,10 @@ class Stepper {
  public:
   virtual ~Stepper() = default;
 
-  // The next steps are those of an epoch with this order of the samples.
-  virtual void BeginEpoch(const std::vector<int64_t>& order) = 0;
+  // The next steps are those of an epoch with this order of the samples, moved
+  // by these shifts (see Batches::FromOrder).
+  virtual void BeginEpoch(const std::vector<int64_t>& order,
+                          const std::vector<Shift>& shifts) = 0;
 
   // Takes the epoch's next step, or puts it in line on a device without waiting
   // for it. `count_correct`: see StepLosses.
@@ -57,6 +59,9 @@ struct StepperInputs {
   // Of the learning rate, by number of step.
   const Schedule& schedule;
   AdamOptions adam;
+
+  // What Adam changes: the model's parameters, then the objective's.
+  std::vector<at::Tensor> Parameters() const;
 };
 
 // On the CPU: one step at a time, its batch made on the host. Where the loss is

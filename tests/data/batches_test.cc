@@ -317,5 +317,67 @@ TEST(BatchesTest, RealMnistIsNormalised) {
   EXPECT_NEAR(std::sqrt(squares / pixels), 1, 0.5e-4 / 0.3081);
 }
 
+TEST(BatchesTest, JitterMovesEachImageWithinItsBounds) {
+  BatchesOptions options = Options(5, 3);
+  options.jitter = 2;
+  const Batches batches = Make(SmallSet(200), options);
+  const std::vector<Shift> shifts = batches.Shifts(4);
+  ASSERT_EQ(shifts.size(), 200u);
+  std::set<std::pair<int, int>> places;
+  for (const Shift& shift : shifts) {
+    EXPECT_LE(std::abs(shift.down), 2);
+    EXPECT_LE(std::abs(shift.right), 2);
+    places.insert({shift.down, shift.right});
+  }
+  // 25 places; that one of them is missing of 200 has a chance of 0.7 %, and
+  // the seed is fixed.
+  EXPECT_GE(places.size(), 24u);
+  const auto same = [&](const std::vector<Shift>& other) {
+    return std::equal(shifts.begin(), shifts.end(), other.begin(),
+                      [](const Shift& a, const Shift& b) {
+                        return a.down == b.down && a.right == b.right;
+                      });
+  };
+  EXPECT_TRUE(same(batches.Shifts(4)));
+  EXPECT_FALSE(same(batches.Shifts(5)));
+  EXPECT_TRUE(Make(SmallSet(200), Options(5, 3)).Shifts(4).empty());
+}
+
+TEST(BatchesTest, AMovedImageHasBackgroundWhereNothingCameFrom) {
+  const Batches batches = Make(SmallSet(3), Options(3, 1));
+  const int64_t height = batches.dataset().height;
+  const int64_t width = batches.dataset().width;
+  const std::vector<int64_t> order = {2, 0, 1};
+  const std::vector<Shift> shifts = {{1, -2}, {0, 0}, {-100, 3}};
+  const Batch plain = batches.FromOrder(order, 0);
+  const Batch moved = batches.FromOrder(order, 0, shifts);
+  EXPECT_TRUE(at::equal(moved.labels, plain.labels));
+  for (int64_t i = 0; i < 3; ++i) {
+    const Shift shift = shifts[order[i]];
+    for (int64_t y = 0; y < height; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t from_y = y - shift.down, from_x = x - shift.right;
+        const bool inside =
+            from_y >= 0 && from_y < height && from_x >= 0 && from_x < width;
+        EXPECT_EQ(moved.images[i][0][y][x].item<float>(),
+                  inside ? plain.images[i][0][from_y][from_x].item<float>()
+                         : batches.table()[0]);
+      }
+    }
+  }
+}
+
+TEST(BatchesTest, RefusesAJitterOutOfRangeAndShiftsOfAnotherNumber) {
+  BatchesOptions options;
+  for (int64_t jitter : {-1, 65}) {
+    options.jitter = jitter;
+    EXPECT_NE(options.Validate().message().find("jitter"), std::string::npos);
+  }
+  const Batches batches = Make(SmallSet(3), Options(3, 1));
+  EXPECT_THROW(
+      batches.FromOrder(std::vector<int64_t>{0, 1, 2}, 0, {Shift(), Shift()}),
+      c10::Error);
+}
+
 }  // namespace
 }  // namespace distill

@@ -42,6 +42,23 @@ TEST(ResidentSamplesTest, MakesTheBatchesThatTheHostMakes) {
   ExpectEqual(resident.Range(0, 5), batches.Range(0, 5));
 }
 
+TEST(ResidentSamplesTest, MovesImagesAsTheHostDoes) {
+  const Batches batches = *Batches::Create(SmallSet());
+  const ResidentSamples resident(batches, at::kCPU);
+  const std::vector<Shift> shifts = {{0, 0}, {1, 1}, {-1, 2}, {0, -1}, {9, -9}};
+  const std::vector<int64_t> order = {4, 2, 0, 1, 3};
+  std::vector<int8_t> numbers;
+  for (const Shift& shift : shifts) {
+    numbers.push_back(shift.down);
+    numbers.push_back(shift.right);
+  }
+  ExpectEqual(
+      resident.Gather(
+          at::tensor(order, at::kLong),
+          at::tensor(c10::ArrayRef<int8_t>(numbers), at::kChar).view({5, 2})),
+      batches.FromOrder(order, 0, shifts));
+}
+
 TEST(ResidentSamplesTest, KeepsItsOwnCopy) {
   std::unique_ptr<ResidentSamples> resident;
   at::Tensor before;

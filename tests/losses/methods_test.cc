@@ -259,7 +259,10 @@ TEST_P(MethodTest, AlphaZeroDoesNotEvaluateTheTeacher) {
 
 std::vector<std::string> Names() {
   std::vector<std::string> names;
-  for (const Method& method : Methods()) names.emplace_back(method.name);
+  for (const Method& method : Methods()) {
+    // features_test.cc has the others.
+    if (method.compares == Compares::kLogits) names.emplace_back(method.name);
+  }
   return names;
 }
 
@@ -324,7 +327,9 @@ TEST(MethodOptionsTest, RefusesWhatIsOutOfRange) {
   const std::string unknown =
       message([](MethodOptions& o) { o.method = "fsp"; });
   EXPECT_NE(unknown.find("--method is \"fsp\""), std::string::npos);
-  EXPECT_NE(unknown.find("kd, logit_mse, dkd"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("kd, logit_mse, dkd, fitnets, at, rkd"),
+            std::string::npos)
+      << unknown;
   EXPECT_NE(message([](MethodOptions& o) { o.kd.alpha = 2; }), "");
   for (double weight : {-1.0, HUGE_VAL, std::nan("")}) {
     EXPECT_NE(message([=](MethodOptions& o) { o.dkd_target_weight = weight; }),
@@ -332,7 +337,26 @@ TEST(MethodOptionsTest, RefusesWhatIsOutOfRange) {
     EXPECT_NE(
         message([=](MethodOptions& o) { o.dkd_nontarget_weight = weight; }),
         "");
+    for (double MethodOptions::*field :
+         {&MethodOptions::hint_weight, &MethodOptions::attention_weight,
+          &MethodOptions::rkd_distance_weight,
+          &MethodOptions::rkd_angle_weight}) {
+      EXPECT_NE(message([=](MethodOptions& o) { o.*field = weight; }), "");
+    }
   }
+}
+
+TEST(MethodOptionsTest, RefusesWhatWouldChangeNothing) {
+  MethodOptions options;
+  options.method = "at";
+  EXPECT_TRUE(options.Validate().ok());
+  options.standardize_logits = true;
+  EXPECT_NE(options.Validate().message().find("--standardize_logits"),
+            std::string::npos);
+  options = MethodOptions();
+  options.method = "rkd";
+  options.rkd_distance_weight = options.rkd_angle_weight = 0;
+  EXPECT_FALSE(options.Validate().ok());
 }
 
 TEST(MethodOptionsTest, TheFormulaHasItsNumbers) {

@@ -209,6 +209,68 @@ TEST(ConvNetTest, StartsUniformWithinPyTorchsBounds) {
   }
 }
 
+TEST(ConvNetTest, GivesItsFeaturesByName) {
+  ConvNet net = Make(TeacherOptions(28, 28, 10));
+  const std::vector<Feature> features = net.Features();
+  ASSERT_EQ(features.size(), 3u);
+  EXPECT_EQ(features[0].name, "conv1");
+  EXPECT_EQ(features[0].sizes, (std::vector<int64_t>{32, 14, 14}));
+  EXPECT_EQ(features[1].name, "conv2");
+  EXPECT_EQ(features[1].sizes, (std::vector<int64_t>{64, 7, 7}));
+  EXPECT_EQ(features[2].name, "fc1");
+  EXPECT_EQ(features[2].sizes, (std::vector<int64_t>{128}));
+
+  const at::Tensor images = RandomImages(3, 28, 28);
+  const Outputs out = net.Forward(images, {"fc1", "conv1", "conv2"});
+  EXPECT_TRUE(at::equal(out.logits, net.Logits(images)));
+  ASSERT_EQ(out.features.size(), 3u);
+  const auto p = Parameters(net);
+  const auto block = [&](const at::Tensor& x, const std::string& name) {
+    return at::max_pool2d(at::relu(at::conv2d(x, p.at(name + ".weight"),
+                                              p.at(name + ".bias"), 1, 1)),
+                          2);
+  };
+  const at::Tensor conv1 = block(images, "conv1");
+  const at::Tensor conv2 = block(conv1, "conv2");
+  const at::Tensor fc1 = at::relu(
+      at::linear(conv2.flatten(1), p.at("fc1.weight"), p.at("fc1.bias")));
+  const auto near = [](const at::Tensor& a, const at::Tensor& b) {
+    return a.sizes() == b.sizes() && (a - b).abs().max().item<double>() < 1e-5;
+  };
+  EXPECT_TRUE(near(out.features[0], fc1));
+  EXPECT_TRUE(near(out.features[1], conv1));
+  EXPECT_TRUE(near(out.features[2], conv2));
+  EXPECT_THROW(net.Forward(images, {"fc2"}), c10::Error) << "those are logits";
+  EXPECT_THROW(net.Forward(images, {"conv3"}), c10::Error);
+}
+
+TEST(ConvNetTest, DropsHiddenUnitsInTrainModeOnly) {
+  ConvNetOptions options = TeacherOptions(28, 28, 10);
+  ConvNet plain = Make(options);
+  options.dropout = 0.5;
+  ConvNet net = Make(options);
+  const at::Tensor images = RandomImages(4, 28, 28);
+  for (const auto& item : Parameters(plain)) {
+    EXPECT_TRUE(at::equal(item.second, Parameters(net).at(item.first)))
+        << "dropout changed the initial " << item.first;
+  }
+  net.train();
+  const at::Tensor first = net.Logits(images), second = net.Logits(images);
+  EXPECT_FALSE(at::equal(first, second)) << "two steps had one mask";
+  net.eval();
+  EXPECT_TRUE(at::equal(net.Logits(images), plain.Logits(images)));
+  net.train();
+  const at::Tensor third = net.Logits(images);
+  ConvNet again = Make(options);
+  again.train();
+  EXPECT_TRUE(at::equal(again.Logits(images), first));
+  again.Logits(images);
+  EXPECT_TRUE(at::equal(again.Logits(images), third))
+      << "evaluating in between changed the masks of training";
+  EXPECT_NE(net.Describe().find("linear 3136-128, ReLU, dropout 0.5"),
+            std::string::npos);
+}
+
 TEST(ConvNetTest, RefusesImagesOfAnotherShape) {
   ConvNet net = Make(StudentOptions(28, 28, 10));
   for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
@@ -237,6 +299,14 @@ TEST(ConvNetTest, RefusesOptionsThatNameTheField) {
   EXPECT_TRUE(FailsWith(options.Validate(), absl::StatusCode::kInvalidArgument,
                         {"hidden_widths is 0"}));
   EXPECT_THROW(Make(options), c10::Error);
+  options = TeacherOptions(28, 28, 10);
+  options.dropout = 1;
+  EXPECT_TRUE(FailsWith(options.Validate(), absl::StatusCode::kInvalidArgument,
+                        {"dropout is 1"}));
+  options = StudentOptions(28, 28, 10);
+  options.dropout = 0.5;
+  EXPECT_TRUE(FailsWith(options.Validate(), absl::StatusCode::kInvalidArgument,
+                        {"dropout is 0.5", "no hidden layer"}));
 }
 
 }  // namespace

@@ -335,5 +335,92 @@ TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
                         {"28 x 28", "20 x 28"}));
 }
 
+TEST(ExperimentTest, DropoutAndJitterAreTheTeachersAlone) {
+  const auto run = [](double dropout, int64_t jitter) {
+    ExperimentOptions options = ToyExperiment();
+    options.teacher_dropout = dropout;
+    options.teacher_jitter = jitter;
+    Observer nobody;
+    return *RunExperiment(options, Cpu(), Toy(300, Split::kTrain),
+                          Toy(100, Split::kTest), nobody);
+  };
+  const ExperimentResult plain = run(0, 0), dropped = run(0.5, 0),
+                         moved = run(0, 2);
+  for (const ExperimentResult* other : {&dropped, &moved}) {
+    EXPECT_NE(other->teacher.training.epochs[0].total,
+              plain.teacher.training.epochs[0].total);
+    EXPECT_EQ(other->control->training.epochs[0].total,
+              plain.control->training.epochs[0].total)
+        << "the control's training changed";
+  }
+  EXPECT_NE(dropped.teacher.architecture.find("dropout 0.5"),
+            std::string::npos);
+  EXPECT_EQ(dropped.student.architecture, plain.student.architecture);
+}
+
+TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
+  for (const char* method : {"fitnets", "at", "rkd"}) {
+    ExperimentOptions options = ToyExperiment();
+    options.loss.method = method;
+    options.student_epochs = 4;
+    options.labels = 100;
+    Lines lines;
+    const auto result = RunExperiment(options, Cpu(), Toy(600, Split::kTrain),
+                                      Toy(200, Split::kTest), lines);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_TRUE(result->features.has_value());
+    EXPECT_EQ(result->features->student.name, "conv1");
+    EXPECT_GT(result->student.test.accuracy(), 0.8) << method;
+    // The regressor is no part of the student.
+    EXPECT_EQ(result->student.parameters, 31530);
+    const auto& curve = result->student.training.curve;
+    EXPECT_LT(curve.back().losses.soft, curve.front().losses.soft) << method;
+    EXPECT_EQ(lines.Has("through a regressor of 544 parameters"),
+              std::string(method) == "fitnets")
+        << lines.all;
+  }
+}
+
+TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
+  struct Case {
+    std::function<void(ExperimentOptions&)> change;
+    std::vector<std::string> parts;
+  };
+  const Case cases[] = {
+      {[](auto& o) { o.teacher_dropout = 1; }, {"--teacher_dropout is 1"}},
+      {[](auto& o) { o.teacher_jitter = 65; }, {"--teacher_jitter is 65"}},
+      {[](auto& o) {
+         o.teacher_dropout = 0.5;
+         o.teacher = "cnn:8";
+       },
+       {"--teacher_dropout is 0.5", "cnn:8", "no hidden layer"}},
+      {[](auto& o) { o.student_feature = "conv1"; },
+       {"--student_feature", "--method=kd compares logits"}},
+      {[](auto& o) {
+         o.loss.method = "at";
+         o.student = "mlp:20";
+       },
+       {"--method=at", "fc1 (20)"}},
+      {[](auto& o) {
+         o.loss.method = "rkd";
+         o.batch_size = 257;
+       },
+       {"--batch_size is 257", "256"}},
+  };
+  for (const Case& one : cases) {
+    ExperimentOptions options = ToyExperiment();
+    one.change(options);
+    struct NoTraining : Observer {
+      void OnBegin(const std::string& what, int64_t) override {
+        ADD_FAILURE() << what;
+      }
+    } observer;
+    EXPECT_TRUE(FailsWith(RunExperiment(options, Cpu(), Toy(300, Split::kTrain),
+                                        Toy(100, Split::kTest), observer)
+                              .status(),
+                          absl::StatusCode::kInvalidArgument, one.parts));
+  }
+}
+
 }  // namespace
 }  // namespace distill

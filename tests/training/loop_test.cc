@@ -184,12 +184,13 @@ INSTANTIATE_TEST_SUITE_P(Precisions, TrainBitsTest,
 TEST(TrainTest, SeesEverySampleOnceAnEpochAndKeepsTheShortBatch) {
   const Batches batches = MakeBatches(150, 64);
   std::vector<int64_t> sizes, seen;
-  const Objective spy = [&](const Batch& batch, const at::Tensor& logits) {
+  Objective spy;
+  spy.loss = [&](const Batch& batch, const Outputs& outputs) {
     sizes.push_back(batch.labels.size(0));
     for (int64_t i = 0; i < batch.indices.size(0); ++i) {
       seen.push_back(batch.indices[i].item<int64_t>());
     }
-    return LabelObjective()(batch, logits);
+    return LabelObjective().loss(batch, outputs);
   };
   ASSERT_TRUE(Train(*MakeStudent(), batches, spy, Options(2), nobody).ok());
   EXPECT_EQ(sizes, (std::vector<int64_t>{64, 64, 22, 64, 64, 22}));
@@ -205,10 +206,11 @@ TEST(TrainTest, SeesEverySampleOnceAnEpochAndKeepsTheShortBatch) {
 TEST(TrainTest, LossesAreMeansOverSamplesNotBatches) {
   // Batches of 64, 64 and 22 with a loss of 1, 1 and 10.
   const Batches batches = MakeBatches(150, 64);
-  const Objective objective = [](const Batch& batch, const at::Tensor& logits) {
+  Objective objective;
+  objective.loss = [](const Batch& batch, const Outputs& outputs) {
     LossTerms terms;
     const double value = batch.labels.size(0) == 64 ? 1 : 10;
-    terms.total = logits.sum() * 0 + value;
+    terms.total = outputs.logits.sum() * 0 + value;
     terms.hard = at::scalar_tensor(2 * value);
     return terms;
   };
@@ -227,9 +229,9 @@ TEST(TrainTest, StopsAtTheStepWhoseLossIsNotFinite) {
     auto model = MakeStudent();
     int calls = 0;
     std::string before;
-    const Objective objective = [&](const Batch& batch,
-                                    const at::Tensor& logits) {
-      LossTerms terms = LabelObjective()(batch, logits);
+    Objective objective;
+    objective.loss = [&](const Batch& batch, const Outputs& outputs) {
+      LossTerms terms = LabelObjective().loss(batch, outputs);
       if (++calls == 14) {
         before = Bytes(*model);
         terms.total = terms.total * bad;

@@ -23,24 +23,27 @@ TEST(DistillationObjectiveTest, LabelsThatAreNotKnownAreNotLookedAt) {
   const Objective objective =
       DistillationObjective(CachedLogits(teacher), MethodOptions(), labelled);
   Batch batch = MakeBatch();
-  const double before = objective(batch, logits).total.item<double>();
+  const double before =
+      objective.loss(batch, {logits, {}}).total.item<double>();
   // Samples 3 and 7 have no label; 999 would be an error if it were read.
   batch.labels[2] = 999;
   batch.labels[3] = 0;
-  EXPECT_EQ(objective(batch, logits).total.item<double>(), before);
+  EXPECT_EQ(objective.loss(batch, {logits, {}}).total.item<double>(), before);
   // Sample 0 has one.
   batch.labels[1] = 2;
-  EXPECT_NE(objective(batch, logits).total.item<double>(), before);
+  EXPECT_NE(objective.loss(batch, {logits, {}}).total.item<double>(), before);
 }
 
 TEST(DistillationObjectiveTest, WithAllLabelsKnownAMaskChangesNothing) {
   const at::Tensor teacher = at::randn({8, 3}), logits = at::randn({4, 3});
   const Batch batch = MakeBatch();
-  const LossTerms plain = DistillationObjective(CachedLogits(teacher),
-                                                MethodOptions())(batch, logits);
+  const LossTerms plain =
+      DistillationObjective(CachedLogits(teacher), MethodOptions())
+          .loss(batch, {logits, {}});
   const LossTerms masked =
       DistillationObjective(CachedLogits(teacher), MethodOptions(),
-                            at::ones({8}, at::kBool))(batch, logits);
+                            at::ones({8}, at::kBool))
+          .loss(batch, {logits, {}});
   EXPECT_TRUE(at::equal(plain.total, masked.total));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
@@ -19,17 +20,27 @@ namespace {
 using testing::ToyDataset;
 using testing::ToyOptions;
 
-Batches MakeBatches() {
+Batches MakeBatches(int64_t jitter = 0) {
   ToyOptions toy;
   toy.count = 150;
   BatchesOptions options;
   options.batch_size = 64;
+  options.jitter = jitter;
   return *Batches::Create(ToyDataset(toy), options);
 }
 
-std::shared_ptr<ConvNet> MakeModel() {
+std::shared_ptr<ConvNet> MakeModel(
+    const ConvNetOptions& options = StudentOptions(28, 28, 10)) {
   Random random(0, "test weights");
-  return std::make_shared<ConvNet>(StudentOptions(28, 28, 10), random);
+  return std::make_shared<ConvNet>(options, random);
+}
+
+// A small one with dropout.
+std::shared_ptr<ConvNet> MakeDroppingModel() {
+  ConvNetOptions options = StudentOptions(28, 28, 10);
+  options.hidden_widths = {20};
+  options.dropout = 0.5;
+  return MakeModel(options);
 }
 
 // What two epochs of steps find, read at the ends of epochs, and what they
@@ -39,9 +50,8 @@ struct Run {
   std::vector<at::Tensor> parameters;
 };
 
-Run TakeSteps(bool on_device, const Objective& objective) {
-  const Batches batches = MakeBatches();
-  auto model = MakeModel();
+Run TakeSteps(bool on_device, const Objective& objective,
+              const Batches& batches, const std::shared_ptr<ConvNet>& model) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
                           2 * batches.batch_count()};
   const StepperInputs inputs = {*model, batches, objective, schedule, {}};
@@ -49,7 +59,7 @@ Run TakeSteps(bool on_device, const Objective& objective) {
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
   Run run;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
-    stepper->BeginEpoch(batches.Order(epoch));
+    stepper->BeginEpoch(batches.Order(epoch), batches.Shifts(epoch));
     for (int64_t i = 0; i < batches.batch_count(); ++i) {
       stepper->Step(/*count_correct=*/i >= 1);
     }
@@ -58,7 +68,7 @@ Run TakeSteps(bool on_device, const Objective& objective) {
     }
     EXPECT_TRUE(stepper->Read().empty());
   }
-  for (const at::Tensor& parameter : model->parameters()) {
+  for (const at::Tensor& parameter : inputs.Parameters()) {
     run.parameters.push_back(parameter.detach().clone());
   }
   return run;
@@ -72,9 +82,14 @@ void ExpectSame(double a, double b) {
   }
 }
 
-void ExpectTheSameSteps(const Objective& objective) {
-  const Run host = TakeSteps(false, objective);
-  const Run device = TakeSteps(true, objective);
+// `make_objective` and `make_model` are asked once a run: training changes
+// them.
+template <typename MakeObjective, typename MakeModelOfTest>
+void ExpectTheSameSteps(const MakeObjective& make_objective,
+                        const MakeModelOfTest& make_model, int64_t jitter = 0) {
+  const Batches batches = MakeBatches(jitter);
+  const Run host = TakeSteps(false, make_objective(), batches, make_model());
+  const Run device = TakeSteps(true, make_objective(), batches, make_model());
   ASSERT_EQ(host.losses.size(), 6u);
   ASSERT_EQ(device.losses.size(), 6u);
   for (size_t i = 0; i < 6; ++i) {
@@ -95,13 +110,44 @@ void ExpectTheSameSteps(const Objective& objective) {
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
-  ExpectTheSameSteps(LabelObjective());
+  ExpectTheSameSteps(LabelObjective, [] { return MakeModel(); });
+}
+
+TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndJitter) {
+  ExpectTheSameSteps(LabelObjective, MakeDroppingModel, /*jitter=*/2);
+}
+
+TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
+  const auto teacher = std::make_shared<const FrozenClassifier>(
+      MakeModel(TeacherOptions(28, 28, 10)));
+  MethodOptions options;
+  options.method = "fitnets";
+  const auto make_objective = [&] {
+    Random random(1, "regressor");
+    const auto leaf = [&](std::vector<int64_t> sizes) {
+      return UniformTensor(sizes, 0.25, random).requires_grad_(true);
+    };
+    const at::Tensor weight = leaf({32, 16});
+    return FeatureObjective(LiveFeature(teacher, "conv1"), "conv1", options,
+                            {weight, leaf({32})}, at::Tensor());
+  };
+  ExpectTheSameSteps(make_objective, [] { return MakeModel(); });
+
+  const Objective objective = make_objective();
+  const at::Tensor before = objective.parameters[0].detach().clone();
+  TakeSteps(false, objective, MakeBatches(), MakeModel());
+  EXPECT_FALSE(at::equal(objective.parameters[0], before))
+      << "the regressor did not learn";
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithATeacher) {
   at::manual_seed(3);
-  ExpectTheSameSteps(DistillationObjective(CachedLogits(at::randn({150, 10})),
-                                           MethodOptions()));
+  const at::Tensor logits = at::randn({150, 10});
+  ExpectTheSameSteps(
+      [&] {
+        return DistillationObjective(CachedLogits(logits), MethodOptions());
+      },
+      [] { return MakeModel(); });
 }
 
 TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {
@@ -112,7 +158,7 @@ TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {
   const StepperInputs inputs = {*model, batches, objective, schedule, {}};
   const auto stepper = MakeDeviceStepper(inputs, at::kCPU);
   EXPECT_TRUE(stepper->Due());
-  stepper->BeginEpoch(batches.Order(0));
+  stepper->BeginEpoch(batches.Order(0), {});
   stepper->Step(false);
   EXPECT_EQ(stepper->Read().size(), 1u);
   stepper->Step(false);
@@ -127,14 +173,15 @@ TEST(HostStepperTest, ChangesNothingWhereTheLossIsNotFinite) {
   auto model = MakeModel();
   const at::Tensor before = model->parameters()[0].detach().clone();
   const Schedule schedule{ScheduleKind::kConstant, 0.001, 3};
-  const Objective broken = [](const Batch& batch, const at::Tensor& logits) {
-    LossTerms terms = LabelObjective()(batch, logits);
+  Objective broken = LabelObjective();
+  broken.loss = [](const Batch& batch, const Outputs& outputs) {
+    LossTerms terms = LabelObjective().loss(batch, outputs);
     terms.total = terms.total * std::numeric_limits<double>::quiet_NaN();
     return terms;
   };
   const StepperInputs inputs = {*model, batches, broken, schedule, {}};
   const auto stepper = MakeHostStepper(inputs);
-  stepper->BeginEpoch(batches.Order(0));
+  stepper->BeginEpoch(batches.Order(0), {});
   stepper->Step(false);
   EXPECT_TRUE(std::isnan(stepper->Read()[0].total));
   EXPECT_TRUE(at::equal(model->parameters()[0], before));
