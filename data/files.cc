@@ -16,11 +16,13 @@ namespace distill {
 namespace {
 
 absl::Status Failed(const std::string& path, const std::string& doing,
-                    int error, const std::string& expected) {
+                    int error, const std::string& expected,
+                    const std::string& advice =
+                        "Pass another folder, or make this one writable and "
+                        "make room in it.") {
   const std::string message = absl::StrCat(
       AbsolutePath(path), ": found \"", std::generic_category().message(error),
-      "\" when ", doing, "; expected ", expected,
-      ". Pass another folder, or make this one writable and make room in it.");
+      "\" when ", doing, "; expected ", expected, ". ", advice);
   const absl::Status status = absl::ErrnoToStatus(error, message);
   // InvalidArgument is for flags that are wrong whatever the machine is.
   return absl::IsInvalidArgument(status)
@@ -66,6 +68,18 @@ int WithFile(const std::string& path, int flags, const Use& use) {
   return error;
 }
 
+// Appends all that can be read.
+int ReadAll(int descriptor, std::string* contents) {
+  char buffer[1 << 16];
+  for (;;) {
+    ssize_t step = 0;
+    const int error = ErrorOf(
+        [&] { return step = read(descriptor, buffer, sizeof(buffer)); });
+    if (error != 0 || step == 0) return error;
+    contents->append(buffer, static_cast<size_t>(step));
+  }
+}
+
 int FlushFolder(const std::string& folder) {
   return WithFile(folder, O_RDONLY | O_DIRECTORY, [](int descriptor) {
     const int error = ErrorOf([&] { return fsync(descriptor); });
@@ -95,6 +109,18 @@ absl::Status WriteFile(const std::string& path, const std::string& contents) {
   error = FlushFolder(folder.empty() ? "." : folder);
   if (error != 0) return Failed(path, "flushing its folder", error, expected);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::string contents;
+  const int error = WithFile(path, O_RDONLY, [&contents](int descriptor) {
+    return ReadAll(descriptor, &contents);
+  });
+  if (error != 0) {
+    return Failed(path, "reading it", error, "a file that can be read",
+                  "Check the path, and that this user may read it.");
+  }
+  return contents;
 }
 
 absl::Status MakeFolder(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace distill {
 
@@ -17,6 +18,11 @@ namespace distill {
 // system's error (absl::ErrnoToStatus); InvalidArgument never is one of them.
 // After an error `path` is what it was, and no other file is left.
 absl::Status WriteFile(const std::string& path, const std::string& contents);
+
+// The file's contents. Errors have the path, what failed, and what to do, with
+// the code of the system's error (NotFound, PermissionDenied, ...);
+// FailedPrecondition for a folder.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 // Makes the folder and those above it where they are missing, and tries that
 // files can be written there, by writing one and removing it. Errors: as

@@ -160,6 +160,12 @@ absl::Status MethodOptions::Validate() const {
         "--rkd_distance_weight and --rkd_angle_weight are both 0; "
         "--method=rkd needs one of them"));
   }
+  if (kd.alpha == 1 && FindMethod(method)->compares != Compares::kLogits) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--alpha is 1 with --method=", method,
+        ", which teaches no layer after the one that it compares; it must be "
+        "below 1")));
+  }
   if (standardize_logits && FindMethod(method)->compares != Compares::kLogits) {
     status.Update(absl::InvalidArgumentError(absl::StrCat(
         "--standardize_logits would change nothing: --method=", method,

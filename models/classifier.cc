@@ -32,6 +32,17 @@ Outputs FrozenClassifier::Forward(
   return model_->Forward(images, features);
 }
 
+std::vector<NamedTensor> FrozenClassifier::Parameters() const {
+  std::vector<NamedTensor> copies;
+  for (const auto& parameter : model_->named_parameters()) {
+    copies.push_back(
+        {parameter.key(), parameter.value().detach().to(at::kCPU, at::kFloat,
+                                                        /*non_blocking=*/false,
+                                                        /*copy=*/true)});
+  }
+  return copies;
+}
+
 at::Tensor FrozenClassifier::Logits(const at::Tensor& images) const {
   return Forward(images, {}).logits;
 }

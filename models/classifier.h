@@ -19,6 +19,11 @@ struct Feature {
   std::vector<int64_t> sizes;
 };
 
+struct NamedTensor {
+  std::string name;
+  at::Tensor value;
+};
+
 struct Outputs {
   at::Tensor logits;                 // [batch, classes] float32.
   std::vector<at::Tensor> features;  // As asked for: [batch, sizes...] float32.
@@ -72,6 +77,9 @@ class FrozenClassifier {
                   const std::vector<std::string>& features) const;
   at::Tensor Logits(const at::Tensor& images) const;
   std::vector<Feature> Features() const { return model_->Features(); }
+
+  // Copies of the parameters on the CPU, by name.
+  std::vector<NamedTensor> Parameters() const;
 
  private:
   std::shared_ptr<Classifier> model_;

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -93,6 +94,18 @@ absl::StatusOr<ConvNetOptions> ParseModel(const std::string& flag,
                      " times: nothing is left of them. Take fewer blocks."));
   }
   return options;
+}
+
+std::string SpellModel(const ConvNetOptions& options) {
+  const bool cnn = !options.conv_channels.empty();
+  std::vector<std::string> parts;
+  for (int64_t channels : options.conv_channels) {
+    parts.push_back(absl::StrCat(channels));
+  }
+  for (int64_t width : options.hidden_widths) {
+    parts.push_back(absl::StrCat(cnn ? "fc" : "", width));
+  }
+  return absl::StrCat(cnn ? "cnn:" : "mlp:", absl::StrJoin(parts, ","));
 }
 
 std::string ModelHelp() {

@@ -30,6 +30,10 @@ absl::StatusOr<ConvNetOptions> ParseModel(const std::string& flag,
                                           int64_t height, int64_t width,
                                           int64_t classes);
 
+// The reverse: "cnn:32,64,fc128". What the spelling does not say (sizes,
+// dropout) is not in it.
+std::string SpellModel(const ConvNetOptions& options);
+
 // The grammar and the names, for people: one paragraph.
 std::string ModelHelp();
 

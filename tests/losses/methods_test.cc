@@ -353,6 +353,10 @@ TEST(MethodOptionsTest, RefusesWhatWouldChangeNothing) {
   options.standardize_logits = true;
   EXPECT_NE(options.Validate().message().find("--standardize_logits"),
             std::string::npos);
+  options.standardize_logits = false;
+  options.kd.alpha = 1;
+  EXPECT_NE(options.Validate().message().find("--alpha is 1"),
+            std::string::npos);
   options = MethodOptions();
   options.method = "rkd";
   options.rkd_distance_weight = options.rkd_angle_weight = 0;

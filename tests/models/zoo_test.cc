@@ -82,5 +82,12 @@ TEST(ZooTest, TooManyBlocksForTheImages) {
                         {"28 x 28 5 times", "Take fewer blocks"}));
 }
 
+TEST(SpellModelTest, IsWhatParseModelReads) {
+  for (const char* spelling :
+       {kTeacherModel, kStudentModel, "mlp:1200,1200", "cnn:4,fc6"}) {
+    EXPECT_EQ(SpellModel(*ParseModel("m", spelling, 28, 28, 10)), spelling);
+  }
+}
+
 }  // namespace
 }  // namespace distill

@@ -1,0 +1,238 @@
+#include "models/weights.h"
+
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/isfinite.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "data/random.h"
+#include "models/zoo.h"
+#include "nlohmann/json.hpp"
+
+namespace distill {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Dtype {
+  const char* name;
+  at::ScalarType type;
+};
+
+constexpr Dtype kDtypes[] = {{"F32", at::kFloat},
+                             {"F64", at::kDouble},
+                             {"I64", at::kLong},
+                             {"U8", at::kByte}};
+
+// More would be no image and no classifier.
+constexpr int64_t kLargestSize = 4096;
+
+absl::Status Wrong(const std::string& file, const std::string& found,
+                   const std::string& expected) {
+  return absl::DataLossError(
+      absl::StrCat(file, ": found ", found, "; expected ", expected,
+                   ". Take a file that this program wrote, or add what is "
+                   "missing (docs/deploy.md)."));
+}
+
+// Reads the metadata of one file, and keeps the first thing that is wrong.
+class Metadata {
+ public:
+  Metadata(const SafeTensors& file, const std::string& name)
+      : metadata_(file.metadata), name_(name) {}
+
+  std::string Text(const std::string& key) {
+    const auto found = metadata_.find(key);
+    if (found != metadata_.end()) return found->second;
+    Fail(absl::StrCat("no metadata \"", key, "\""), "it");
+    return "";
+  }
+  int64_t Size(const std::string& key) {
+    int64_t value = 0;
+    const std::string text = Text(key);
+    if (!absl::SimpleAtoi(text, &value) || value < 1 || value > kLargestSize) {
+      Fail(absl::StrCat("the metadata \"", key, "\" to be \"", text, "\""),
+           absl::StrCat("a whole number from 1 to ", kLargestSize));
+    }
+    return value;
+  }
+  float Number(const std::string& key) {
+    float value = 0;
+    const std::string text = Text(key);
+    if (!absl::SimpleAtof(text, &value) || !std::isfinite(value)) {
+      Fail(absl::StrCat("the metadata \"", key, "\" to be \"", text, "\""),
+           "a finite number");
+    }
+    return value;
+  }
+  std::vector<std::string> Texts(const std::string& key) {
+    const Json json = Json::parse(Text(key), nullptr, false);
+    std::vector<std::string> texts;
+    if (json.is_array()) {
+      for (const Json& item : json) {
+        if (item.is_string()) texts.push_back(item.get<std::string>());
+      }
+    }
+    if (!json.is_array() || texts.size() != json.size()) {
+      Fail(absl::StrCat("the metadata \"", key, "\" to be something else"),
+           "a JSON array of texts");
+    }
+    return texts;
+  }
+  void Fail(const std::string& found, const std::string& expected) {
+    if (status_.ok()) status_ = Wrong(name_, found, expected);
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const std::map<std::string, std::string>& metadata_;
+  const std::string& name_;
+  absl::Status status_;
+};
+
+constexpr const char* kKeys[] = {"architecture", "height", "width",
+                                 "classes",      "mean",   "std",
+                                 "class_names",  "format"};
+
+absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
+                                 const std::string& name) {
+  Metadata metadata(file, name);
+  ModelInfo info;
+  info.architecture = metadata.Text("architecture");
+  info.height = metadata.Size("height");
+  info.width = metadata.Size("width");
+  info.classes = metadata.Size("classes");
+  info.normalization.mean = metadata.Number("mean");
+  info.normalization.std = metadata.Number("std");
+  info.class_names = metadata.Texts("class_names");
+  if (!(info.normalization.std > 0)) {
+    metadata.Fail("a \"std\" that is not above 0", "a deviation");
+  }
+  if (static_cast<int64_t>(info.class_names.size()) != info.classes) {
+    metadata.Fail(absl::StrCat(info.class_names.size(), " class names"),
+                  absl::StrCat(info.classes, ", one a class"));
+  }
+  if (!metadata.status().ok()) return metadata.status();
+  info.notes = file.metadata;
+  for (const char* key : kKeys) info.notes.erase(key);
+  return info;
+}
+
+// Copies the tensor into `parameter`, if it is right for it.
+absl::Status Fill(const SafeTensor& tensor, const std::string& file,
+                  at::Tensor parameter) {
+  const std::string what = absl::StrCat("the tensor \"", tensor.name, "\"");
+  if (at::IntArrayRef(tensor.shape) != parameter.sizes() ||
+      tensor.dtype != "F32") {
+    return Wrong(
+        file,
+        absl::StrCat(what, " of dtype ", tensor.dtype, " and shape [",
+                     absl::StrJoin(tensor.shape, ", "), "]"),
+        absl::StrCat("F32 of [", absl::StrJoin(parameter.sizes(), ", "), "]"));
+  }
+  const at::Tensor values = *FromSafeTensor(tensor);
+  if (!at::isfinite(values).all().item<bool>()) {
+    return Wrong(file, what + " with a number that is not finite",
+                 "finite numbers");
+  }
+  const at::NoGradGuard no_grad;
+  parameter.copy_(values);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor) {
+  const at::Tensor values = tensor.detach().cpu().contiguous();
+  SafeTensor result;
+  result.name = name;
+  for (const Dtype& dtype : kDtypes) {
+    if (dtype.type == values.scalar_type()) result.dtype = dtype.name;
+  }
+  TORCH_CHECK(!result.dtype.empty(), name, " is ", values.scalar_type(),
+              ", which is not written");
+  result.shape = values.sizes().vec();
+  result.bytes.assign(static_cast<const char*>(values.const_data_ptr()),
+                      values.nbytes());
+  return result;
+}
+
+absl::StatusOr<at::Tensor> FromSafeTensor(const SafeTensor& tensor) {
+  for (const Dtype& dtype : kDtypes) {
+    if (tensor.dtype != dtype.name) continue;
+    at::Tensor result = at::empty(tensor.shape, dtype.type);
+    if (!tensor.bytes.empty()) {
+      std::memcpy(result.mutable_data_ptr(), tensor.bytes.data(),
+                  tensor.bytes.size());
+    }
+    return result;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the tensor \"", tensor.name, "\" is ", tensor.dtype,
+                   ", which this program does not compute with"));
+}
+
+SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
+                      const ModelInfo& info) {
+  SafeTensors file;
+  for (const NamedTensor& parameter : parameters) {
+    file.tensors.push_back(ToSafeTensor(parameter.name, parameter.value));
+  }
+  file.metadata = info.notes;
+  file.metadata["architecture"] = info.architecture;
+  file.metadata["height"] = absl::StrCat(info.height);
+  file.metadata["width"] = absl::StrCat(info.width);
+  file.metadata["classes"] = absl::StrCat(info.classes);
+  // Nine digits give the same float back.
+  file.metadata["mean"] = absl::StrFormat("%.9g", info.normalization.mean);
+  file.metadata["std"] = absl::StrFormat("%.9g", info.normalization.std);
+  file.metadata["class_names"] =
+      Json(info.class_names)
+          .dump(-1, ' ', false, Json::error_handler_t::replace);
+  file.metadata["format"] = "pt";
+  return file;
+}
+
+absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
+                                          const std::string& name) {
+  LoadedModel loaded;
+  auto info = InfoOf(file, name);
+  if (!info.ok()) return info.status();
+  loaded.info = *std::move(info);
+  const auto options = ParseModel(name + ": the metadata \"architecture\"",
+                                  loaded.info.architecture, loaded.info.height,
+                                  loaded.info.width, loaded.info.classes);
+  if (!options.ok()) return absl::DataLossError(options.status().message());
+  Random random(0, "weights that the file replaces");
+  loaded.model = std::make_shared<ConvNet>(*options, random);
+  size_t used = 0;
+  for (const auto& parameter : loaded.model->named_parameters()) {
+    const SafeTensor* tensor = file.Find(parameter.key());
+    if (tensor == nullptr) {
+      return Wrong(name, absl::StrCat("no tensor \"", parameter.key(), "\""),
+                   absl::StrCat("those of ", loaded.info.architecture));
+    }
+    const absl::Status filled = Fill(*tensor, name, parameter.value());
+    if (!filled.ok()) return filled;
+    ++used;
+  }
+  if (used != file.tensors.size()) {
+    return Wrong(name, absl::StrCat(file.tensors.size(), " tensors"),
+                 absl::StrCat("the ", used, " of ", loaded.info.architecture));
+  }
+  return loaded;
+}
+
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path) {
+  auto file = ReadSafeTensors(path);
+  if (!file.ok()) return file.status();
+  return ModelFromFile(*file, path);
+}
+
+}  // namespace distill

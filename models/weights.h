@@ -1,0 +1,67 @@
+// A model in a file of its own, for any program that reads safetensors.
+#ifndef DISTILL_MODELS_WEIGHTS_H_
+#define DISTILL_MODELS_WEIGHTS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data/batches.h"
+#include "data/safetensors.h"
+#include "models/classifier.h"
+#include "models/conv_net.h"
+
+namespace distill {
+
+// What a model's file says besides the weights: all that is needed to use it,
+// and where it comes from.
+struct ModelInfo {
+  // Spelled as models/zoo.h does, without names; and the size of its images and
+  // the number of classes.
+  std::string architecture;
+  int64_t height = 28, width = 28, classes = 10;
+  // What a pixel has to become before it is fed.
+  Normalization normalization;
+  std::vector<std::string> class_names;  // One a class.
+  // Texts that nothing depends on, by name: "dataset", "test_accuracy".
+  std::map<std::string, std::string> notes;
+};
+
+struct LoadedModel {
+  ModelInfo info;
+  std::shared_ptr<ConvNet> model;  // On the CPU, in float32.
+};
+
+// The tensor's numbers, from wherever it is. Of float32, float64, int64 or
+// uint8 (TORCH_CHECK).
+SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor);
+
+// A tensor of its own on the CPU. InvalidArgument for another dtype than those.
+absl::StatusOr<at::Tensor> FromSafeTensor(const SafeTensor& tensor);
+
+// The file's contents: the parameters under their names in PyTorch's order of
+// axes ("conv1.weight" [out, in, 3, 3], "fc1.weight" [out, in]), and the
+// information as metadata, all of it texts: "architecture", "height", "width",
+// "classes", "mean", "std", "class_names" (a JSON array), "format" ("pt"), and
+// the notes.
+SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
+                      const ModelInfo& info);
+
+// The model in a file's contents. `name` is the file's, for messages. DataLoss,
+// with what was found and expected, for metadata that are missing or wrong, and
+// for parameters that are missing, left over, of another shape or dtype, or not
+// finite.
+absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
+                                          const std::string& name);
+
+// ModelFromFile of the file at `path`, with the errors of ReadSafeTensors.
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_WEIGHTS_H_
