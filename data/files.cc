@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "data/paths.h"
+#include "zlib.h"
 
 namespace distill {
 namespace {
@@ -121,6 +122,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
                   "Check the path, and that this user may read it.");
   }
   return contents;
+}
+
+uint32_t Crc32(absl::string_view bytes) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 absl::Status MakeFolder(const std::string& path) {

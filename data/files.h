@@ -2,10 +2,12 @@
 #ifndef DISTILL_DATA_FILES_H_
 #define DISTILL_DATA_FILES_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace distill {
 
@@ -23,6 +25,9 @@ absl::Status WriteFile(const std::string& path, const std::string& contents);
 // the code of the system's error (NotFound, PermissionDenied, ...);
 // FailedPrecondition for a folder.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Of these bytes, as in gzip and PNG.
+uint32_t Crc32(absl::string_view bytes);
 
 // Makes the folder and those above it where they are missing, and tries that
 // files can be written there, by writing one and removing it. Errors: as

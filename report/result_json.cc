@@ -14,7 +14,7 @@ Json StageJson(const StageResult& stage) {
                {"testLoss", Number(stage.test.loss)},
                {"trainLoss", Number(stage.training.epochs.back().total)},
                {"steps", stage.training.steps},
-               {"seconds", stage.seconds}};
+               {"seconds", stage.training.seconds}};
   if (stage.omitted) {
     const OmittedResult& omitted = *stage.omitted;
     json["omitted"] = {

@@ -7,6 +7,7 @@
 #include "ATen/ops/_fused_adam.h"
 #include "ATen/ops/zeros.h"
 #include "ATen/ops/zeros_like.h"
+#include "absl/strings/str_cat.h"
 
 namespace distill {
 
@@ -41,6 +42,16 @@ void Adam::Update(const Rate& learning_rate) {
                    /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
                    options_.beta1, options_.beta2, /*weight_decay=*/0,
                    options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+}
+
+std::vector<NamedTensor> Adam::State() const {
+  std::vector<NamedTensor> state;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    state.push_back({absl::StrCat("mean.", i), means_[i]});
+    state.push_back({absl::StrCat("square.", i), squares_[i]});
+    state.push_back({absl::StrCat("step.", i), steps_[i]});
+  }
+  return state;
 }
 
 void Adam::Step(double learning_rate) { Update(learning_rate); }

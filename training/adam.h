@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "models/classifier.h"
 
 namespace distill {
 
@@ -32,6 +33,9 @@ class Adam {
   // The same with a rate that lives on the parameters' device: 0-dimensional,
   // float32 (on the CPU also float64).
   void Step(const at::Tensor& learning_rate);
+
+  // What it keeps between updates, by name.
+  std::vector<NamedTensor> State() const;
 
  private:
   // The gradients of all parameters, taken from them.

@@ -55,18 +55,17 @@ class DeviceStepper : public Stepper {
     not_counted_ = at::full({}, -1, floats);
   }
 
-  void BeginEpoch(const std::vector<int64_t>& order,
-                  const std::vector<Shift>& shifts) override {
-    order_.copy_(at::tensor(order, at::kLong));
-    SetShifts(shifts);
+  void BeginEpoch(const EpochStart& start) override {
+    order_.copy_(at::tensor(start.order, at::kLong));
+    SetShifts(start.shifts);
     std::vector<double> rates;
     for (int64_t batch = 0; batch < in_.batches.batch_count(); ++batch) {
-      rates.push_back(in_.schedule.At(steps_++));
+      rates.push_back(in_.schedule.At(start.steps_before + batch));
     }
     rates_.copy_(at::tensor(rates, at::kDouble));
-    position_.zero_();
-    row_.zero_();
-    taken_ = read_ = 0;
+    position_.fill_(start.done * in_.batches.options().batch_size);
+    row_.fill_(start.done);
+    taken_ = read_ = start.done;
   }
 
   void Step(bool count_correct) override {
@@ -105,6 +104,8 @@ class DeviceStepper : public Stepper {
     next_read_ = Clock::now() + kReadInterval;
     return result;
   }
+
+  std::vector<NamedTensor> State() const override { return in_.State(adam_); }
 
  private:
   // Into the memory of the epoch before: a graph has its address.
@@ -161,9 +162,8 @@ class DeviceStepper : public Stepper {
   // [1] int64 each: samples and steps of the epoch that are behind.
   at::Tensor position_, row_;
   at::Tensor no_value_, not_counted_;
-  // On the host: steps in line and steps read, of the epoch; steps of all
-  // epochs up to this one's end.
-  int64_t taken_ = 0, read_ = 0, steps_ = 0;
+  // On the host: steps in line and steps read, of the epoch.
+  int64_t taken_ = 0, read_ = 0;
   Clock::time_point next_read_ = Clock::now();
 };
 

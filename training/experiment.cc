@@ -106,12 +106,14 @@ struct Plan {
 class Experiment {
  public:
   Experiment(const ExperimentOptions& options, const Compute& compute,
-             const Models& models, const Data& data, Observer& observer)
+             const Models& models, const Data& data, Observer& observer,
+             Keeper* keeper)
       : options_(options),
         compute_(compute),
         models_(models),
         data_(data),
-        observer_(observer) {}
+        observer_(observer),
+        keeper_(keeper) {}
 
   absl::StatusOr<ExperimentResult> Run(TrainedTeacher* teacher);
 
@@ -154,6 +156,7 @@ class Experiment {
   const Models& models_;
   const Data& data_;
   Observer& observer_;
+  Keeper* const keeper_;                   // May be null.
   std::optional<FeatureChoice> features_;  // If the method compares them.
 };
 
@@ -171,12 +174,15 @@ absl::StatusOr<StageResult> Experiment::RunStage(
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
   train_options.learning_rate = options_.learning_rate;
-  const Clock::time_point start = Clock::now();
+  std::unique_ptr<TrainingKeeper> keeper;
+  if (keeper_ != nullptr) {
+    keeper = keeper_->Of(absl::StrCat("seed ", options_.seed, ", ", name));
+    train_options.keeper = keeper.get();
+  }
   auto training =
       Train(*model, plan.batches, plan.objective, train_options, observer_);
   if (!training.ok()) return training.status();
   stage.training = *std::move(training);
-  stage.seconds = SecondsSince(start);
 
   stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
   at::Tensor chosen_by;
@@ -214,7 +220,7 @@ absl::StatusOr<StageResult> Experiment::RunStage(
       name + ":", Percent(stage.test.accuracy()), WithCommas(stage.test.errors),
       WithCommas(stage.test.samples), validation, losses.total, terms,
       plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
-      stage.seconds));
+      stage.training.seconds));
   if (stage.omitted) {
     observer_.OnLine(absl::StrFormat(
         "%-8s of the classes it never saw (%s), %s wrong of %s; with their "
@@ -615,7 +621,7 @@ absl::Status ExperimentOptions::Validate() const {
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer, TrainedTeacher* teacher) {
+    Observer& observer, TrainedTeacher* teacher, Keeper* keeper) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   if (train->height != test->height || train->width != test->width ||
@@ -650,7 +656,7 @@ absl::StatusOr<ExperimentResult> RunExperiment(
       absl::UnknownError("the experiment did not run");
   const absl::Status caught =
       CatchTorchErrors("running the experiment", [&]() -> absl::Status {
-        result = Experiment(options, compute, models, *data, observer)
+        result = Experiment(options, compute, models, *data, observer, keeper)
                      .Run(teacher != nullptr ? teacher : &own);
         return result.status();
       });

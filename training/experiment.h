@@ -79,8 +79,7 @@ struct StageResult {
   // If classes were omitted: of the test images, with a bias chosen by the
   // validation images, or if there are none by the test images.
   std::optional<OmittedResult> omitted;
-  double seconds = 0;  // Of the training alone, by a clock that never jumps.
-  int64_t flop = 0;    // Of one image's forward pass.
+  int64_t flop = 0;          // Of one image's forward pass.
   std::string architecture;  // Classifier::Describe().
   // What learnt, for good.
   std::shared_ptr<const FrozenClassifier> model;
@@ -123,6 +122,9 @@ std::string VerdictLine(const ExperimentResult& result);
 // If `teacher` is given and holds a model, that is the teacher; if it holds
 // none, the trained one is left there.
 //
+// With a `keeper` each training goes on from where it was kept ("seed 0,
+// teacher", "seed 0, student", "seed 0, control"): see Train.
+//
 // FailedPrecondition if the teacher did not learn (its late accuracy, see
 // TrainResult, is less than a tenth of the way from the share of the most
 // frequent class to 1), before any student is trained, or if a loss is not
@@ -131,7 +133,8 @@ std::string VerdictLine(const ExperimentResult& result);
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer, TrainedTeacher* teacher = nullptr);
+    Observer& observer, TrainedTeacher* teacher = nullptr,
+    Keeper* keeper = nullptr);
 
 }  // namespace distill
 

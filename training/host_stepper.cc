@@ -4,6 +4,7 @@
 #include "ATen/ops/argmax.h"
 #include "ATen/ops/eq.h"
 #include "ATen/ops/sum.h"
+#include "absl/strings/str_cat.h"
 #include "training/stepper.h"
 
 namespace distill {
@@ -19,11 +20,11 @@ class HostStepper : public Stepper {
   explicit HostStepper(const StepperInputs& inputs)
       : in_(inputs), adam_(inputs.Parameters(), inputs.adam) {}
 
-  void BeginEpoch(const std::vector<int64_t>& order,
-                  const std::vector<Shift>& shifts) override {
-    order_ = order;
-    shifts_ = shifts;
-    next_batch_ = 0;
+  void BeginEpoch(const EpochStart& start) override {
+    order_ = start.order;
+    shifts_ = start.shifts;
+    next_batch_ = start.done;
+    steps_ = start.steps_before + start.done;
     unread_.clear();
   }
 
@@ -60,6 +61,8 @@ class HostStepper : public Stepper {
     return read;
   }
 
+  std::vector<NamedTensor> State() const override { return in_.State(adam_); }
+
  private:
   const StepperInputs in_;
   Adam adam_;
@@ -77,6 +80,26 @@ std::vector<at::Tensor> StepperInputs::Parameters() const {
   all.insert(all.end(), objective.parameters.begin(),
              objective.parameters.end());
   return all;
+}
+
+std::vector<NamedTensor> StepperInputs::State(const Adam& adam) const {
+  std::vector<NamedTensor> state;
+  const auto add = [&state](const std::string& name, const at::Tensor& value) {
+    state.push_back({name, value});
+  };
+  for (const auto& item : model.named_parameters()) {
+    add("model." + item.key(), item.value());
+  }
+  for (const auto& item : model.named_buffers()) {
+    add("model." + item.key(), item.value());
+  }
+  for (size_t i = 0; i < objective.parameters.size(); ++i) {
+    add(absl::StrCat("objective.", i), objective.parameters[i]);
+  }
+  for (const NamedTensor& tensor : adam.State()) {
+    add("adam." + tensor.name, tensor.value);
+  }
+  return state;
 }
 
 std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs) {

@@ -1,47 +1,175 @@
 #include "training/loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_format.h"
+#include "training/interrupt.h"
 #include "training/stepper.h"
 
 namespace distill {
 namespace {
 
-// Means over the samples of many steps.
-class MeanLosses {
+using Clock = std::chrono::steady_clock;
+
+// One call of Train.
+class Training {
  public:
-  void Add(const StepLosses& step) {
-    const double samples = static_cast<double>(step.samples);
-    total_ += samples * step.total;
-    soft_ += samples * step.soft;
-    hard_ += samples * step.hard;
-    samples_ += step.samples;
+  Training(Classifier& model, const Batches& batches,
+           const Objective& objective, const TrainOptions& options,
+           Observer& observer)
+      : batches_(batches),
+        options_(options),
+        observer_(observer),
+        batch_count_(batches.batch_count()),
+        steps_(options.steps > 0 ? options.steps
+                                 : options.epochs * batch_count_),
+        schedule_{options.schedule, options.learning_rate, steps_} {
+    model.train();
+    const StepperInputs inputs = {model, batches, objective, schedule_,
+                                  options.adam};
+    stepper_ = options.device.is_cpu()
+                   ? MakeHostStepper(inputs)
+                   : MakeDeviceStepper(inputs, options.device);
   }
-  EpochLosses Means() const {
-    const double samples = static_cast<double>(samples_);
-    return {total_ / samples, soft_ / samples, hard_ / samples};
+
+  absl::StatusOr<TrainResult> Run() {
+    absl::Status status = GoOn();
+    if (!status.ok()) return status;
+    if (state_.result.steps == steps_) return state_.result;
+    start_ = Clock::now();
+    observer_.OnBegin(options_.name + ": training", ImagesOf(steps_));
+    while (status.ok() && state_.result.steps < steps_) status = TrainEpoch();
+    observer_.OnEnd();
+    if (!status.ok()) return status;
+    return state_.result;
   }
 
  private:
-  double total_ = 0, soft_ = 0, hard_ = 0;
-  int64_t samples_ = 0;
-};
+  // Images of the first so many steps.
+  int64_t ImagesOf(int64_t steps) const {
+    return steps / batch_count_ * batches_.sample_count() +
+           std::min(steps % batch_count_ * batches_.options().batch_size,
+                    batches_.sample_count());
+  }
 
-absl::Status NotFinite(const TrainOptions& options, int64_t step,
-                       const Schedule& schedule) {
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "the %s's loss is not a finite number at step %d of %d (learning rate "
-      "%g). The likely cause is too high a learning rate: try "
-      "--learning_rate=%g%s",
-      options.name, step + 1, schedule.steps, schedule.At(step),
-      options.learning_rate / 10,
-      options.schedule == ScheduleKind::kConstant
-          ? " or --lr_schedule=one_cycle"
-          : ""));
-}
+  // From the newest state, if there is one.
+  absl::Status GoOn() {
+    if (options_.keeper == nullptr) return absl::OkStatus();
+    auto newest = options_.keeper->Newest();
+    if (!newest.ok() || !newest->has_value()) return newest.status();
+    state_ = **std::move(newest);
+    seconds_before_ = state_.result.seconds;
+    return Restore(state_.tensors, stepper_->State());
+  }
+
+  // The rest of the epoch that the next step is in.
+  absl::Status TrainEpoch() {
+    const int64_t epoch = state_.result.steps / batch_count_;
+    const int64_t before = epoch * batch_count_;
+    const int64_t end = std::min(before + batch_count_, steps_);
+    stepper_->BeginEpoch({batches_.Order(epoch), batches_.Shifts(epoch), before,
+                          state_.result.steps - before});
+    // Of the next step to put in line; the result has those that were read.
+    int64_t next = state_.result.steps;
+    while (next < end) {
+      if (InterruptSignal() != 0) return Interrupted();
+      const int64_t late = std::max<int64_t>(batch_count_ / 10, 1);
+      stepper_->Step(/*count_correct=*/next >= steps_ - late);
+      ++next;
+      const bool wanted =
+          options_.keeper != nullptr && options_.keeper->Wants(next);
+      if (!stepper_->Due() && !wanted && next < end) continue;
+      absl::Status status = ReadSteps();
+      if (next == end && status.ok()) EndEpoch();
+      if ((wanted || next == end) && status.ok()) status = KeepState();
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // Takes account of the steps that were not read yet.
+  absl::Status ReadSteps() {
+    TrainResult& result = state_.result;
+    const int64_t steps_of_point = (steps_ - 1) / kCurvePoints + 1;
+    LossSums recent;
+    for (const StepLosses& step : stepper_->Read()) {
+      if (!std::isfinite(step.total)) return NotFinite(result.steps);
+      state_.of_epoch.Add(step);
+      recent.Add(step);
+      ++result.steps;
+      state_.of_point.Add(step);
+      if (result.steps % steps_of_point == 0 || result.steps == steps_) {
+        result.curve.push_back({result.steps, state_.of_point.Means()});
+        state_.of_point = LossSums();
+      }
+      if (step.counted) {
+        state_.late_correct += step.correct;
+        state_.late_samples += step.samples;
+      }
+    }
+    result.seconds =
+        seconds_before_ +
+        std::chrono::duration<double>(Clock::now() - start_).count();
+    if (recent.samples > 0) {
+      observer_.OnProgress(ImagesOf(result.steps), recent.Means().total);
+    }
+    return absl::OkStatus();
+  }
+
+  void EndEpoch() {
+    TrainResult& result = state_.result;
+    result.epochs.push_back(state_.of_epoch.Means());
+    state_.of_epoch = LossSums();
+    if (result.steps == steps_) {
+      result.late_accuracy = static_cast<double>(state_.late_correct) /
+                             static_cast<double>(state_.late_samples);
+    }
+  }
+
+  absl::Status KeepState() {
+    if (options_.keeper == nullptr) return absl::OkStatus();
+    state_.tensors = stepper_->State();
+    const absl::Status kept =
+        options_.keeper->Keep(state_, /*last=*/state_.result.steps == steps_);
+    state_.tensors.clear();
+    return kept;
+  }
+
+  absl::Status Interrupted() {
+    absl::Status status = ReadSteps();
+    if (status.ok()) status = KeepState();
+    if (!status.ok()) return status;
+    return absl::CancelledError(
+        absl::StrFormat("interrupted in the %s's training, after step %d of %d",
+                        options_.name, state_.result.steps, steps_));
+  }
+
+  absl::Status NotFinite(int64_t step) const {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the %s's loss is not a finite number at step %d of %d (learning rate "
+        "%g). The likely cause is too high a learning rate: try "
+        "--learning_rate=%g%s",
+        options_.name, step + 1, steps_, schedule_.At(step),
+        options_.learning_rate / 10,
+        options_.schedule == ScheduleKind::kConstant
+            ? " or --lr_schedule=one_cycle"
+            : ""));
+  }
+
+  const Batches& batches_;
+  const TrainOptions& options_;
+  Observer& observer_;
+  const int64_t batch_count_, steps_;
+  const Schedule schedule_;
+  std::unique_ptr<Stepper> stepper_;
+  TrainingState state_;
+  Clock::time_point start_;
+  double seconds_before_ = 0;  // Of the training before it was interrupted.
+};
 
 }  // namespace
 
@@ -49,66 +177,7 @@ absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                                   const Objective& objective,
                                   const TrainOptions& options,
                                   Observer& observer) {
-  const int64_t batch_count = batches.batch_count();
-  const int64_t late = std::max<int64_t>(batch_count / 10, 1);
-  const int64_t steps =
-      options.steps > 0 ? options.steps : options.epochs * batch_count;
-  const Schedule schedule{options.schedule, options.learning_rate, steps};
-  model.train();
-  const StepperInputs inputs = {model, batches, objective, schedule,
-                                options.adam};
-  const std::unique_ptr<Stepper> stepper =
-      options.device.is_cpu() ? MakeHostStepper(inputs)
-                              : MakeDeviceStepper(inputs, options.device);
-  TrainResult result;
-  int64_t late_correct = 0, late_samples = 0, images_done = 0;
-  const int64_t steps_of_point = (steps - 1) / kCurvePoints + 1;
-  MeanLosses of_point;
-
-  const int64_t in_last_epoch = (steps - 1) % batch_count + 1;
-  observer.OnBegin(options.name + ": training",
-                   (steps - 1) / batch_count * batches.sample_count() +
-                       std::min(in_last_epoch * batches.options().batch_size,
-                                batches.sample_count()));
-  absl::Status status;
-  int64_t step_index = 0;  // Of the next one to enqueue.
-  for (int64_t epoch = 0; step_index < steps && status.ok(); ++epoch) {
-    stepper->BeginEpoch(batches.Order(epoch), batches.Shifts(epoch));
-    MeanLosses of_epoch;
-    const int64_t end = std::min(step_index + batch_count, steps);
-    while (step_index < end && status.ok()) {
-      stepper->Step(/*count_correct=*/step_index >= steps - late);
-      ++step_index;
-      if (!stepper->Due() && step_index < end) continue;
-      MeanLosses recent;
-      for (const StepLosses& step : stepper->Read()) {
-        if (!std::isfinite(step.total)) {
-          status = NotFinite(options, result.steps, schedule);
-          break;
-        }
-        of_epoch.Add(step);
-        recent.Add(step);
-        images_done += step.samples;
-        ++result.steps;
-        of_point.Add(step);
-        if (result.steps % steps_of_point == 0 || result.steps == steps) {
-          result.curve.push_back({result.steps, of_point.Means()});
-          of_point = MeanLosses();
-        }
-        if (step.counted) {
-          late_correct += step.correct;
-          late_samples += step.samples;
-        }
-      }
-      if (status.ok()) observer.OnProgress(images_done, recent.Means().total);
-    }
-    result.epochs.push_back(of_epoch.Means());
-  }
-  observer.OnEnd();
-  if (!status.ok()) return status;
-  result.late_accuracy =
-      static_cast<double>(late_correct) / static_cast<double>(late_samples);
-  return result;
+  return Training(model, batches, objective, options, observer).Run();
 }
 
 }  // namespace distill

@@ -11,13 +11,15 @@
 #include "data/batches.h"
 #include "models/classifier.h"
 #include "training/adam.h"
+#include "training/checkpoint.h"
+#include "training/losses.h"
 #include "training/objective.h"
 #include "training/observer.h"
 #include "training/schedule.h"
 
 namespace distill {
 
-// Enough to draw a curve from.
+// Enough to draw a learning curve from.
 constexpr int64_t kCurvePoints = 100;
 
 struct TrainOptions {
@@ -33,34 +35,8 @@ struct TrainOptions {
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   double learning_rate = 0.01;
   AdamOptions adam;
-};
-
-// Means over the samples of an epoch, each taken from the step that trained on
-// it. soft and hard are the terms without their weights; NaN where the
-// objective does not evaluate the term.
-struct EpochLosses {
-  double total = 0;
-  double soft = 0;
-  double hard = 0;
-};
-
-// Means over the samples of the steps after the point before, up to `step`.
-struct CurvePoint {
-  int64_t step = 0;  // Counted from 1.
-  EpochLosses losses;
-};
-
-struct TrainResult {
-  // The last one's are those of its steps that were made.
-  std::vector<EpochLosses> epochs;
-  // The learning curve: at most kCurvePoints, evenly spaced, the last of them
-  // at the last step.
-  std::vector<CurvePoint> curve;
-  int64_t steps = 0;
-  // Share of right predictions over the last steps, as many as a tenth of an
-  // epoch has, each batch predicted before it is trained on. In a training of
-  // one epoch these are images that the model had not seen.
-  double late_accuracy = 0;
+  // Where states are kept to go on from; none if null.
+  TrainingKeeper* keeper = nullptr;
 };
 
 // Trains `model` with Adam on all of `batches`, options.epochs times (or for
@@ -72,7 +48,11 @@ struct TrainResult {
 //
 // FailedPrecondition, with the step, the rate and the likely cause, as soon as
 // the loss is seen to be NaN or infinite; on the CPU that is before the step
-// changes a parameter.
+// changes a parameter. Cancelled, after the step and with its state kept, when
+// an InterruptSignal() has come. Those of the keeper.
+//
+// With a keeper the training goes on from its newest state, and gives the bits
+// of one that was never stopped; one that is over takes no step.
 absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                                   const Objective& objective,
                                   const TrainOptions& options,

@@ -105,7 +105,8 @@ absl::Status SeedsOptions::Validate() const {
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, Observer& observer) {
+    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    Keeper* keeper) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   SeedsResult result;
@@ -116,9 +117,9 @@ absl::StatusOr<SeedsResult> RunSeeds(
     OneOfSeveral one_of_several(
         observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
     if (!options.share_teacher) teacher = TrainedTeacher();
-    auto run =
-        RunExperiment(experiment, compute, train, test,
-                      options.seeds == 1 ? observer : one_of_several, &teacher);
+    auto run = RunExperiment(experiment, compute, train, test,
+                             options.seeds == 1 ? observer : one_of_several,
+                             &teacher, keeper);
     if (!run.ok()) return run.status();
     result.seconds += run->seconds;
     if (options.seeds > 1) observer.OnLine(LineOf(*run, experiment.seed));

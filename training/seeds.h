@@ -48,11 +48,13 @@ std::string VerdictLine(const SeedsResult& result);
 // the teacher. With one seed the observer is told all lines of that run; with
 // more, what runs, a line a seed, and the verdict.
 //
-// Errors: those of RunExperiment, of the first seed that has one.
+// Errors: those of RunExperiment, of the first seed that has one. `keeper` as
+// there.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, Observer& observer);
+    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    Keeper* keeper = nullptr);
 
 }  // namespace distill
 

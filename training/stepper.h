@@ -10,21 +10,20 @@
 #include "data/batches.h"
 #include "models/classifier.h"
 #include "training/adam.h"
+#include "training/losses.h"
 #include "training/objective.h"
 #include "training/schedule.h"
 
 namespace distill {
 
-// What one step found, before it changed a parameter: means over its batch.
-// soft and hard are NaN where the objective does not evaluate them.
-struct StepLosses {
-  double total = 0;
-  double soft = 0;
-  double hard = 0;
-  // Samples whose largest logit was their label's, if they were counted.
-  bool counted = false;
-  int64_t correct = 0;
-  int64_t samples = 0;
+// Where in a training the next steps are.
+struct EpochStart {
+  // Of the epoch's samples, and how far each is moved (see
+  // Batches::FromOrder).
+  std::vector<int64_t> order;
+  std::vector<Shift> shifts;
+  int64_t steps_before = 0;  // Steps of the training before this epoch.
+  int64_t done = 0;          // Steps of this epoch that were taken before.
 };
 
 // Takes the steps of one training: a batch, the model's logits, the objective,
@@ -33,10 +32,8 @@ class Stepper {
  public:
   virtual ~Stepper() = default;
 
-  // The next steps are those of an epoch with this order of the samples, moved
-  // by these shifts (see Batches::FromOrder).
-  virtual void BeginEpoch(const std::vector<int64_t>& order,
-                          const std::vector<Shift>& shifts) = 0;
+  // The next steps are those of this epoch.
+  virtual void BeginEpoch(const EpochStart& start) = 0;
 
   // Takes the epoch's next step, or puts it in line on a device without waiting
   // for it. `count_correct`: see StepLosses.
@@ -49,6 +46,11 @@ class Stepper {
   // The losses of the steps of this epoch that were not read yet, in their
   // order. Waits for the device.
   virtual std::vector<StepLosses> Read() = 0;
+
+  // All that steps change, by name, as it is kept between them: the model's
+  // parameters and buffers, the objective's parameters and Adam's state.
+  // Writing to them is going on from another place.
+  virtual std::vector<NamedTensor> State() const = 0;
 };
 
 // What the stepper works on; it must outlive it.
@@ -62,6 +64,8 @@ struct StepperInputs {
 
   // What Adam changes: the model's parameters, then the objective's.
   std::vector<at::Tensor> Parameters() const;
+  // Stepper::State for them and Adam.
+  std::vector<NamedTensor> State(const Adam& adam) const;
 };
 
 // On the CPU: one step at a time, its batch made on the host. Where the loss is

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
+#include "training/checkpoint.h"
 
 namespace distill {
 namespace {
@@ -59,7 +60,8 @@ Run TakeSteps(bool on_device, const Objective& objective,
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
   Run run;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
-    stepper->BeginEpoch(batches.Order(epoch), batches.Shifts(epoch));
+    stepper->BeginEpoch({batches.Order(epoch), batches.Shifts(epoch),
+                         epoch * batches.batch_count(), 0});
     for (int64_t i = 0; i < batches.batch_count(); ++i) {
       stepper->Step(/*count_correct=*/i >= 1);
     }
@@ -150,6 +152,41 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithATeacher) {
       [] { return MakeModel(); });
 }
 
+TEST(StepperTest, GoesOnFromAnothersState) {
+  const Batches batches = MakeBatches(/*jitter=*/1);
+  const Schedule schedule{ScheduleKind::kOneCycle, 0.01, 3};
+  const Objective objective = LabelObjective();
+  const auto make = [&](const std::shared_ptr<ConvNet>& model, bool on_device) {
+    const StepperInputs inputs = {*model, batches, objective, schedule, {}};
+    return on_device ? MakeDeviceStepper(inputs, at::kCPU)
+                     : MakeHostStepper(inputs);
+  };
+  const auto whole_model = MakeDroppingModel();
+  const auto whole = make(whole_model, false);
+  whole->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 0});
+  for (int i = 0; i < 3; ++i) whole->Step(true);
+  for (bool on_device : {false, true}) {
+    const auto first_model = MakeDroppingModel(), model = MakeDroppingModel();
+    const auto first = make(first_model, !on_device);
+    first->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 0});
+    first->Step(true);
+    first->Read();
+    const auto second = make(model, on_device);
+    ASSERT_TRUE(Restore(first->State(), second->State()).ok());
+    second->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 1});
+    second->Step(true);
+    second->Step(true);
+    const std::vector<StepLosses> losses = second->Read();
+    ASSERT_EQ(losses.size(), 2u);
+    EXPECT_EQ(losses[1].samples, 22);
+    for (size_t i = 0; i < model->parameters().size(); ++i) {
+      EXPECT_TRUE(
+          at::equal(model->parameters()[i], whole_model->parameters()[i]))
+          << i;
+    }
+  }
+}
+
 TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {
   const Batches batches = MakeBatches();
   auto model = MakeModel();
@@ -158,7 +195,7 @@ TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {
   const StepperInputs inputs = {*model, batches, objective, schedule, {}};
   const auto stepper = MakeDeviceStepper(inputs, at::kCPU);
   EXPECT_TRUE(stepper->Due());
-  stepper->BeginEpoch(batches.Order(0), {});
+  stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
   stepper->Step(false);
   EXPECT_EQ(stepper->Read().size(), 1u);
   stepper->Step(false);
@@ -181,7 +218,7 @@ TEST(HostStepperTest, ChangesNothingWhereTheLossIsNotFinite) {
   };
   const StepperInputs inputs = {*model, batches, broken, schedule, {}};
   const auto stepper = MakeHostStepper(inputs);
-  stepper->BeginEpoch(batches.Order(0), {});
+  stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
   stepper->Step(false);
   EXPECT_TRUE(std::isnan(stepper->Read()[0].total));
   EXPECT_TRUE(at::equal(model->parameters()[0], before));

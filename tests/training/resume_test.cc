@@ -1,0 +1,273 @@
+// A training that was stopped and goes on is the training that never was.
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "data/files.h"
+#include "data/uniform_tensor.h"
+#include "gtest/gtest.h"
+#include "models/zoo.h"
+#include "tests/testing/datasets.h"
+#include "tests/testing/files.h"
+#include "tests/testing/status.h"
+#include "training/checkpoint.h"
+#include "training/folder_keeper.h"
+#include "training/interrupt.h"
+#include "training/loop.h"
+
+namespace distill {
+namespace {
+
+using testing::FailsWith;
+using testing::TempFolder;
+
+// Stops the training once that many images are done.
+class Stopper : public Observer {
+ public:
+  explicit Stopper(int64_t images) : images_(images) {}
+  void OnProgress(int64_t done, double /*loss*/) override {
+    if (images_ > 0 && done >= images_) SetInterruptSignal(SIGINT);
+  }
+  void OnLine(const std::string& line) override { lines += line + "\n"; }
+  std::string lines;
+
+ private:
+  const int64_t images_;
+};
+
+// A training with all that there is to keep: two epochs with a short batch, a
+// jitter, a dropout, and a regressor beside the model.
+struct Case {
+  Case() {
+    testing::ToyOptions toy;
+    toy.count = 90;
+    toy.height = 14;
+    toy.width = 14;
+    BatchesOptions options;
+    options.batch_size = 20;
+    options.jitter = 1;
+    batches = *Batches::Create(testing::ToyDataset(toy), options);
+    Random random(1, "test");
+    ConvNetOptions net = *ParseModel("m", "cnn:4,fc12", 14, 14, 10);
+    net.dropout = 0.3;
+    model = std::make_shared<ConvNet>(net, random);
+    auto teacher =
+        std::make_shared<const FrozenClassifier>(std::make_shared<ConvNet>(
+            *ParseModel("m", "cnn:6", 14, 14, 10), random));
+    const auto leaf = [&](std::vector<int64_t> sizes) {
+      return UniformTensor(sizes, 0.5, random).requires_grad_(true);
+    };
+    MethodOptions method;
+    method.method = "fitnets";
+    const at::Tensor weight = leaf({6, 4});
+    objective = FeatureObjective(LiveFeature(teacher, "conv1"), "conv1", method,
+                                 {weight, leaf({6})}, at::Tensor());
+  }
+  absl::StatusOr<TrainResult> Run(TrainingKeeper* keeper, Observer& observer) {
+    TrainOptions options;
+    options.name = "model";
+    options.epochs = 2;
+    options.keeper = keeper;
+    SetInterruptSignal(0);
+    auto result = Train(*model, *batches, objective, options, observer);
+    SetInterruptSignal(0);
+    return result;
+  }
+  std::string Bytes() const {
+    std::string bytes;
+    auto parameters = model->parameters();
+    parameters.insert(parameters.end(), objective.parameters.begin(),
+                      objective.parameters.end());
+    for (const at::Tensor& parameter : parameters) {
+      bytes.append(static_cast<const char*>(parameter.const_data_ptr()),
+                   parameter.nbytes());
+    }
+    return bytes;
+  }
+
+  std::optional<Batches> batches;
+  std::shared_ptr<ConvNet> model;
+  Objective objective;
+};
+
+std::string Text(const TrainResult& result) {
+  std::string text = std::to_string(result.steps) + " " +
+                     std::to_string(result.late_accuracy) + "\n";
+  const auto add = [&text](const EpochLosses& losses) {
+    char line[100];
+    snprintf(line, sizeof(line), "%a %a %a\n", losses.total, losses.soft,
+             losses.hard);
+    text += line;
+  };
+  for (const EpochLosses& epoch : result.epochs) add(epoch);
+  for (const CurvePoint& point : result.curve) {
+    text += std::to_string(point.step) + " ";
+    add(point.losses);
+  }
+  return text;
+}
+
+TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
+  Case whole;
+  Stopper nobody(0);
+  const auto expected = whole.Run(nullptr, nobody);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  // Ten steps of 20, 20, 20, 20 and 10 images twice; stopped after each one.
+  for (int64_t step = 1; step < 10; ++step) {
+    const int64_t images = step < 5 ? 20 * step : 90 + 20 * (step - 5);
+    TempFolder folder;
+    Stopper stopper(images);
+    FolderKeeper keeper(folder.path(), 0, stopper);
+    Case first;
+    const auto stopped = first.Run(keeper.Of("seed 0, model").get(), stopper);
+    EXPECT_TRUE(FailsWith(stopped.status(), absl::StatusCode::kCancelled,
+                          {"interrupted in the model's training, after step " +
+                           std::to_string(step) + " of 10"}));
+    EXPECT_NE(first.Bytes(), whole.Bytes());
+
+    Case second;
+    const auto resumed = second.Run(keeper.Of("seed 0, model").get(), nobody);
+    ASSERT_TRUE(resumed.ok()) << resumed.status();
+    EXPECT_EQ(second.Bytes(), whole.Bytes()) << step;
+    EXPECT_EQ(Text(*resumed), Text(*expected)) << step;
+
+    // And what is over takes no step.
+    struct NoTraining : Observer {
+      void OnBegin(const std::string& what, int64_t) override {
+        ADD_FAILURE() << what;
+      }
+    } idle;
+    Case third;
+    const auto again = third.Run(keeper.Of("seed 0, model").get(), idle);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(third.Bytes(), whole.Bytes());
+    EXPECT_EQ(Text(*again), Text(*expected));
+    EXPECT_EQ(again->seconds, resumed->seconds);
+  }
+}
+
+TEST(ResumeTest, KeepingStatesChangesNothing) {
+  Case whole, kept;
+  Stopper nobody(0);
+  const auto expected = whole.Run(nullptr, nobody);
+  TempFolder folder;
+  FolderKeeper keeper(folder.path(), 1, nobody);
+  const auto result = kept.Run(keeper.Of("seed 0, model").get(), nobody);
+  ASSERT_TRUE(expected.ok() && result.ok());
+  EXPECT_EQ(Text(*result), Text(*expected));
+  EXPECT_EQ(kept.Bytes(), whole.Bytes());
+}
+
+TEST(FolderKeeperTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
+  Case whole;
+  Stopper nobody(0);
+  ASSERT_TRUE(whole.Run(nullptr, nobody).ok());
+  for (bool damage_both : {false, true}) {
+    TempFolder folder;
+    Stopper stopper(70);
+    FolderKeeper keeper(folder.path(), 1, stopper);
+    Case first;
+    EXPECT_FALSE(first.Run(keeper.Of("seed 0, model").get(), stopper).ok());
+    const std::string newest = folder.File("running-b.safetensors");
+    const std::string older = folder.File("running-a.safetensors");
+    const auto steps_in = [](const std::string& path) {
+      return StateFromFile(*ReadFile(path), path)->state.result.steps;
+    };
+    ASSERT_EQ(steps_in(newest), 4);
+    ASSERT_EQ(steps_in(older), 3);
+    const auto damage = [](const std::string& path) {
+      std::string bytes = *ReadFile(path);
+      bytes[bytes.size() / 2] ^= 1;
+      ASSERT_TRUE(WriteFile(path, bytes).ok());
+    };
+    damage(newest);
+    if (damage_both) damage(older);
+    auto state = keeper.Of("seed 0, model")->Newest();
+    ASSERT_TRUE(state.ok());
+    EXPECT_EQ(state->has_value(), !damage_both);
+    if (!damage_both) EXPECT_EQ((*state)->result.steps, 3);
+    EXPECT_NE(stopper.lines.find("warning: " + newest +
+                                 ": found another "
+                                 "checksum"),
+              std::string::npos)
+        << stopper.lines;
+    Case second;
+    ASSERT_TRUE(second.Run(keeper.Of("seed 0, model").get(), nobody).ok());
+    EXPECT_EQ(second.Bytes(), whole.Bytes());
+  }
+}
+
+TEST(FolderKeeperTest, StatesOfAnotherTrainingAreLeftAlone) {
+  TempFolder folder;
+  Stopper stopper(40);
+  FolderKeeper keeper(folder.path(), 0, stopper);
+  Case one;
+  EXPECT_FALSE(one.Run(keeper.Of("seed 0, model").get(), stopper).ok());
+  EXPECT_FALSE(keeper.Of("seed 1, model")->Newest()->has_value());
+  EXPECT_TRUE(keeper.Of("seed 0, model")->Newest()->has_value());
+}
+
+TEST(FolderKeeperTest, AStateThatCannotBeWrittenEndsTheTraining) {
+  TempFolder folder;
+  Stopper nobody(0);
+  FolderKeeper keeper(folder.File("missing"), 0, nobody);
+  Case one;
+  EXPECT_TRUE(
+      FailsWith(one.Run(keeper.Of("seed 0, model").get(), nobody).status(),
+                absl::StatusCode::kNotFound,
+                {folder.File("missing/running-a.safetensors")}));
+}
+
+TEST(TrainingStateTest, AnyBitThatChangesIsAnError) {
+  TrainingState state;
+  state.result.steps = 7;
+  state.result.epochs = {{1.5, std::nan(""), 0.1}};
+  state.result.curve = {{7, {1.5, std::nan(""), 0.1}}};
+  state.of_epoch = {0.1, std::nan(""), 0.2, 30};
+  state.late_correct = 3;
+  state.late_samples = 9;
+  state.tensors = {{"model.a", at::ones({2})},
+                   {"model.n", at::full({}, 5, at::kLong)}};
+  const std::string bytes = *StateToFile(state, "seed 0, model");
+  const auto back = StateFromFile(bytes, "f");
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->training, "seed 0, model");
+  EXPECT_EQ(Text(back->state.result), Text(state.result));
+  EXPECT_EQ(back->state.of_epoch.samples, 30);
+  EXPECT_EQ(back->state.of_epoch.total, 0.1);
+  EXPECT_EQ(back->state.late_samples, 9);
+  ASSERT_EQ(back->state.tensors.size(), 2u);
+  EXPECT_EQ(*StateToFile(back->state, "seed 0, model"), bytes);
+  for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    std::string damaged = bytes;
+    damaged[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    EXPECT_TRUE(FailsWith(StateFromFile(damaged, "f").status(),
+                          absl::StatusCode::kDataLoss, {"f: found"}))
+        << bit;
+  }
+}
+
+TEST(TrainingStateTest, IsNotRestoredIntoAnotherModel) {
+  const std::vector<NamedTensor> kept = {{"a", at::ones({2})}};
+  const std::vector<NamedTensor> same = {{"a", at::zeros({2})}};
+  EXPECT_TRUE(Restore(kept, same).ok());
+  EXPECT_TRUE(at::equal(same[0].value, kept[0].value));
+  for (const std::vector<NamedTensor>& other :
+       std::vector<std::vector<NamedTensor>>{
+           {},
+           {{"b", at::zeros({2})}},
+           {{"a", at::zeros({3})}},
+           {{"a", at::zeros({2}, at::kDouble)}}}) {
+    EXPECT_TRUE(FailsWith(Restore(kept, other),
+                          absl::StatusCode::kFailedPrecondition,
+                          {"of another model"}));
+  }
+}
+
+}  // namespace
+}  // namespace distill

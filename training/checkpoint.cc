@@ -1,0 +1,190 @@
+#include "training/checkpoint.h"
+
+#include <utility>
+
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "data/files.h"
+#include "models/weights.h"
+
+namespace distill {
+namespace {
+
+// Before the names of what the steps change, and of what they found.
+constexpr char kTensors[] = "state.";
+constexpr char kFound[] = "found.";
+
+// What a later version of this program could not read in the same way.
+constexpr char kFormat[] = "distill training state 1";
+
+using Rows = std::vector<std::vector<double>>;
+
+// [rows, columns] float64: text would not have NaN, nor every bit.
+SafeTensor ToTensor(const std::string& name, const Rows& rows,
+                    int64_t columns) {
+  std::vector<double> values;
+  for (const auto& row : rows) {
+    values.insert(values.end(), row.begin(), row.end());
+  }
+  return ToSafeTensor(kFound + name,
+                      at::tensor(values, at::kDouble)
+                          .view({static_cast<int64_t>(rows.size()), columns}));
+}
+
+std::vector<double> RowOf(const LossSums& sums) {
+  return {sums.total, sums.soft, sums.hard, static_cast<double>(sums.samples)};
+}
+
+LossSums SumsOf(const std::vector<double>& row) {
+  return {row[0], row[1], row[2], static_cast<int64_t>(row[3])};
+}
+
+absl::Status Damaged(const std::string& name, const std::string& found) {
+  return absl::DataLossError(
+      absl::StrCat(name, ": found ", found,
+                   "; expected a training state as it was written"));
+}
+
+// Reads the tensors of what was found, and remembers whether all were there.
+class Found {
+ public:
+  explicit Found(const SafeTensors& file) : file_(file) {}
+
+  Rows Read(const std::string& name, int64_t columns) {
+    Rows rows;
+    const SafeTensor* const tensor = file_.Find(kFound + name);
+    if (tensor == nullptr || tensor->dtype != "F64" ||
+        tensor->shape.size() != 2 || tensor->shape[1] != columns) {
+      whole_ = false;
+      return {};
+    }
+    const at::Tensor values = *FromSafeTensor(*tensor);
+    const double* const data = values.const_data_ptr<double>();
+    for (int64_t i = 0; i < values.size(0); ++i) {
+      rows.emplace_back(data + i * columns, data + (i + 1) * columns);
+    }
+    return rows;
+  }
+  // A table of so many rows; zeros if it is none.
+  Rows Read(const std::string& name, int64_t rows, int64_t columns) {
+    Rows table = Read(name, columns);
+    if (static_cast<int64_t>(table.size()) != rows) {
+      whole_ = false;
+      table.assign(rows, std::vector<double>(columns));
+    }
+    return table;
+  }
+  bool whole() const { return whole_; }
+
+ private:
+  const SafeTensors& file_;
+  bool whole_ = true;
+};
+
+std::string Checksum(const std::string& bytes) {
+  return absl::StrFormat("%08x", Crc32(bytes));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> StateToFile(const TrainingState& state,
+                                        const std::string& training) {
+  SafeTensors file;
+  for (const NamedTensor& tensor : state.tensors) {
+    file.tensors.push_back(ToSafeTensor(kTensors + tensor.name, tensor.value));
+  }
+  Rows epochs, curve;
+  for (const EpochLosses& epoch : state.result.epochs) {
+    epochs.push_back({epoch.total, epoch.soft, epoch.hard});
+  }
+  for (const CurvePoint& point : state.result.curve) {
+    curve.push_back({static_cast<double>(point.step), point.losses.total,
+                     point.losses.soft, point.losses.hard});
+  }
+  file.tensors.push_back(ToTensor("epochs", epochs, 3));
+  file.tensors.push_back(ToTensor("curve", curve, 4));
+  file.tensors.push_back(
+      ToTensor("sums", {RowOf(state.of_epoch), RowOf(state.of_point)}, 4));
+  file.tensors.push_back(ToTensor(
+      "numbers",
+      {{static_cast<double>(state.result.steps), state.result.late_accuracy,
+        state.result.seconds, static_cast<double>(state.late_correct),
+        static_cast<double>(state.late_samples)}},
+      5));
+  file.metadata = {{"kind", kFormat}, {"training", training}};
+  auto bytes = SerializeSafeTensors(file);
+  if (!bytes.ok()) return bytes.status();
+  file.metadata["crc32"] = Checksum(*bytes);
+  return SerializeSafeTensors(file);
+}
+
+absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
+                                        const std::string& name) {
+  auto file = ParseSafeTensors(bytes, name);
+  if (!file.ok()) return file.status();
+  const std::string checksum = file->metadata["crc32"];
+  file->metadata.erase("crc32");
+  const auto without = SerializeSafeTensors(*file);
+  if (!without.ok() || Checksum(*without) != checksum) {
+    return Damaged(name, "another checksum than its contents have");
+  }
+  if (file->metadata["kind"] != kFormat) {
+    return Damaged(name, absl::StrCat("the kind \"", file->metadata["kind"],
+                                      "\" in place of \"", kFormat, "\""));
+  }
+  KeptState kept;
+  kept.training = file->metadata["training"];
+  TrainingState& state = kept.state;
+  Found found(*file);
+  for (const auto& row : found.Read("epochs", 3)) {
+    state.result.epochs.push_back({row[0], row[1], row[2]});
+  }
+  for (const auto& row : found.Read("curve", 4)) {
+    state.result.curve.push_back(
+        {static_cast<int64_t>(row[0]), {row[1], row[2], row[3]}});
+  }
+  const Rows sums = found.Read("sums", 2, 4);
+  state.of_epoch = SumsOf(sums[0]);
+  state.of_point = SumsOf(sums[1]);
+  const std::vector<double> numbers = found.Read("numbers", 1, 5)[0];
+  state.result.steps = static_cast<int64_t>(numbers[0]);
+  state.result.late_accuracy = numbers[1];
+  state.result.seconds = numbers[2];
+  state.late_correct = static_cast<int64_t>(numbers[3]);
+  state.late_samples = static_cast<int64_t>(numbers[4]);
+  if (!found.whole()) return Damaged(name, "no whole record of the losses");
+  for (const SafeTensor& tensor : file->tensors) {
+    absl::string_view rest = tensor.name;
+    if (!absl::ConsumePrefix(&rest, kTensors)) continue;
+    auto value = FromSafeTensor(tensor);
+    if (!value.ok()) return Damaged(name, "a tensor of another type");
+    state.tensors.push_back({std::string(rest), *std::move(value)});
+  }
+  return kept;
+}
+
+absl::Status Restore(const std::vector<NamedTensor>& kept,
+                     const std::vector<NamedTensor>& tensors) {
+  bool same = kept.size() == tensors.size();
+  for (size_t i = 0; same && i < kept.size(); ++i) {
+    same = kept[i].name == tensors[i].name &&
+           kept[i].value.sizes() == tensors[i].value.sizes() &&
+           kept[i].value.scalar_type() == tensors[i].value.scalar_type();
+  }
+  if (!same) {
+    return absl::FailedPreconditionError(
+        "a training state is of another model; it cannot be gone on from");
+  }
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    at::Tensor to = tensors[i].value;
+    to.copy_(kept[i].value);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace distill

@@ -1,0 +1,76 @@
+// What lets a training go on where it was stopped, to the bit.
+#ifndef DISTILL_TRAINING_CHECKPOINT_H_
+#define DISTILL_TRAINING_CHECKPOINT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data/safetensors.h"
+#include "models/classifier.h"
+#include "training/losses.h"
+
+namespace distill {
+
+// A training between two of its steps. Orders, jitter and dropout follow from
+// the seed and the step (data/random.h), so that there is no generator to keep.
+struct TrainingState {
+  TrainResult result;  // Of result.steps steps.
+  // Of the steps of the epoch and of the curve's point that have begun.
+  LossSums of_epoch, of_point;
+  int64_t late_correct = 0, late_samples = 0;
+  // All that the steps change: see Stepper::State.
+  std::vector<NamedTensor> tensors;
+};
+
+// A file's contents for `state`, with a checksum of all of them. `training`
+// says of which training it is: "seed 0, student".
+absl::StatusOr<std::string> StateToFile(const TrainingState& state,
+                                        const std::string& training);
+
+struct KeptState {
+  std::string training;
+  TrainingState state;
+};
+
+// The reverse. `name` is the file's, for messages. DataLoss for anything that
+// StateToFile did not write, down to a single bit.
+absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
+                                        const std::string& name);
+
+// Copies `kept` into `tensors`, which must be the same by name, shape and type
+// (FailedPrecondition).
+absl::Status Restore(const std::vector<NamedTensor>& kept,
+                     const std::vector<NamedTensor>& tensors);
+
+// Where the states of one training go.
+class TrainingKeeper {
+ public:
+  virtual ~TrainingKeeper() = default;
+
+  // The newest state that is whole; none if there is none.
+  virtual absl::StatusOr<std::optional<TrainingState>> Newest() = 0;
+
+  // Whether a state is wanted after so many steps, beside those of the ends of
+  // epochs.
+  virtual bool Wants(int64_t steps) const = 0;
+
+  // Keeps the state; `last`: of a training that is over.
+  virtual absl::Status Keep(const TrainingState& state, bool last) = 0;
+};
+
+// Where the states of all trainings of a run go.
+class Keeper {
+ public:
+  virtual ~Keeper() = default;
+  // `training` names one, the same in each run: "seed 0, student".
+  virtual std::unique_ptr<TrainingKeeper> Of(const std::string& training) = 0;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_CHECKPOINT_H_

@@ -1,0 +1,30 @@
+#include "training/interrupt.h"
+
+#include <csignal>
+
+namespace distill {
+namespace {
+
+// All that a signal handler may write.
+volatile std::sig_atomic_t signal_seen = 0;
+
+void Remember(int signal) { signal_seen = signal; }
+
+}  // namespace
+
+void CatchInterrupts() {
+  struct sigaction action = {};
+  action.sa_handler = Remember;
+  // Once: the second one is the system's, which ends the process. Calls that it
+  // comes in the middle of are made again.
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int InterruptSignal() { return signal_seen; }
+
+void SetInterruptSignal(int signal) { signal_seen = signal; }
+
+}  // namespace distill

@@ -1,0 +1,19 @@
+// A person who wants the program to stop.
+#ifndef DISTILL_TRAINING_INTERRUPT_H_
+#define DISTILL_TRAINING_INTERRUPT_H_
+
+namespace distill {
+
+// From now on SIGINT (Ctrl-C) and SIGTERM do not end the process at once: the
+// training stops after the step that it is in. A second signal ends it.
+void CatchInterrupts();
+
+// The signal that came since, or 0.
+int InterruptSignal();
+
+// As if that signal had come (or, 0, none): for tests.
+void SetInterruptSignal(int signal);
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_INTERRUPT_H_

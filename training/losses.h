@@ -1,0 +1,72 @@
+// What a training found, step by step.
+#ifndef DISTILL_TRAINING_LOSSES_H_
+#define DISTILL_TRAINING_LOSSES_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace distill {
+
+// What one step found, before it changed a parameter: means over its batch.
+// soft and hard are NaN where the objective does not evaluate them.
+struct StepLosses {
+  double total = 0;
+  double soft = 0;
+  double hard = 0;
+  // Samples whose largest logit was their label's, if they were counted.
+  bool counted = false;
+  int64_t correct = 0;
+  int64_t samples = 0;
+};
+
+// Means over the samples of an epoch, each taken from the step that trained on
+// it. soft and hard are the terms without their weights; NaN where the
+// objective does not evaluate the term.
+struct EpochLosses {
+  double total = 0;
+  double soft = 0;
+  double hard = 0;
+};
+
+// From which the means over many steps come.
+struct LossSums {
+  double total = 0, soft = 0, hard = 0;
+  int64_t samples = 0;
+
+  void Add(const StepLosses& step) {
+    const auto weight = static_cast<double>(step.samples);
+    total += weight * step.total;
+    soft += weight * step.soft;
+    hard += weight * step.hard;
+    samples += step.samples;
+  }
+  EpochLosses Means() const {
+    const auto weight = static_cast<double>(samples);
+    return {total / weight, soft / weight, hard / weight};
+  }
+};
+
+// Means over the samples of the steps after the point before, up to `step`.
+struct CurvePoint {
+  int64_t step = 0;  // Counted from 1.
+  EpochLosses losses;
+};
+
+struct TrainResult {
+  // The last one's are those of its steps that were made.
+  std::vector<EpochLosses> epochs;
+  // The learning curve: at most kCurvePoints, evenly spaced, the last of them
+  // at the last step.
+  std::vector<CurvePoint> curve;
+  int64_t steps = 0;
+  // Share of right predictions over the last steps, as many as a tenth of an
+  // epoch has, each batch predicted before it is trained on. In a training of
+  // one epoch these are images that the model had not seen.
+  double late_accuracy = 0;
+  // By a clock that never jumps; those before an interruption too.
+  double seconds = 0;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_TRAINING_LOSSES_H_
