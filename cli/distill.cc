@@ -236,45 +236,25 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
 
-  // A data set that is wrong is an error of the machine's, not of the flags.
-  const auto load = [&](Split split) {
-    auto dataset = LoadDataset(options.data_dir, split);
-    if (absl::IsInvalidArgument(dataset.status())) {
-      dataset = absl::FailedPreconditionError(dataset.status().message());
-    }
-    return dataset;
-  };
-  auto train = load(Split::kTrain);
-  if (!train.ok()) return ReportError(train.status(), out, err);
-  auto test = load(Split::kTest);
-  if (!test.ok()) return ReportError(test.status(), out, err);
-  if (!options.dataset.empty() &&
-      (train->name != options.dataset || test->name != options.dataset)) {
-    return ReportError(
-        absl::FailedPreconditionError(absl::StrCat(
-            "the files in ", train->folder, " were to be ", options.dataset,
-            ", and by their content they are ", train->name, " and ",
-            test->name, ". Pass another --data_dir or --dataset.")),
-        out, err);
-  }
-  const auto train_data = std::make_shared<const Dataset>(*std::move(train));
-  const auto test_data = std::make_shared<const Dataset>(*std::move(test));
+  const auto splits = LoadSplits(options.data);
+  if (!splits.ok()) return ReportError(splits.status(), out, err);
 
   if (options.labels_per_class > 0) {
-    experiment.labels = options.labels_per_class * train_data->classes;
+    experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
   Console console(out, err, console_options);
   const double start_seconds = SecondsSinceStart();
-  const auto result = RunSeeds(seeds, *compute, train_data, test_data, console);
+  const auto result =
+      RunSeeds(seeds, *compute, splits->train, splits->test, console);
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   const std::string message = "The student has learnt the teacher's wisdom.";
   out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
                          MeanFinalLoss(*result), result->seconds)
       << message << std::endl
-      << OneLine(ResultJson(options, experiment, *compute, *train_data, *result,
-                            start_seconds, message))
+      << OneLine(ResultJson(options, experiment, *compute, *splits->train,
+                            *result, start_seconds, message))
       << std::endl;
   return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "cli/console.h"
+#include "cli/paths.h"
 #include "training/device.h"
 #include "training/experiment.h"
 #include "training/seeds.h"
@@ -23,10 +24,7 @@ struct DistillOptions {
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
-  // A folder with the four IDX files, see FindDataset.
-  std::string data_dir;
-  // What its files must be by their content, "MNIST"; empty if any will do.
-  std::string dataset;
+  DatasetChoice data;
   // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
   // and `labels` from labels_per_class if that is above 0.
   ExperimentOptions experiment;

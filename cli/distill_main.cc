@@ -30,12 +30,16 @@ ABSL_FLAG(
     "Threads on the CPU; 0 takes the processors that the process may use. "
     "Another number gives other rounding, and so another run.");
 ABSL_FLAG(std::string, dataset, "",
-          "mnist, fashion_mnist (Debian's package dataset-fashion-mnist, else "
-          "./data/FashionMNIST/raw), or a folder. Default: mnist, or whatever "
-          "is in --data_dir. The files' content says what they are.");
+          "One of " + distill::DatasetNames() +
+              ", or a folder. Default: mnist, or whatever is in --data_dir. "
+              "The content says whether files are MNIST's or Fashion-MNIST's; "
+              "the other names are taken at your word.");
 ABSL_FLAG(std::string, data_dir, "",
           "Folder with the four IDX files, plain or .gz, or the one above "
-          "MNIST/raw. Default for MNIST: what Bazel fetched, else ./data.");
+          "MNIST/raw. Default for MNIST: what Bazel fetched, else ./data; for "
+          "Fashion-MNIST Debian's package dataset-fashion-mnist, else "
+          "./data/FashionMNIST/raw; for the others ./data/KMNIST and "
+          "./data/EMNIST, with or without raw.");
 ABSL_FLAG(std::string, teacher, distill::kTeacherModel,
           "The teacher: " + distill::ModelHelp() + ".");
 ABSL_FLAG(std::string, student, distill::kStudentModel,
@@ -125,8 +129,7 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   auto choice = distill::ChooseDataset(absl::GetFlag(FLAGS_dataset),
                                        absl::GetFlag(FLAGS_data_dir), argv0);
   if (!choice.ok()) return choice.status();
-  options.data_dir = choice->folder;
-  options.dataset = choice->name;
+  options.data = *choice;
   distill::ExperimentOptions& experiment = options.experiment;
   experiment.teacher = absl::GetFlag(FLAGS_teacher);
   experiment.student = absl::GetFlag(FLAGS_student);
