@@ -109,6 +109,9 @@ class Experiment {
         observer_(observer) {}
 
   absl::StatusOr<ExperimentResult> Run(TrainedTeacher* teacher);
+  absl::Status TrainTeacher(TrainedTeacher* teacher);
+
+  void SayWhatRuns() const;
 
  private:
   std::shared_ptr<ConvNet> Make(const ConvNetOptions& net,
@@ -134,10 +137,9 @@ class Experiment {
   // What the model answers, before it is compared with the labels.
   at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
                      const std::string& what);
-  absl::Status TrainTeacher(TrainedTeacher* teacher);
   Plan StudentPlan(const at::Tensor& teacher_logits) const;
 
-  void SayWhatRuns(const Classifier& teacher, const Classifier& student) const;
+  void SayWhatTheStudentLearns() const;
   void SayWhatChanged(const ExperimentResult& result) const;
 
   const ExperimentOptions& options_;
@@ -225,8 +227,7 @@ at::Tensor Experiment::Answers(const FrozenClassifier& model,
   return ComputeLogits(model, batches, compute_.device, what, observer_);
 }
 
-void Experiment::SayWhatRuns(const Classifier& teacher,
-                             const Classifier& student) const {
+void Experiment::SayWhatRuns() const {
   const Dataset& train = data_.train.dataset();
   const std::string validation =
       data_.validation
@@ -247,13 +248,17 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
                         model.Describe(), WithCommas(model.ParameterCount()),
                         static_cast<double>(model.FlopPerImage()) / 1e6));
   };
-  describe("teacher:", teacher);
-  describe("student:", student);
-  if (student.ParameterCount() > teacher.ParameterCount()) {
+  const auto teacher = MakeTeacher(), student = MakeStudent();
+  describe("teacher:", *teacher);
+  describe("student:", *student);
+  if (student->ParameterCount() > teacher->ParameterCount()) {
     observer_.OnLine(
         "warning: the student is larger than its teacher; distillation makes "
         "small models.");
   }
+}
+
+void Experiment::SayWhatTheStudentLearns() const {
   observer_.OnLine("student: " + options_.loss.Formula());
   if (data_.seen) {
     observer_.OnLine(absl::StrCat(
@@ -343,7 +348,8 @@ Plan Experiment::StudentPlan(const at::Tensor& teacher_logits) const {
 absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   ExperimentResult result;
   const Clock::time_point start = Clock::now();
-  SayWhatRuns(*MakeTeacher(), *MakeStudent());
+  SayWhatRuns();
+  SayWhatTheStudentLearns();
 
   if (teacher->stage.model == nullptr) {
     const absl::Status trained = TrainTeacher(teacher);
@@ -497,6 +503,40 @@ class Divider {
   BatchesOptions batch_options_;
 };
 
+// Checks everything, divides the data, and calls `use` with an Experiment that
+// has it; what LibTorch throws there is a status too.
+template <typename Use>
+absl::Status WithExperiment(const ExperimentOptions& options,
+                            const Compute& compute,
+                            std::shared_ptr<const Dataset> train,
+                            std::shared_ptr<const Dataset> test,
+                            Observer& observer, const Use& use) {
+  const absl::Status valid = options.Validate();
+  if (!valid.ok()) return valid;
+  if (train->height != test->height || train->width != test->width ||
+      train->classes != test->classes) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the training images are %d x %d of %d classes and the test images %d "
+        "x %d of %d; both must be of one data set",
+        train->height, train->width, train->classes, test->height, test->width,
+        test->classes));
+  }
+  const auto parse = [&](const char* flag, const std::string& spelling) {
+    return ParseModel(flag, spelling, train->height, train->width,
+                      train->classes);
+  };
+  const auto teacher_net = parse("--teacher", options.teacher);
+  if (!teacher_net.ok()) return teacher_net.status();
+  const auto student_net = parse("--student", options.student);
+  if (!student_net.ok()) return student_net.status();
+  const Models models = {*teacher_net, *student_net};
+  auto data = Divider(options).Divide(std::move(train), std::move(test));
+  if (!data.ok()) return data.status();
+  Experiment experiment(options, compute, models, *data, observer);
+  return CatchTorchErrors("running the experiment",
+                          [&] { return use(experiment); });
+}
+
 }  // namespace
 
 absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
@@ -533,39 +573,32 @@ absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer, TrainedTeacher* teacher) {
-  const absl::Status valid = options.Validate();
-  if (!valid.ok()) return valid;
-  if (train->height != test->height || train->width != test->width ||
-      train->classes != test->classes) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the training images are %d x %d of %d classes and the test images %d "
-        "x %d of %d; both must be of one data set",
-        train->height, train->width, train->classes, test->height, test->width,
-        test->classes));
-  }
-  const auto parse = [&](const char* flag, const std::string& spelling) {
-    return ParseModel(flag, spelling, train->height, train->width,
-                      train->classes);
-  };
-  const auto teacher_net = parse("--teacher", options.teacher);
-  if (!teacher_net.ok()) return teacher_net.status();
-  const auto student_net = parse("--student", options.student);
-  if (!student_net.ok()) return student_net.status();
-  const Models models = {*teacher_net, *student_net};
-  auto data = Divider(options).Divide(std::move(train), std::move(test));
-  if (!data.ok()) return data.status();
-
   TrainedTeacher own;
   absl::StatusOr<ExperimentResult> result =
       absl::UnknownError("the experiment did not run");
-  const absl::Status caught =
-      CatchTorchErrors("running the experiment", [&]() -> absl::Status {
-        result = Experiment(options, compute, models, *data, observer)
-                     .Run(teacher != nullptr ? teacher : &own);
+  const absl::Status done = WithExperiment(
+      options, compute, std::move(train), std::move(test), observer,
+      [&](Experiment& experiment) {
+        result = experiment.Run(teacher != nullptr ? teacher : &own);
         return result.status();
       });
-  if (!caught.ok()) return caught;
+  if (!done.ok()) return done;
   return result;
+}
+
+absl::StatusOr<TrainedTeacher> TrainTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer) {
+  TrainedTeacher teacher;
+  const absl::Status done =
+      WithExperiment(options, compute, std::move(train), std::move(test),
+                     observer, [&](Experiment& experiment) {
+                       experiment.SayWhatRuns();
+                       return experiment.TrainTeacher(&teacher);
+                     });
+  if (!done.ok()) return done;
+  return teacher;
 }
 
 }  // namespace distill

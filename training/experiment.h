@@ -122,6 +122,13 @@ absl::StatusOr<ExperimentResult> RunExperiment(
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer, TrainedTeacher* teacher = nullptr);
 
+// The first part of RunExperiment: the teacher alone, the one that it would
+// train. Errors as there.
+absl::StatusOr<TrainedTeacher> TrainTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer);
+
 }  // namespace distill
 
 #endif  // DISTILL_TRAINING_EXPERIMENT_H_
