@@ -1,0 +1,302 @@
+#include "report/chart.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "report/page.h"
+
+namespace distill {
+namespace {
+
+// Of the drawing, in its own units, which are pixels at the size that a phone
+// shows it in: text stays readable there.
+constexpr double kWidth = 380, kHeight = 250;
+constexpr double kLeft = 50, kRight = 12, kTop = 12, kBottom = 40;
+// About as many ticks as an axis has room for.
+constexpr int kMostTicks = 6;
+
+// 1, 2 or 5 times a power of ten, the least that is at least `value`.
+double NiceStep(double value) {
+  const double power = std::pow(10, std::floor(std::log10(value)));
+  for (double factor : {1, 2, 5}) {
+    // Not to miss 0.2 for its last bit.
+    if (factor * power >= value * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+std::string Coordinate(double value) { return absl::StrFormat("%.1f", value); }
+
+// From numbers to places along one axis.
+class Axis {
+ public:
+  // `from` and `to` are the places of the low and the high end.
+  Axis(bool log, const ChartRange& range, std::vector<double> values,
+       double from, double to)
+      : log_(log), from_(from), to_(to) {
+    if (values.empty()) values.push_back(1);
+    const auto ends = std::minmax_element(values.begin(), values.end());
+    const bool low_given = std::isfinite(range.low);
+    const bool high_given = std::isfinite(range.high);
+    low_ = Scale(low_given ? range.low : *ends.first);
+    high_ = Scale(high_given ? range.high : *ends.second);
+    // A margin, so that no point lies on the frame; and never an empty axis.
+    const double span = high_ > low_ ? high_ - low_ : 1;
+    if (!low_given) low_ -= 0.05 * span;
+    if (!high_given || high_ <= low_) high_ += 0.05 * span;
+  }
+
+  bool Has(double value) const {
+    if (!std::isfinite(value) || (log_ && value <= 0)) return false;
+    // Rounding may put an end itself outside.
+    const double slack = 1e-9 * (high_ - low_);
+    return Scale(value) >= low_ - slack && Scale(value) <= high_ + slack;
+  }
+
+  double Place(double value) const {
+    return from_ + (Scale(value) - low_) / (high_ - low_) * (to_ - from_);
+  }
+
+  // As Place, but an end for what lies beyond it.
+  double Clamp(double value) const {
+    if (log_ && value <= 0) return from_;
+    const double place = Place(value);
+    return std::min(std::max(place, std::min(from_, to_)),
+                    std::max(from_, to_));
+  }
+
+  std::vector<double> Ticks() const {
+    return log_ ? LogTicks() : LinearTicks(low_, high_);
+  }
+
+ private:
+  double Scale(double value) const { return log_ ? std::log10(value) : value; }
+
+  static std::vector<double> LinearTicks(double low, double high) {
+    const double step = NiceStep((high - low) / kMostTicks);
+    std::vector<double> ticks;
+    const double first = std::ceil(low / step - 1e-9);
+    for (int i = 0; (first + i) * step <= high + 1e-9 * step; ++i) {
+      // Adding 0 makes a 0 of -0.
+      ticks.push_back((first + i) * step + 0.0);
+    }
+    return ticks;
+  }
+
+  // Powers of ten if there are enough of them, with 2 and 5 between them if
+  // not, and where even these are too few as on a linear axis.
+  std::vector<double> LogTicks() const {
+    std::vector<double> powers, ticks;
+    const int first = static_cast<int>(std::floor(low_));
+    const int last = static_cast<int>(std::ceil(high_));
+    const int stride = 1 + (last - first) / (kMostTicks + 1);
+    for (int power = first; power <= last; power += stride) {
+      for (double factor : {1, 2, 5}) {
+        const double tick = factor * std::pow(10, power);
+        if (!Has(tick)) continue;
+        ticks.push_back(tick);
+        if (factor == 1) powers.push_back(tick);
+      }
+    }
+    if (powers.size() >= 3) return powers;
+    if (ticks.size() >= 3) return ticks;
+    return LinearTicks(std::pow(10, low_), std::pow(10, high_));
+  }
+
+  bool log_;
+  double low_, high_, from_, to_;
+};
+
+class Drawing {
+ public:
+  Drawing(const ChartOptions& options, const std::vector<ChartSeries>& series)
+      : options_(options),
+        x_(options.log_x, options.x, Values(series, options, true), kLeft,
+           kWidth - kRight),
+        y_(options.log_y, options.y, Values(series, options, false),
+           kHeight - kBottom, kTop) {}
+
+  bool HasAny(const std::vector<ChartSeries>& series) const {
+    return std::any_of(
+        series.begin(), series.end(), [this](const ChartSeries& one) {
+          return std::any_of(
+              one.points.begin(), one.points.end(),
+              [this](const ChartPoint& point) { return Has(point); });
+        });
+  }
+
+  std::string Frame() const {
+    std::string svg;
+    for (double tick : y_.Ticks()) {
+      const std::string at = Coordinate(y_.Place(tick));
+      absl::StrAppend(&svg, Line(Coordinate(kLeft), at,
+                                 Coordinate(kWidth - kRight), at, "rule"));
+      absl::StrAppend(&svg, Text(kLeft - 6, y_.Place(tick) + 4, "end",
+                                 absl::StrFormat("%.6g", tick)));
+    }
+    const std::string bottom = Coordinate(kHeight - kBottom);
+    for (double tick : x_.Ticks()) {
+      const std::string at = Coordinate(x_.Place(tick));
+      absl::StrAppend(
+          &svg, Line(at, bottom, at, Coordinate(kHeight - kBottom + 4), "axis"),
+          Text(x_.Place(tick), kHeight - kBottom + 17, "middle",
+               absl::StrFormat("%.6g", tick)));
+    }
+    absl::StrAppend(&svg,
+                    Line(Coordinate(kLeft), bottom, Coordinate(kWidth - kRight),
+                         bottom, "axis"),
+                    Text((kLeft + kWidth - kRight) / 2, kHeight - 6, "middle",
+                         options_.x_label));
+    return svg;
+  }
+
+  std::string Series(const ChartSeries& series) const {
+    std::string line, marks;
+    for (const ChartPoint& point : series.points) {
+      if (!Has(point)) continue;
+      const std::string x = Coordinate(x_.Place(point.x));
+      const std::string y = Coordinate(y_.Place(point.y));
+      absl::StrAppend(&line, line.empty() ? "" : " ", x, ",", y);
+      if (std::isfinite(point.low) && std::isfinite(point.high)) {
+        absl::StrAppend(&marks,
+                        Line(x, Coordinate(y_.Clamp(point.low)), x,
+                             Coordinate(y_.Clamp(point.high)), "whisker"));
+      }
+      if (series.dots) {
+        absl::StrAppend(&marks, "<circle class=\"dot\" cx=\"", x, "\" cy=\"", y,
+                        "\" r=\"3.5\"/>\n");
+      }
+    }
+    std::string svg = absl::StrCat("<g class=\"c", series.color, "\">\n");
+    if (series.line && !line.empty()) {
+      absl::StrAppend(&svg, "<polyline class=\"line",
+                      series.dashed ? " dashed" : "", "\" points=\"", line,
+                      "\"/>\n");
+    }
+    return absl::StrCat(svg, marks, "</g>\n");
+  }
+
+  static std::string Text(double x, double y, const char* anchor,
+                          const std::string& text) {
+    return absl::StrCat("<text x=\"", Coordinate(x), "\" y=\"", Coordinate(y),
+                        "\" text-anchor=\"", anchor, "\">", EscapeHtml(text),
+                        "</text>\n");
+  }
+
+ private:
+  bool Has(const ChartPoint& point) const {
+    return x_.Has(point.x) && y_.Has(point.y);
+  }
+
+  static std::string Line(const std::string& x1, const std::string& y1,
+                          const std::string& x2, const std::string& y2,
+                          const char* kind) {
+    return absl::StrCat("<line class=\"", kind, "\" x1=\"", x1, "\" y1=\"", y1,
+                        "\" x2=\"", x2, "\" y2=\"", y2, "\"/>\n");
+  }
+
+  // Of the points that can be drawn, whiskers included.
+  static std::vector<double> Values(const std::vector<ChartSeries>& series,
+                                    const ChartOptions& options, bool of_x) {
+    const bool log = of_x ? options.log_x : options.log_y;
+    std::vector<double> values;
+    for (const ChartSeries& one : series) {
+      for (const ChartPoint& point : one.points) {
+        const std::vector<double> ends =
+            of_x ? std::vector<double>{point.x}
+                 : std::vector<double>{point.y, point.low, point.high};
+        for (double value : ends) {
+          if (std::isfinite(value) && (!log || value > 0)) {
+            values.push_back(value);
+          }
+        }
+      }
+    }
+    return values;
+  }
+
+  const ChartOptions& options_;
+  Axis x_, y_;
+};
+
+std::string Svg(double height, const std::string& name,
+                const std::string& content) {
+  return absl::StrCat("<svg role=\"img\" aria-label=\"", EscapeHtml(name),
+                      "\" viewBox=\"0 0 ", kWidth, " ", height, "\">\n",
+                      content, "</svg>\n");
+}
+
+std::string Legend(const std::vector<ChartSeries>& series) {
+  std::string keys;
+  for (const ChartSeries& one : series) {
+    if (one.name.empty()) continue;
+    absl::StrAppend(&keys, "<span class=\"c", one.color, "\"><i",
+                    one.dashed ? " class=\"dashed\"" : "", "></i>",
+                    EscapeHtml(one.name), "</span>\n");
+  }
+  return keys.empty()
+             ? ""
+             : absl::StrCat("<div class=\"keys\">\n", keys, "</div>\n");
+}
+
+std::string Figure(const std::string& title, const std::string& content) {
+  return absl::StrCat("<figure>\n<figcaption>", EscapeHtml(title),
+                      "</figcaption>\n", content, "</figure>\n");
+}
+
+}  // namespace
+
+std::string LineChart(const ChartOptions& options,
+                      const std::vector<ChartSeries>& series) {
+  const Drawing drawing(options, series);
+  std::string content;
+  for (const ChartSeries& one : series) {
+    absl::StrAppend(&content, drawing.Series(one));
+  }
+  content = drawing.HasAny(series) ? absl::StrCat(drawing.Frame(), content)
+                                   : Drawing::Text(kWidth / 2, kHeight / 2,
+                                                   "middle", "nothing to draw");
+  const std::string unit =
+      options.y_label.empty() ? "" : absl::StrCat(" (", options.y_label, ")");
+  return Figure(options.title + unit,
+                absl::StrCat(Legend(series),
+                             Svg(kHeight, options.title + unit, content)));
+}
+
+std::string BarChart(const std::string& title,
+                     const std::vector<ChartBar>& bars, int color,
+                     int negative_color) {
+  constexpr double kRow = 20;
+  // Beside the bars: room for a label, and at both ends for a value.
+  constexpr double kFrom = 110, kTo = kWidth - 70;
+  double low = 0, high = 0;
+  for (const ChartBar& bar : bars) {
+    low = std::min(low, bar.value);
+    high = std::max(high, bar.value);
+  }
+  const double scale = high > low ? (kTo - kFrom) / (high - low) : 0;
+  const double zero = kFrom - low * scale;
+  std::string content;
+  for (size_t i = 0; i < bars.size(); ++i) {
+    const ChartBar& bar = bars[i];
+    const double top = kRow * static_cast<double>(i);
+    const double end = zero + bar.value * scale;
+    const bool negative = bar.value < 0;
+    absl::StrAppend(&content, Drawing::Text(4, top + 14, "start", bar.label),
+                    "<rect class=\"bar c", negative ? negative_color : color,
+                    "\" x=\"", Coordinate(std::min(zero, end)), "\" y=\"",
+                    Coordinate(top + 4), "\" width=\"",
+                    Coordinate(std::max(std::fabs(end - zero), 1.0)),
+                    "\" height=\"12\"/>\n",
+                    Drawing::Text(negative ? end - 5 : end + 5, top + 14,
+                                  negative ? "end" : "start", bar.text));
+  }
+  const double height = kRow * static_cast<double>(bars.size());
+  return Figure(title, absl::StrCat("<div class=\"tall\">\n",
+                                    Svg(height, title, content), "</div>\n"));
+}
+
+}  // namespace distill
