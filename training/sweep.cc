@@ -338,12 +338,12 @@ absl::Status SweepOptions::Validate() const {
   return status;
 }
 
-absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
-                                     const Compute& compute,
-                                     std::shared_ptr<const Dataset> train,
-                                     std::shared_ptr<const Dataset> test,
-                                     const std::vector<SweepRun>& done,
-                                     SweepKeeper& keeper, Observer& observer) {
+absl::StatusOr<SweepResult> RunSweep(
+    const SweepOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test,
+    const std::vector<SweepRun>& done, SweepKeeper& keeper,
+    Observer& observer) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   const int64_t all_labels =

@@ -115,12 +115,11 @@ class SweepKeeper {
 // Errors: InvalidArgument for options out of range; those of RunExperiment,
 // with the run that had it; FailedPrecondition if the teacher is not the one
 // that `done` had; those of `keeper`.
-absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
-                                     const Compute& compute,
-                                     std::shared_ptr<const Dataset> train,
-                                     std::shared_ptr<const Dataset> test,
-                                     const std::vector<SweepRun>& done,
-                                     SweepKeeper& keeper, Observer& observer);
+absl::StatusOr<SweepResult> RunSweep(
+    const SweepOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test,
+    const std::vector<SweepRun>& done, SweepKeeper& keeper, Observer& observer);
 
 }  // namespace distill
 

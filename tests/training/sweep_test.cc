@@ -1,8 +1,10 @@
 #include "training/sweep.h"
 
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -97,7 +99,7 @@ class SweepTest : public ::testing::Test {
     run.control = SweepScores{{1000, 100, 0.5}, {1000, 100, 0.5}};
     return run;
   }
-  const std::shared_ptr<const Dataset> train_ = Toy(320, Split::kTrain);
+  std::shared_ptr<const Dataset> train_ = Toy(320, Split::kTrain);
   const std::shared_ptr<const Dataset> test_ = Toy(100, Split::kTest);
   SweepOptions options_;
   Watch watch_;
@@ -258,13 +260,18 @@ TEST_F(SweepTest, RunsOfAnotherTeacherAreRefused) {
 }
 
 TEST_F(SweepTest, AFailedRunIsNamed) {
-  // Its square is infinite, and the loss is not a number.
-  options_.temperatures = {1, 1e200};
-  const auto result = Run();
-  EXPECT_TRUE(FailsWith(
-      result.status(), absl::StatusCode::kFailedPrecondition,
-      {"run 2 of 8: T=1e+200, alpha=0.9, 40 labels, seed 7", "are kept"}));
-  EXPECT_EQ(keep_.runs.size(), 1u);
+  // Two images of class 0 are left to train on, and 40 labels need four.
+  std::vector<int64_t> most;
+  int zeros = 0;
+  for (int64_t i = 0; i < train_->count; ++i) {
+    if (train_->labels[i] != 0 || ++zeros <= 12) most.push_back(i);
+  }
+  train_ = std::make_shared<const Dataset>(*Select(*train_, most));
+  options_.labels = {20, 40};
+  EXPECT_TRUE(
+      FailsWith(Run().status(), absl::StatusCode::kInvalidArgument,
+                {"run 3 of 8: T=1, alpha=0.9, 40 labels, seed 7", "are kept"}));
+  EXPECT_EQ(keep_.runs.size(), 2u);
 }
 
 TEST_F(SweepTest, MoreLabelsThanThereAreIsAllOnce) {
