@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "data/dataset.h"
 #include "nlohmann/json.hpp"
+#include "training/seeds.h"
 
 namespace distill {
 namespace {
@@ -217,16 +218,12 @@ int ReportError(const absl::Status& status, std::ostream& out,
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {
   SeedsOptions seeds;
-  seeds.experiment = options.experiment;
+  const auto resolved = ResolveExperiment(options);
+  if (!resolved.ok()) return ReportError(resolved.status(), out, err);
+  seeds.experiment = *resolved;
   seeds.seeds = options.seeds;
   seeds.share_teacher = options.share_teacher;
   ExperimentOptions& experiment = seeds.experiment;
-  const auto schedule = ParseScheduleKind(options.lr_schedule);
-  if (!schedule.ok()) return ReportError(schedule.status(), out, err);
-  experiment.schedule = *schedule;
-  const auto transfer_set = ParseTransferSet(options.transfer_set);
-  if (!transfer_set.ok()) return ReportError(transfer_set.status(), out, err);
-  experiment.transfer_set = *transfer_set;
   const auto omit_classes = ParseClasses(options.omit_classes);
   if (!omit_classes.ok()) return ReportError(omit_classes.status(), out, err);
   experiment.omit_classes = *omit_classes;
