@@ -19,11 +19,18 @@ struct DistillOptions : ExperimentArguments {
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
+  // Where a report is left (report/report.h); empty: none is made.
+  std::string output_dir;
+  bool overwrite = false;  // Whether it may replace one that is there.
 };
 
 // The two-stage run. Writes lines for people to `out`, and as its last line the
 // result as one JSON object; progress and the reason of an error to `err`.
 // Returns the exit code: 0, 1 for an error, 2 for options out of range.
+//
+// Whether a report can be left is tried before anything is trained. Where that
+// fails afterwards all the same, it is an error whose JSON object has the
+// result.
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console);
 
