@@ -285,7 +285,7 @@ absl::Status Run(const ComputeOptions& options) {
 }  // namespace distill
 
 int main(int argc, char** argv) {
-  const std::string help = distill::HelpText(distill::kUsage, __FILE__);
+  const std::string help = distill::HelpText(distill::kUsage, {__FILE__});
   for (int i = 1; i < argc; ++i) {
     if (std::string(argv[i]) == "--help") {
       std::cout << help;

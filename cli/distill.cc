@@ -21,6 +21,7 @@
 #include "data/paths.h"
 #include "report/report.h"
 #include "report/result_json.h"
+#include "training/seeds.h"
 
 namespace distill {
 namespace {
@@ -175,16 +176,12 @@ int ReportError(const absl::Status& status, std::ostream& out,
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {
   SeedsOptions seeds;
-  seeds.experiment = options.experiment;
+  const auto resolved = ResolveExperiment(options);
+  if (!resolved.ok()) return ReportError(resolved.status(), out, err);
+  seeds.experiment = *resolved;
   seeds.seeds = options.seeds;
   seeds.share_teacher = options.share_teacher;
   ExperimentOptions& experiment = seeds.experiment;
-  const auto schedule = ParseScheduleKind(options.lr_schedule);
-  if (!schedule.ok()) return ReportError(schedule.status(), out, err);
-  experiment.schedule = *schedule;
-  const auto transfer_set = ParseTransferSet(options.transfer_set);
-  if (!transfer_set.ok()) return ReportError(transfer_set.status(), out, err);
-  experiment.transfer_set = *transfer_set;
   const auto omit_classes = ParseClasses(options.omit_classes);
   if (!omit_classes.ok()) return ReportError(omit_classes.status(), out, err);
   experiment.omit_classes = *omit_classes;
@@ -194,32 +191,11 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
 
-  // A data set that is wrong is an error of the machine's, not of the flags.
-  const auto load = [&](Split split) {
-    auto dataset = LoadDataset(options.data_dir, split);
-    if (absl::IsInvalidArgument(dataset.status())) {
-      dataset = absl::FailedPreconditionError(dataset.status().message());
-    }
-    return dataset;
-  };
-  auto train = load(Split::kTrain);
-  if (!train.ok()) return ReportError(train.status(), out, err);
-  auto test = load(Split::kTest);
-  if (!test.ok()) return ReportError(test.status(), out, err);
-  if (!options.dataset.empty() &&
-      (train->name != options.dataset || test->name != options.dataset)) {
-    return ReportError(
-        absl::FailedPreconditionError(absl::StrCat(
-            "the files in ", train->folder, " were to be ", options.dataset,
-            ", and by their content they are ", train->name, " and ",
-            test->name, ". Pass another --data_dir or --dataset.")),
-        out, err);
-  }
-  const auto train_data = std::make_shared<const Dataset>(*std::move(train));
-  const auto test_data = std::make_shared<const Dataset>(*std::move(test));
+  const auto splits = LoadSplits(options.data);
+  if (!splits.ok()) return ReportError(splits.status(), out, err);
 
   if (options.labels_per_class > 0) {
-    experiment.labels = options.labels_per_class * train_data->classes;
+    experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
   const absl::Status prepared = PrepareOutput(options);
@@ -227,12 +203,13 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
 
   Console console(out, err, console_options);
   const double start_seconds = SecondsSinceStart();
-  const auto result = RunSeeds(seeds, *compute, train_data, test_data, console);
+  const auto result =
+      RunSeeds(seeds, *compute, splits->train, splits->test, console);
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   ReportContext report;
   report.configuration = ConfigurationJson(options, experiment, *compute,
-                                           *train_data, result->runs[0]);
+                                           *splits->train, result->runs[0]);
   const std::string message = "The student has learnt the teacher's wisdom.";
   report.printed = {{"status", "success"}, {"message", message}};
   report.printed.update(report.configuration);
@@ -246,8 +223,8 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     report.first_seed = experiment.seed;
     report.temperature = experiment.loss.kd.temperature;
     report.compute = *compute;
-    report.train = train_data;
-    report.test = test_data;
+    report.train = splits->train;
+    report.test = splits->test;
     const std::string folder = OutputFolder(options);
     written = WriteReport(report, *result, folder, console);
     if (written.ok()) out << "report:  " << folder << "/report.html\n";

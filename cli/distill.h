@@ -8,31 +8,20 @@
 
 #include "absl/status/status.h"
 #include "cli/console.h"
-#include "training/device.h"
-#include "training/experiment.h"
-#include "training/seeds.h"
+#include "cli/experiment_arguments.h"
 
 namespace distill {
 
-struct DistillOptions {
-  // The flags of the same names.
-  ComputeOptions compute;
-  std::string lr_schedule = "one_cycle";
-  std::string transfer_set = "all";
+struct DistillOptions : ExperimentArguments {
+  // The flags of the same names. experiment.omit_classes is set from this text,
+  // and experiment.labels from labels_per_class if that is above 0.
   std::string omit_classes;  // "3" or "3,7".
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
-  // A folder with the four IDX files, see FindDataset.
-  std::string data_dir;
-  // What its files must be by their content, "MNIST"; empty if any will do.
-  std::string dataset;
   // Where a report is left (report/report.h); empty: none is made.
   std::string output_dir;
   bool overwrite = false;  // Whether it may replace one that is there.
-  // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
-  // and `labels` from labels_per_class if that is above 0.
-  ExperimentOptions experiment;
 };
 
 // The two-stage run. Writes lines for people to `out`, and as its last line the

@@ -31,12 +31,18 @@ size_t EditDistance(const std::string& from, const std::string& to) {
 }
 
 // The flags of the project itself: Abseil's own have sources of other names.
-std::map<std::string, absl::CommandLineFlag*> FlagsWhere(
-    const std::string& file_ending) {
+std::map<std::string, absl::CommandLineFlag*> FlagsOf(
+    const std::vector<std::string>& files) {
   std::map<std::string, absl::CommandLineFlag*> flags;
-  for (const auto& flag : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag.second->Filename(), file_ending)) {
-      flags[std::string(flag.first)] = flag.second;
+  for (const std::string& file : files) {
+    // Bazel may compile the file under another prefix than the flag remembers.
+    const size_t slash = file.rfind('/');
+    const std::string ending =
+        slash == std::string::npos ? file : file.substr(slash);
+    for (const auto& flag : absl::GetAllFlags()) {
+      if (absl::EndsWith(flag.second->Filename(), ending)) {
+        flags[std::string(flag.first)] = flag.second;
+      }
     }
   }
   return flags;
@@ -114,13 +120,10 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments) {
   return help;
 }
 
-std::string HelpText(const std::string& usage, const std::string& file) {
+std::string HelpText(const std::string& usage,
+                     const std::vector<std::string>& files) {
   std::string text = usage;
-  // Bazel may compile the file under another prefix than the flag remembers.
-  const size_t slash = file.rfind('/');
-  const std::string ending =
-      slash == std::string::npos ? file : file.substr(slash);
-  for (const auto& flag : FlagsWhere(ending)) {
+  for (const auto& flag : FlagsOf(files)) {
     const std::string value = flag.second->DefaultValue();
     absl::StrAppend(&text, "\n  --", flag.first, "=",
                     value.empty() ? "\"\"" : value, "\n");

@@ -19,10 +19,11 @@ namespace distill {
 // value, or an argument that is no flag.
 absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments);
 
-// The text of --help: `usage`, then each flag that is defined in the source
-// file `file` (pass __FILE__), with its help and its default, in alphabetical
-// order, no line wider than 80 columns.
-std::string HelpText(const std::string& usage, const std::string& file);
+// The text of --help: `usage`, then each flag that is defined in one of the
+// source files `files` (pass __FILE__), with its help and its default, in
+// alphabetical order, no line wider than 80 columns.
+std::string HelpText(const std::string& usage,
+                     const std::vector<std::string>& files);
 
 }  // namespace distill
 

@@ -20,12 +20,28 @@ namespace fs = std::filesystem;
 
 // Relative to the folder that is asked for: itself, and torchvision's layout
 // from the folder it is given and from one below.
-constexpr const char* kPlaces[] = {"", "MNIST/raw", "raw"};
+std::vector<std::string> Places(const DatasetLayout& layout) {
+  std::vector<std::string> places;
+  for (const std::string& place :
+       {std::string(), layout.folder + "/raw", std::string("raw")}) {
+    places.push_back(place);
+    if (layout.in_gzip_folder) {
+      places.push_back(place.empty() ? "gzip" : place + "/gzip");
+    }
+  }
+  return places;
+}
 
-constexpr char kWhereFrom[] =
-    "Put the four files there, as downloaded; MNIST's are at "
-    "https://ossci-datasets.s3.amazonaws.com/mnist/ and "
-    "https://storage.googleapis.com/cvdf-datasets/mnist/.";
+std::string WhereFrom(const DatasetLayout& layout) {
+  if (!layout.page.empty()) {
+    return absl::StrCat("Put the four files of ", layout.name,
+                        " there, as downloaded; ", layout.page,
+                        " says where they are.");
+  }
+  return "Put the four files there, as downloaded; MNIST's are at "
+         "https://ossci-datasets.s3.amazonaws.com/mnist/ and "
+         "https://storage.googleapis.com/cvdf-datasets/mnist/.";
+}
 
 struct KnownFiles {
   const char* name;
@@ -54,21 +70,26 @@ constexpr KnownFiles kKnown[] = {
     {"Fashion-MNIST", Split::kTest, 0x678fe0b1u, 0x80142c1fu},
 };
 
-std::string NameOf(Split split, uint32_t images_crc32, uint32_t labels_crc32) {
+std::string NameOf(Split split, uint32_t images_crc32, uint32_t labels_crc32,
+                   const DatasetLayout& layout) {
   for (const KnownFiles& known : kKnown) {
     if (known.split == split && known.images_crc32 == images_crc32 &&
         known.labels_crc32 == labels_crc32) {
       return known.name;
     }
   }
-  return absl::StrFormat("unknown (images crc32 %08x)", images_crc32);
+  return layout.name.empty()
+             ? absl::StrFormat("unknown (images crc32 %08x)", images_crc32)
+             : absl::StrFormat("%s (by name; images crc32 %08x)", layout.name,
+                               images_crc32);
 }
 
 // In the order of preference: unpacked files are read without unpacking again.
-std::vector<std::string> FileNames(Split split, const std::string& kind,
-                                   int rank) {
-  const std::string start =
-      absl::StrCat(split == Split::kTrain ? "train-" : "t10k-", kind);
+std::vector<std::string> FileNames(const DatasetLayout& layout, Split split,
+                                   const std::string& kind, int rank) {
+  const char* test = layout.file_prefix.empty() ? "t10k-" : "test-";
+  const std::string start = absl::StrCat(
+      layout.file_prefix, split == Split::kTrain ? "train-" : test, kind);
   const std::string end = absl::StrCat("idx", rank, "-ubyte");
   return {absl::StrCat(start, "-", end), absl::StrCat(start, ".", end),
           absl::StrCat(start, "-", end, ".gz"),
@@ -95,7 +116,8 @@ std::string FindFile(const std::string& folder,
   return obstacle;
 }
 
-absl::Status MissingFolder(const std::string& folder) {
+absl::Status MissingFolder(const std::string& folder,
+                           const DatasetLayout& layout) {
   fs::path above = fs::path(folder).parent_path();
   std::error_code error;
   while (!fs::is_directory(above, error) && above != above.parent_path()) {
@@ -104,7 +126,7 @@ absl::Status MissingFolder(const std::string& folder) {
   return absl::NotFoundError(absl::StrCat(
       folder, ": found no such folder (", above.string(), " holds: ",
       ListFolder(above.string()), "); expected the folder of the data set. ",
-      "Check the path. ", kWhereFrom));
+      "Check the path. ", WhereFrom(layout)));
 }
 
 // `other` is the file of the other kind, and `folder` where it is, or empty if
@@ -112,14 +134,18 @@ absl::Status MissingFolder(const std::string& folder) {
 absl::Status MissingFile(const std::string& folder, Split split,
                          const std::string& kind,
                          const std::vector<std::string>& names,
-                         const std::string& other) {
+                         const std::string& other,
+                         const DatasetLayout& layout) {
+  const std::vector<std::string> places = Places(layout);
   return absl::NotFoundError(absl::StrCat(
       folder, ": found no ", kind, " of the ", SplitName(split),
       " split (the folder holds: ", ListFolder(folder),
       "); expected a file, plain or .gz, named ", absl::StrJoin(names, ", "),
-      other.empty() ? ", in it or in its MNIST/raw or raw"
+      other.empty() ? absl::StrCat(", in it or in its ",
+                                   absl::StrJoin(places.begin() + 1,
+                                                 places.end(), " or "))
                     : absl::StrCat(", beside ", other),
-      ". ", kWhereFrom));
+      ". ", WhereFrom(layout)));
 }
 
 absl::Status Invalid(const std::string& path, const std::string& found,
@@ -138,14 +164,56 @@ absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
                  "Images and labels may have changed names: fetch both again.");
 }
 
+// Checks the labels of the file `path` and has them count from 0. Returns the
+// number of classes.
+absl::StatusOr<int> TakeLabels(const std::string& path,
+                               const DatasetOptions& options,
+                               std::vector<uint8_t>* labels) {
+  const int first = options.layout.first_label;
+  int classes = options.classes;
+  if (classes == 0) {
+    classes = std::max(
+        1, *std::max_element(labels->begin(), labels->end()) - first + 1);
+  }
+  for (size_t i = 0; i < labels->size(); ++i) {
+    const int label = (*labels)[i];
+    if (label < first || label >= first + classes) {
+      return Invalid(
+          path, absl::StrCat("label ", label, " at index ", i),
+          absl::StrCat("labels from ", first, " to ", first + classes - 1),
+          "Fetch the file again. If this is right, it is of another data set, "
+          "or of one with more classes.");
+    }
+    (*labels)[i] = static_cast<uint8_t>(label - first);
+  }
+  return classes;
+}
+
+// Images of [columns, rows] become images of [rows, columns].
+void Transpose(Dataset* dataset) {
+  const int64_t rows = dataset->width, columns = dataset->height;
+  std::vector<uint8_t> turned(rows * columns);
+  for (int64_t i = 0; i < dataset->count; ++i) {
+    uint8_t* image = dataset->images.data() + i * rows * columns;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c) {
+        turned[r * columns + c] = image[c * rows + r];
+      }
+    }
+    std::copy(turned.begin(), turned.end(), image);
+  }
+  dataset->height = rows;
+  dataset->width = columns;
+}
+
 }  // namespace
 
 const char* SplitName(Split split) {
   return split == Split::kTrain ? "train" : "test";
 }
 
-absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder,
-                                         Split split) {
+absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
+                                         const DatasetLayout& layout) {
   if (folder.empty()) {
     return absl::InvalidArgumentError(
         "The folder of the data set: found an empty path; expected the folder "
@@ -163,40 +231,46 @@ absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder,
                      "\"; expected the folder of the data set. Let this user "
                      "enter the folders above it (chmod a+x)."));
   }
-  if (!fs::exists(status)) return MissingFolder(root);
+  if (!fs::exists(status)) return MissingFolder(root, layout);
   if (!fs::is_directory(status)) {
     return Invalid(root, "a file", "the folder of the data set",
                    "Name the folder that the file is in.");
   }
 
-  const std::vector<std::string> image_names = FileNames(split, "images", 3);
-  const std::vector<std::string> label_names = FileNames(split, "labels", 1);
+  const std::vector<std::string> image_names =
+      FileNames(layout, split, "images", 3);
+  const std::vector<std::string> label_names =
+      FileNames(layout, split, "labels", 1);
   absl::Status half = absl::OkStatus();  // The first place with just one.
-  for (const char* place : kPlaces) {
+  for (const std::string& place : Places(layout)) {
     const std::string here =
-        *place == '\0' ? root : (fs::path(root) / place).string();
+        place.empty() ? root : (fs::path(root) / place).string();
     DatasetFiles files = {FindFile(here, image_names),
                           FindFile(here, label_names)};
     if (!files.images.empty() && !files.labels.empty()) return files;
     if (half.ok() && !files.images.empty()) {
-      half = MissingFile(here, split, "labels", label_names, files.images);
+      half =
+          MissingFile(here, split, "labels", label_names, files.images, layout);
     } else if (half.ok() && !files.labels.empty()) {
-      half = MissingFile(here, split, "images", image_names, files.labels);
+      half =
+          MissingFile(here, split, "images", image_names, files.labels, layout);
     }
   }
   if (!half.ok()) return half;
-  return MissingFile(root, split, "images", image_names, "");
+  return MissingFile(root, split, "images", image_names, "", layout);
 }
 
 absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
                                     const DatasetOptions& options) {
-  if (options.classes < 1 || options.classes > 256) {
+  if (options.classes < 0 || options.classes > 256) {
     return absl::InvalidArgumentError(
         absl::StrCat("classes: found ", options.classes,
-                     "; expected 1 to 256, as a label is one byte. Set it to "
-                     "the number of classes of the data set."));
+                     "; expected 1 to 256, as a label is one byte, or 0 to "
+                     "count them. Set it to the number of classes of the data "
+                     "set."));
   }
-  const absl::StatusOr<DatasetFiles> files = FindDataset(folder, split);
+  const absl::StatusOr<DatasetFiles> files =
+      FindDataset(folder, split, options.layout);
   if (!files.ok()) return files.status();
 
   // The small file first: most mistakes show in both.
@@ -216,31 +290,31 @@ absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
                      files->images),
         "The files are of different data sets: fetch both from one place.");
   }
-  const auto beyond = std::find_if(
-      labels->values.begin(), labels->values.end(),
-      [&options](uint8_t label) { return label >= options.classes; });
-  if (beyond != labels->values.end()) {
-    return Invalid(
-        files->labels,
-        absl::StrCat("label ", static_cast<int>(*beyond), " at index ",
-                     beyond - labels->values.begin()),
-        absl::StrCat("labels from 0 to ", options.classes - 1),
-        "Fetch the file again, or set the number of classes to the data "
-        "set's.");
-  }
+  const absl::StatusOr<int> classes =
+      TakeLabels(files->labels, options, &labels->values);
+  if (!classes.ok()) return classes.status();
 
   Dataset dataset;
-  dataset.name = NameOf(split, images->crc32, labels->crc32);
   dataset.folder = fs::path(files->images).parent_path().string();
   dataset.split = split;
   dataset.count = images->dims[0];
   dataset.height = images->dims[1];
   dataset.width = images->dims[2];
-  dataset.classes = options.classes;
+  dataset.classes = *classes;
   dataset.images = std::move(images->values);
   dataset.labels = std::move(labels->values);
   dataset.images_crc32 = images->crc32;
   dataset.labels_crc32 = labels->crc32;
+  if (options.layout.transposed) {
+    Transpose(&dataset);
+    dataset.images_crc32 = IdxCrc32(
+        {dataset.count, dataset.height, dataset.width}, dataset.images);
+  }
+  if (options.layout.first_label != 0) {
+    dataset.labels_crc32 = IdxCrc32({dataset.count}, dataset.labels);
+  }
+  dataset.name =
+      NameOf(split, dataset.images_crc32, dataset.labels_crc32, options.layout);
   return dataset;
 }
 

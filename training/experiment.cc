@@ -115,7 +115,12 @@ class Experiment {
         observer_(observer),
         keeper_(keeper) {}
 
+  // Chooses what to compare, before anything is trained.
+  absl::Status Prepare();
   absl::StatusOr<ExperimentResult> Run(TrainedTeacher* teacher);
+  absl::Status TrainTeacher(TrainedTeacher* teacher);
+
+  void SayWhatRuns() const;
 
  private:
   std::shared_ptr<ConvNet> Make(const ConvNetOptions& net,
@@ -141,15 +146,12 @@ class Experiment {
   // What the model answers, before it is compared with the labels.
   at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
                      const std::string& what);
-  absl::Status TrainTeacher(TrainedTeacher* teacher);
   Plan StudentPlan(const TrainedTeacher& teacher) const;
   Objective StudentObjective(const TrainedTeacher& teacher, at::Tensor logits,
                              at::Tensor has_label) const;
-  absl::StatusOr<std::optional<FeatureChoice>> Compared(
-      const Classifier& teacher, const Classifier& student) const;
   const Method& method() const { return *FindMethod(options_.loss.method); }
 
-  void SayWhatRuns(const Classifier& teacher, const Classifier& student) const;
+  void SayWhatTheStudentLearns() const;
 
   const ExperimentOptions& options_;
   const Compute& compute_;
@@ -241,8 +243,7 @@ at::Tensor Experiment::Answers(const FrozenClassifier& model,
   return ComputeLogits(model, batches, compute_.device, what, observer_);
 }
 
-void Experiment::SayWhatRuns(const Classifier& teacher,
-                             const Classifier& student) const {
+void Experiment::SayWhatRuns() const {
   const Dataset& train = data_.train.dataset();
   const std::string validation =
       data_.validation
@@ -263,13 +264,17 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
                         model.Describe(), WithCommas(model.ParameterCount()),
                         static_cast<double>(model.FlopPerImage()) / 1e6));
   };
-  describe("teacher:", teacher);
-  describe("student:", student);
-  if (student.ParameterCount() > teacher.ParameterCount()) {
+  const auto teacher = MakeTeacher(), student = MakeStudent();
+  describe("teacher:", *teacher);
+  describe("student:", *student);
+  if (student->ParameterCount() > teacher->ParameterCount()) {
     observer_.OnLine(
         "warning: the student is larger than its teacher; distillation makes "
         "small models.");
   }
+}
+
+void Experiment::SayWhatTheStudentLearns() const {
   observer_.OnLine("student: " + options_.loss.Formula());
   if (features_) {
     Random random(options_.seed, "regressor's weights");
@@ -361,35 +366,29 @@ Plan Experiment::StudentPlan(const TrainedTeacher& teacher) const {
   return plan;
 }
 
-absl::StatusOr<std::optional<FeatureChoice>> Experiment::Compared(
-    const Classifier& teacher, const Classifier& student) const {
-  if (method().compares == Compares::kLogits) {
-    if (!options_.teacher_feature.empty() ||
-        !options_.student_feature.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--teacher_feature and --student_feature would change nothing: "
-          "--method=",
-          options_.loss.method, " compares logits"));
-    }
-    return std::optional<FeatureChoice>();
+absl::Status Experiment::Prepare() {
+  if (method().compares != Compares::kLogits) {
+    auto chosen = ChooseFeatures(
+        method(), MakeTeacher()->Features(), options_.teacher_feature,
+        MakeStudent()->Features(), options_.student_feature);
+    if (!chosen.ok()) return chosen.status();
+    features_ = *std::move(chosen);
+  } else if (!options_.teacher_feature.empty() ||
+             !options_.student_feature.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--teacher_feature and --student_feature would change nothing: "
+        "--method=",
+        options_.loss.method, " compares logits"));
   }
-  auto chosen =
-      ChooseFeatures(method(), teacher.Features(), options_.teacher_feature,
-                     student.Features(), options_.student_feature);
-  if (!chosen.ok()) return chosen.status();
-  return std::make_optional(*std::move(chosen));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   ExperimentResult result;
   const Clock::time_point start = Clock::now();
-  {
-    const auto teachers = MakeTeacher(), students = MakeStudent();
-    auto features = Compared(*teachers, *students);
-    if (!features.ok()) return features.status();
-    features_ = result.features = *std::move(features);
-    SayWhatRuns(*teachers, *students);
-  }
+  result.features = features_;
+  SayWhatRuns();
+  SayWhatTheStudentLearns();
 
   if (teacher->stage.model == nullptr) {
     const absl::Status trained = TrainTeacher(teacher);
@@ -548,6 +547,50 @@ class Divider {
   BatchesOptions batch_options_;
 };
 
+// Checks everything, divides the data, and calls `use` with an Experiment that
+// has it; what LibTorch throws there is a status too.
+template <typename Use>
+absl::Status WithExperiment(const ExperimentOptions& options,
+                            const Compute& compute,
+                            std::shared_ptr<const Dataset> train,
+                            std::shared_ptr<const Dataset> test,
+                            Observer& observer, Keeper* keeper,
+                            const Use& use) {
+  const absl::Status valid = options.Validate();
+  if (!valid.ok()) return valid;
+  if (train->height != test->height || train->width != test->width ||
+      train->classes != test->classes) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the training images are %d x %d of %d classes and the test images %d "
+        "x %d of %d; both must be of one data set",
+        train->height, train->width, train->classes, test->height, test->width,
+        test->classes));
+  }
+  const auto parse = [&](const char* flag, const std::string& spelling) {
+    return ParseModel(flag, spelling, train->height, train->width,
+                      train->classes);
+  };
+  const auto teacher_net = parse("--teacher", options.teacher);
+  if (!teacher_net.ok()) return teacher_net.status();
+  const auto student_net = parse("--student", options.student);
+  if (!student_net.ok()) return student_net.status();
+  Models models = {*teacher_net, *student_net};
+  models.teacher.dropout = options.teacher_dropout;
+  if (options.teacher_dropout > 0 && models.teacher.hidden_widths.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--teacher_dropout is ", options.teacher_dropout, ", and the teacher ",
+        options.teacher, " has no hidden layer to drop from (like fc128 in ",
+        kTeacherModel, ")"));
+  }
+  auto data = Divider(options).Divide(std::move(train), std::move(test));
+  if (!data.ok()) return data.status();
+  Experiment experiment(options, compute, models, *data, observer, keeper);
+  return CatchTorchErrors("running the experiment", [&] {
+    const absl::Status prepared = experiment.Prepare();
+    return prepared.ok() ? use(experiment) : prepared;
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
@@ -622,46 +665,32 @@ absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer, TrainedTeacher* teacher, Keeper* keeper) {
-  const absl::Status valid = options.Validate();
-  if (!valid.ok()) return valid;
-  if (train->height != test->height || train->width != test->width ||
-      train->classes != test->classes) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the training images are %d x %d of %d classes and the test images %d "
-        "x %d of %d; both must be of one data set",
-        train->height, train->width, train->classes, test->height, test->width,
-        test->classes));
-  }
-  const auto parse = [&](const char* flag, const std::string& spelling) {
-    return ParseModel(flag, spelling, train->height, train->width,
-                      train->classes);
-  };
-  const auto teacher_net = parse("--teacher", options.teacher);
-  if (!teacher_net.ok()) return teacher_net.status();
-  const auto student_net = parse("--student", options.student);
-  if (!student_net.ok()) return student_net.status();
-  Models models = {*teacher_net, *student_net};
-  models.teacher.dropout = options.teacher_dropout;
-  if (options.teacher_dropout > 0 && models.teacher.hidden_widths.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--teacher_dropout is ", options.teacher_dropout, ", and the teacher ",
-        options.teacher, " has no hidden layer to drop from (like fc128 in ",
-        kTeacherModel, ")"));
-  }
-  auto data = Divider(options).Divide(std::move(train), std::move(test));
-  if (!data.ok()) return data.status();
-
   TrainedTeacher own;
   absl::StatusOr<ExperimentResult> result =
       absl::UnknownError("the experiment did not run");
-  const absl::Status caught =
-      CatchTorchErrors("running the experiment", [&]() -> absl::Status {
-        result = Experiment(options, compute, models, *data, observer, keeper)
-                     .Run(teacher != nullptr ? teacher : &own);
+  const absl::Status done = WithExperiment(
+      options, compute, std::move(train), std::move(test), observer, keeper,
+      [&](Experiment& experiment) {
+        result = experiment.Run(teacher != nullptr ? teacher : &own);
         return result.status();
       });
-  if (!caught.ok()) return caught;
+  if (!done.ok()) return done;
   return result;
+}
+
+absl::StatusOr<TrainedTeacher> TrainTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer) {
+  TrainedTeacher teacher;
+  const absl::Status done =
+      WithExperiment(options, compute, std::move(train), std::move(test),
+                     observer, /*keeper=*/nullptr, [&](Experiment& experiment) {
+                       experiment.SayWhatRuns();
+                       return experiment.TrainTeacher(&teacher);
+                     });
+  if (!done.ok()) return done;
+  return teacher;
 }
 
 }  // namespace distill

@@ -136,6 +136,13 @@ absl::StatusOr<ExperimentResult> RunExperiment(
     Observer& observer, TrainedTeacher* teacher = nullptr,
     Keeper* keeper = nullptr);
 
+// The first part of RunExperiment: the teacher alone, the one that it would
+// train. Errors as there.
+absl::StatusOr<TrainedTeacher> TrainTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer);
+
 }  // namespace distill
 
 #endif  // DISTILL_TRAINING_EXPERIMENT_H_

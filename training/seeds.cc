@@ -5,35 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "training/one_of_several.h"
 #include "training/text.h"
 
 namespace distill {
 namespace {
-
-// Passes one of several runs on: its progress under the seed's number, and of
-// its lines only those of the first run from before anything is trained.
-class OneOfSeveral : public Observer {
- public:
-  OneOfSeveral(Observer& observer, std::string prefix, bool first)
-      : observer_(observer), prefix_(std::move(prefix)), introduces_(first) {}
-
-  void OnBegin(const std::string& what, int64_t images) override {
-    introduces_ = false;
-    observer_.OnBegin(prefix_ + what, images);
-  }
-  void OnProgress(int64_t done, double loss) override {
-    observer_.OnProgress(done, loss);
-  }
-  void OnEnd() override { observer_.OnEnd(); }
-  void OnLine(const std::string& line) override {
-    if (introduces_) observer_.OnLine(line);
-  }
-
- private:
-  Observer& observer_;
-  const std::string prefix_;
-  bool introduces_;
-};
 
 double Points(const ExperimentResult& run) {
   return 100 * (run.student.test.accuracy() - run.control->test.accuracy());

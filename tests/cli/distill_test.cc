@@ -1,8 +1,11 @@
 #include "cli/distill.h"
 
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -44,7 +47,7 @@ class DistillTest : public ::testing::Test {
     toy.split = Split::kTest;
     testing::WriteDataset(*testing::ToyDataset(toy), folder_.path(), true);
     options_.compute.device = "cpu";
-    options_.data_dir = folder_.path();
+    options_.data.folder = folder_.path();
     options_.experiment.batch_size = 32;
     options_.experiment.teacher_epochs = 2;
     options_.experiment.learning_rate = 0.002;
@@ -158,7 +161,7 @@ TEST_F(DistillTest, AMethodThatNeedsLabelsSaysWhereTheyAreMissing) {
 }
 
 TEST_F(DistillTest, FilesThatAreNotTheDataSetAskedForAreAnError) {
-  options_.dataset = "Fashion-MNIST";
+  options_.data.name = "Fashion-MNIST";
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.text, "");
@@ -251,10 +254,10 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
 }
 
 TEST_F(DistillTest, MissingDataNamesTheFolder) {
-  options_.data_dir = folder_.path() + "/nowhere";
+  options_.data.folder = folder_.path() + "/nowhere";
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_NE(run.result["message"].get<std::string>().find(options_.data_dir),
+  EXPECT_NE(run.result["message"].get<std::string>().find(options_.data.folder),
             std::string::npos);
 }
 
@@ -269,10 +272,11 @@ TEST_F(DistillTest, BrokenDataTrainsNothing) {
 }
 
 TEST_F(DistillTest, ALabelBeyondTheClassesIsExitCodeOneNotWrongFlags) {
-  const std::string path = folder_.File("train-labels-idx1-ubyte");
-  std::string labels = testing::ReadFile(path);
-  labels.back() = 11;
-  testing::WriteFile(path, labels);
+  // The training split's labels say how many classes there are.
+  const std::string path = folder_.File("t10k-labels-idx1-ubyte");
+  testing::WriteFile(path,
+                     testing::IdxFile({100}, std::vector<uint8_t>(100, 10)));
+  std::filesystem::remove(path + ".gz");
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1) << run.last;
   EXPECT_NE(run.err.str().find(path), std::string::npos);

@@ -82,7 +82,7 @@ TEST(ParseFlagsTest, RefusesValuesOfAnotherType) {
 }
 
 TEST(HelpTextTest, ShowsTheFlagsOfOneFileInOrder) {
-  const std::string text = HelpText("usage: test\n", __FILE__);
+  const std::string text = HelpText("usage: test\n", {__FILE__});
   EXPECT_EQ(text,
             "usage: test\n"
             "\n"

@@ -288,9 +288,10 @@ TEST_F(DatasetTest, ZeroImages) {
 TEST_F(DatasetTest, LabelBeyondTheClasses) {
   Write(kTrainImages, Images());
   const std::string labels = Write(kTrainLabels, IdxFile({3}, {9, 10, 200}));
-  EXPECT_TRUE(FailsOnFile(LoadError(), StatusCode::kInvalidArgument, labels,
-                          "label 10 at index 1", "labels from 0 to 9"));
   DatasetOptions options;
+  options.classes = 10;
+  EXPECT_TRUE(FailsOnFile(LoadError(options), StatusCode::kInvalidArgument,
+                          labels, "label 10 at index 1", "labels from 0 to 9"));
   options.classes = 200;
   EXPECT_TRUE(FailsOnFile(LoadError(options), StatusCode::kInvalidArgument,
                           labels, "label 200 at index 2",
@@ -305,13 +306,118 @@ TEST_F(DatasetTest, LabelBeyondTheClasses) {
 TEST_F(DatasetTest, ClassesOutOfRange) {
   Write(kTrainImages, Images());
   Write(kTrainLabels, Labels());
-  for (const int classes : {-1, 0, 257}) {
+  for (const int classes : {-1, 257}) {
     DatasetOptions options;
     options.classes = classes;
     EXPECT_TRUE(FailsWith(
         LoadError(options), StatusCode::kInvalidArgument,
         {"classes: found " + std::to_string(classes), "expected 1 to 256"}));
   }
+}
+
+TEST_F(DatasetTest, WithoutANumberTheGreatestLabelSaysTheClasses) {
+  Write(kTrainImages, Images());
+  // Classes without a sample count too.
+  Write(kTrainLabels, IdxFile({3}, {4, 0, 46}));
+  const absl::StatusOr<Dataset> train = LoadDataset(path(), Split::kTrain);
+  ASSERT_TRUE(train.ok()) << train.status();
+  EXPECT_EQ(train->classes, 47);
+  EXPECT_EQ(train->labels, (std::vector<uint8_t>{4, 0, 46}));
+}
+
+// ---- Data sets with files of their own.
+
+class LettersTest : public DatasetTest {
+ protected:
+  LettersTest() {
+    options_.layout.name = "EMNIST Letters";
+    options_.layout.folder = "EMNIST";
+    options_.layout.in_gzip_folder = true;
+    options_.layout.file_prefix = "emnist-letters-";
+    options_.layout.transposed = true;
+    options_.layout.first_label = 1;
+    options_.layout.page = "https://example.org/emnist";
+  }
+  // Two images of 2 columns with 3 pixels each, as EMNIST's files have them.
+  void WriteSplit(const std::string& split,
+                  const std::vector<uint8_t>& labels) {
+    const std::string start = "emnist-letters-" + split;
+    Write(start + "-images-idx3-ubyte",
+          IdxFile({2, 2, 3}, {1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16}));
+    Write(start + "-labels-idx1-ubyte", IdxFile({2}, labels));
+  }
+  DatasetOptions options_;
+};
+
+TEST_F(LettersTest, ImagesAreTurnedAndLabelsCountFromZero) {
+  WriteSplit("train", {1, 26});
+  const absl::StatusOr<Dataset> dataset =
+      LoadDataset(path(), Split::kTrain, options_);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(dataset->height, 3);
+  EXPECT_EQ(dataset->width, 2);
+  EXPECT_EQ(dataset->images,
+            (std::vector<uint8_t>{1, 4, 2, 5, 3, 6, 11, 14, 12, 15, 13, 16}));
+  EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{0, 25}));
+  EXPECT_EQ(dataset->classes, 26);
+}
+
+TEST_F(LettersTest, TheChecksumsAreThoseOfTheSamplesAsHeld) {
+  WriteSplit("train", {1, 26});
+  const absl::StatusOr<Dataset> turned =
+      LoadDataset(path(), Split::kTrain, options_);
+  ASSERT_TRUE(turned.ok()) << turned.status();
+  WriteDataset(*turned, folder_.File("as held"));
+  const absl::StatusOr<Dataset> held =
+      LoadDataset(folder_.File("as held"), Split::kTrain);
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(turned->images_crc32, held->images_crc32);
+  EXPECT_EQ(turned->labels_crc32, held->labels_crc32);
+  EXPECT_EQ("unknown " + turned->name.substr(turned->name.find("(by name; ")),
+            "unknown (by name; " + held->name.substr(held->name.find("images")))
+      << turned->name;
+  EXPECT_EQ(turned->name.find("EMNIST Letters (by name; images crc32 "), 0u);
+}
+
+TEST_F(LettersTest, TheTestSplitIsNamedTestAndMayBeInAnyPlace) {
+  for (const std::string place :
+       {"", "gzip/", "raw/", "raw/gzip/", "EMNIST/raw/", "EMNIST/raw/gzip/"}) {
+    TempFolder folder;
+    const std::string start = folder.File(place) + "emnist-letters-test-";
+    WriteFile(start + "images-idx3-ubyte.gz", Gzip(Images()));
+    WriteFile(start + "labels-idx1-ubyte.gz", Gzip(IdxFile({3}, {3, 1, 2})));
+    const absl::StatusOr<Dataset> dataset =
+        LoadDataset(folder.path(), Split::kTest, options_);
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{2, 0, 1}));
+  }
+}
+
+TEST_F(LettersTest, ALabelBelowTheFirstIsNamed) {
+  WriteSplit("train", {26, 0});
+  EXPECT_TRUE(
+      FailsOnFile(LoadError(options_), StatusCode::kInvalidArgument,
+                  folder_.File("emnist-letters-train-labels-idx1-ubyte"),
+                  "label 0 at index 1", "labels from 1 to 26"));
+}
+
+TEST_F(LettersTest, ALabelBeyondTheTrainingSplitsClassesIsNamedAsInTheFile) {
+  WriteSplit("test", {3, 4});
+  options_.classes = 3;
+  EXPECT_TRUE(FailsOnFile(LoadDataset(path(), Split::kTest, options_).status(),
+                          StatusCode::kInvalidArgument,
+                          folder_.File("emnist-letters-test-labels-idx1-ubyte"),
+                          "label 4 at index 1", "labels from 1 to 3"));
+}
+
+TEST_F(LettersTest, MissingFilesAreSaidWhereToGet) {
+  Write("notes.txt", "");
+  EXPECT_TRUE(FailsOnFile(
+      LoadError(options_), StatusCode::kNotFound, path(),
+      "no images of the train split (the folder holds: notes.txt)",
+      "in it or in its gzip or EMNIST/raw or EMNIST/raw/gzip or raw or "
+      "raw/gzip. Put the four files of EMNIST Letters there, as downloaded; "
+      "https://example.org/emnist says"));
 }
 
 // ---- Parts of a set.

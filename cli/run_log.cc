@@ -1,0 +1,191 @@
+#include "cli/run_log.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "data/files.h"
+#include "report/result_json.h"
+
+namespace distill {
+namespace {
+
+Json ScoresJson(const SweepScores& scores) {
+  return {{"validationImages", scores.validation.samples},
+          {"validationErrors", scores.validation.errors},
+          {"validationLoss", Number(scores.validation.loss)},
+          {"testImages", scores.test.samples},
+          {"testErrors", scores.test.errors},
+          {"testLoss", Number(scores.test.loss)}};
+}
+
+// What Number made of a number, up to the kind of infinity.
+double FromNumber(const Json& json) {
+  return json.is_null() ? std::numeric_limits<double>::quiet_NaN()
+                        : json.get<double>();
+}
+
+SweepScores ScoresFrom(const Json& json) {
+  SweepScores scores;
+  json.at("validationImages").get_to(scores.validation.samples);
+  json.at("validationErrors").get_to(scores.validation.errors);
+  scores.validation.loss = FromNumber(json.at("validationLoss"));
+  json.at("testImages").get_to(scores.test.samples);
+  json.at("testErrors").get_to(scores.test.errors);
+  scores.test.loss = FromNumber(json.at("testLoss"));
+  return scores;
+}
+
+Json LineOf(const SweepRun& run, const Json& configuration) {
+  return {{"labels", run.cell.labels},
+          {"method", run.cell.method},
+          {"temperature", run.cell.temperature},
+          {"alpha", run.cell.alpha},
+          {"seed", run.seed},
+          {"student", ScoresJson(run.student)},
+          {"control", run.control ? ScoresJson(*run.control) : Json(nullptr)},
+          {"teacherValidationLoss", Number(run.teacher_loss)},
+          {"seconds", run.seconds},
+          {"configuration", configuration}};
+}
+
+SweepRun RunFrom(const Json& line) {
+  SweepRun run;
+  line.at("labels").get_to(run.cell.labels);
+  line.at("method").get_to(run.cell.method);
+  line.at("temperature").get_to(run.cell.temperature);
+  line.at("alpha").get_to(run.cell.alpha);
+  line.at("seed").get_to(run.seed);
+  run.student = ScoresFrom(line.at("student"));
+  if (!line.at("control").is_null()) {
+    run.control = ScoresFrom(line.at("control"));
+  }
+  run.teacher_loss = FromNumber(line.at("teacherValidationLoss"));
+  line.at("seconds").get_to(run.seconds);
+  return run;
+}
+
+absl::Status SystemError(const std::string& path, const std::string& doing) {
+  const int error = errno;
+  const absl::Status status = absl::ErrnoToStatus(error, "");
+  return absl::Status(
+      absl::IsInvalidArgument(status) ? absl::StatusCode::kFailedPrecondition
+                                      : status.code(),
+      absl::StrCat(path, ": found \"", std::generic_category().message(error),
+                   "\" when ", doing,
+                   "; expected to keep the runs there. Make room, or pass "
+                   "another --output_dir."));
+}
+
+}  // namespace
+
+absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
+                                    Json configuration) {
+  RunLog log;
+  log.path_ = folder + "/runs.jsonl";
+  log.configuration_ = std::move(configuration);
+  absl::Status status = log.Lock(folder);
+  if (status.ok() && access(log.path_.c_str(), F_OK) != 0) {
+    status = WriteFile(log.path_, "");
+  }
+  if (status.ok()) status = log.Read();
+  if (!status.ok()) return status;
+  log.file_.reset(std::fopen(log.path_.c_str(), "ae"));
+  if (log.file_ == nullptr) return SystemError(log.path_, "opening it");
+  return log;
+}
+
+absl::Status RunLog::Lock(const std::string& folder) {
+  folder_.reset(opendir(folder.c_str()));
+  if (folder_ == nullptr) return SystemError(folder, "opening it");
+  // Some file systems have no locks; there the user has to look.
+  if (flock(dirfd(folder_.get()), LOCK_EX | LOCK_NB) != 0 &&
+      errno == EWOULDBLOCK) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        folder,
+        ": found another sweep at work in it; expected to be alone. "
+        "Wait for it, or pass another --output_dir."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunLog::Read() {
+  std::ifstream file(path_, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file),
+                   std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad()) return SystemError(path_, "reading it");
+  int64_t number = 0;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = text.find('\n', begin);
+    const std::string line = text.substr(begin, end - begin);
+    const bool last = end == std::string::npos || end + 1 == text.size();
+    if (last && (end == std::string::npos || !Json::accept(line))) {
+      was_torn_ = true;
+      return WriteFile(path_, text.substr(0, begin));
+    }
+    const absl::Status added = Add(line, ++number);
+    if (!added.ok()) return added;
+    begin = end + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunLog::Add(const std::string& line, int64_t number) {
+  // A wrong type or a missing field throws too.
+  try {
+    const Json json = Json::parse(line);
+    const absl::Status right = CheckConfiguration(json.at("configuration"));
+    if (!right.ok()) return right;
+    runs_.push_back(RunFrom(json));
+    return absl::OkStatus();
+  } catch (const Json::exception& error) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path_, ": found in line ", number, " no run of a sweep (", error.what(),
+        "); expected what this program wrote. Pass another --output_dir, or "
+        "take the line out."));
+  }
+}
+
+absl::Status RunLog::CheckConfiguration(const Json& found) const {
+  std::vector<std::string> differences;
+  const auto compare = [&](const std::string& name) {
+    const auto text = [&name](const Json& json) {
+      return json.contains(name) ? JsonText(json.at(name)) : "not there";
+    };
+    const std::string then = text(found), now = text(configuration_);
+    if (then == now) return;
+    differences.push_back(absl::StrCat(name, " was ", then, " and is ", now));
+  };
+  for (const auto& item : configuration_.items()) compare(item.key());
+  for (const auto& item : found.items()) {
+    if (!configuration_.contains(item.key())) compare(item.key());
+  }
+  if (differences.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path_, ": found runs of another configuration: ",
+      absl::StrJoin(differences, "; "),
+      "; expected runs that can be compared. Pass another --output_dir, or the "
+      "flags of those runs."));
+}
+
+absl::Status RunLog::Append(const SweepRun& run) {
+  const std::string line = JsonText(LineOf(run, configuration_)) + "\n";
+  std::FILE* file = file_.get();
+  if (std::fwrite(line.data(), 1, line.size(), file) != line.size() ||
+      std::fflush(file) != 0 || fsync(fileno(file)) != 0) {
+    return SystemError(path_, "adding a run");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace distill

@@ -1,0 +1,217 @@
+#include "cli/sweep.h"
+
+#include <chrono>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "cli/distill.h"
+#include "cli/run_log.h"
+#include "data/files.h"
+#include "report/result_json.h"
+#include "report/sweep_report.h"
+#include "training/sweep.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+bool ParseValue(absl::string_view word, int64_t* value) {
+  return absl::SimpleAtoi(word, value);
+}
+bool ParseValue(absl::string_view word, double* value) {
+  return absl::SimpleAtod(word, value);
+}
+bool ParseValue(absl::string_view word, std::string* value) {
+  *value = std::string(word);
+  return !word.empty();
+}
+
+// "1,2" as {1, 2}.
+template <typename Value>
+absl::Status ParseList(const std::string& flag, const std::string& text,
+                       const std::string& example, std::vector<Value>* values) {
+  values->clear();
+  for (const absl::string_view word : absl::StrSplit(text, ',')) {
+    Value value = {};
+    if (!ParseValue(word, &value)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          flag, " is \"", text, "\", and \"", word,
+          "\" is no value of it; it must be values with commas between them, "
+          "like ",
+          example));
+    }
+    values->push_back(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SweepOptions> OptionsOf(const SweepArguments& arguments) {
+  SweepOptions options;
+  const auto experiment = ResolveExperiment(arguments);
+  if (!experiment.ok()) return experiment.status();
+  options.experiment = *experiment;
+  options.seeds = arguments.seeds;
+  absl::Status status =
+      ParseList("--labels", arguments.labels, "100,1000", &options.labels);
+  status.Update(
+      ParseList("--method", arguments.method, "kd,dkd", &options.methods));
+  status.Update(ParseList("--temperature", arguments.temperature, "1,2,4",
+                          &options.temperatures));
+  status.Update(
+      ParseList("--alpha", arguments.alpha, "0.1,0.9", &options.alphas));
+  status.Update(options.Validate());
+  if (arguments.output_dir.empty()) {
+    status.Update(absl::InvalidArgumentError(
+        "--output_dir is empty; it must be the folder for the runs and the "
+        "results"));
+  }
+  if (!status.ok()) return status;
+  return options;
+}
+
+// What the results of runs depend on, besides what tells them apart.
+Json ConfigurationOf(const SweepArguments& arguments, const Compute& compute,
+                     const Splits& data) {
+  const ExperimentOptions& experiment = arguments.experiment;
+  return {{"dataset", data.train->name},
+          {"trainImages", data.train->count},
+          {"trainImagesCrc32", data.train->images_crc32},
+          {"trainLabelsCrc32", data.train->labels_crc32},
+          {"testImagesCrc32", data.test->images_crc32},
+          {"testLabelsCrc32", data.test->labels_crc32},
+          {"teacherModel", experiment.teacher},
+          {"studentModel", experiment.student},
+          {"validationImages", experiment.validation},
+          {"transferSet", arguments.transfer_set},
+          {"batchSize", experiment.batch_size},
+          {"teacherEpochs", experiment.teacher_epochs},
+          {"studentEpochs", experiment.student_epochs},
+          {"learningRate", experiment.learning_rate},
+          {"lrSchedule", arguments.lr_schedule},
+          {"standardizeLogits", experiment.loss.standardize_logits},
+          {"dkdTargetWeight", experiment.loss.dkd_target_weight},
+          {"dkdNontargetWeight", experiment.loss.dkd_nontarget_weight},
+          {"seed", experiment.seed},
+          {"device", compute.device_name},
+          {"deviceDescription", compute.description},
+          {"precision", compute.precision_name},
+          {"threads", compute.threads}};
+}
+
+std::vector<std::vector<std::string>> FactsOf(const Json& configuration) {
+  std::vector<std::vector<std::string>> facts;
+  for (const auto& item : configuration.items()) {
+    facts.push_back({item.key(), item.value().is_string()
+                                     ? item.value().get<std::string>()
+                                     : JsonText(item.value())});
+  }
+  return facts;
+}
+
+// Keeps the runs and the tables in the folder.
+class FolderKeeper : public SweepKeeper {
+ public:
+  FolderKeeper(const std::string& folder, const Json& configuration,
+               RunLog& log)
+      : folder_(folder), configuration_(configuration), log_(log) {}
+
+  absl::Status OnRun(const SweepRun& run) override { return log_.Append(run); }
+
+  absl::Status OnSeed(const SweepResult& result) override {
+    absl::Status status = WriteFile(folder_ + "/sweep.csv", SweepCsv(result));
+    status.Update(WriteFile(folder_ + "/sweep.html",
+                            SweepPage(result, FactsOf(configuration_))));
+    return status;
+  }
+
+ private:
+  const std::string& folder_;
+  const Json& configuration_;
+  RunLog& log_;
+};
+
+Json ChosenJson(const SweepResult& result) {
+  Json chosen = Json::array();
+  for (const SweepCellResult& cell : result.cells) {
+    if (!cell.chosen) continue;
+    chosen.push_back({{"labels", cell.cell.labels},
+                      {"method", cell.cell.method},
+                      {"temperature", cell.cell.temperature},
+                      {"alpha", cell.cell.alpha},
+                      {"validationAccuracy", IntervalJson(cell.validation)},
+                      {"difference", IntervalJson(cell.difference)},
+                      {"verdict", VerdictName(cell.verdict)},
+                      {"testAccuracy", IntervalJson(cell.test)},
+                      {"testDifference", IntervalJson(cell.test_difference)},
+                      {"testVerdict", VerdictName(cell.test_verdict)}});
+  }
+  return chosen;
+}
+
+absl::Status Run(const SweepArguments& arguments, std::ostream& out,
+                 std::ostream& err, const ConsoleOptions& console_options) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto options = OptionsOf(arguments);
+  if (!options.ok()) return options.status();
+  ComputeOptions compute_options = arguments.compute;
+  compute_options.deterministic = true;
+  const auto compute = ResolveCompute(compute_options);
+  if (!compute.ok()) return compute.status();
+  const auto data = LoadSplits(arguments.data);
+  if (!data.ok()) return data.status();
+  const Json configuration = ConfigurationOf(arguments, *compute, *data);
+  const absl::Status made = MakeFolder(arguments.output_dir);
+  if (!made.ok()) return made;
+  auto log = RunLog::Open(arguments.output_dir, configuration);
+  if (!log.ok()) return log.status();
+
+  Console console(out, err, console_options);
+  if (log->was_torn()) {
+    console.OnLine(absl::StrCat(
+        "torn: the last line of ", log->path(),
+        " was written in part, and is taken off; its run is made again"));
+  }
+  FolderKeeper keeper(arguments.output_dir, configuration, *log);
+  const auto result = RunSweep(*options, *compute, data->train, data->test,
+                               log->runs(), keeper, console);
+  if (!result.ok()) return result.status();
+  const absl::Status kept = keeper.OnSeed(*result);
+  if (!kept.ok()) return kept;
+
+  out << SweepTable(*result);
+  for (const SweepCellResult& cell : result->cells) {
+    if (cell.chosen) out << ChosenLine(cell) << "\n";
+  }
+  const std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  const std::string message = absl::StrFormat(
+      "The sweep of %s is in %s: sweep.html, sweep.csv and runs.jsonl.",
+      Count(static_cast<int64_t>(result->cells.size()), "cell"),
+      arguments.output_dir);
+  Json json = {{"status", "success"},
+               {"message", message},
+               {"cells", result->cells.size()},
+               {"seeds", options->seeds},
+               {"outputDir", arguments.output_dir},
+               {"seconds", seconds.count()},
+               {"chosen", ChosenJson(*result)}};
+  json.update(configuration);
+  out << message << std::endl << JsonText(json) << std::endl;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int RunSweepProgram(const SweepArguments& arguments, std::ostream& out,
+                    std::ostream& err, const ConsoleOptions& console) {
+  const absl::Status status = Run(arguments, out, err, console);
+  return status.ok() ? 0 : ReportError(status, out, err);
+}
+
+}  // namespace distill

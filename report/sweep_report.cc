@@ -1,0 +1,262 @@
+#include "report/sweep_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "report/page.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr char kStyle[] = R"css(
+.map { border-collapse: separate; border-spacing: 3px; }
+.map th { border: 0; font-weight: 500; color: var(--soft); }
+.map td { border: 0; border-radius: .25rem; text-align: center;
+  padding: .45rem .6rem; line-height: 1.25; }
+.map td b { display: block; font-size: 1.05rem; }
+.map td small { font-size: .75rem; }
+.map td.chosen { outline: 2px solid var(--accent); outline-offset: 1px; }
+.legend { display: flex; gap: .5rem; align-items: center; font-size: .8rem;
+  color: var(--soft); margin-top: .3rem; }
+.legend i { flex: 0 1 9rem; height: .8rem; border-radius: .2rem;
+  border: 1px solid var(--line);
+  background: linear-gradient(90deg, rgba(var(--loss), .55), transparent,
+    rgba(var(--gain), .55)); }
+)css";
+
+// Of the strongest colour. Text on it keeps a contrast above 4.5.
+constexpr double kMostInk = 0.55;
+
+// "+5.30"
+std::string Points(double difference) {
+  return absl::StrFormat("%+.2f", 100 * difference);
+}
+
+// "98.05 % (97.98 % to 98.12 %)", or the mean alone.
+std::string Accuracy(const Interval& interval) {
+  if (std::isnan(interval.low)) return Percent(interval.mean);
+  return absl::StrFormat("%s (%s to %s)", Percent(interval.mean),
+                         Percent(interval.low), Percent(interval.high));
+}
+
+// "+4.77 to +5.84", or nothing.
+std::string PointsEnds(const Interval& interval) {
+  if (std::isnan(interval.low)) return "";
+  return absl::StrCat(Points(interval.low), " to ", Points(interval.high));
+}
+
+std::string PointsAndEnds(const Interval& interval) {
+  const std::string ends = PointsEnds(interval);
+  return absl::StrCat(Points(interval.mean),
+                      ends.empty() ? "" : absl::StrCat(" (", ends, ")"));
+}
+
+// Of a table for people, the names of the columns first.
+Rows TableRows(const SweepResult& result) {
+  Rows rows = {{"labels", "cell", "validation accuracy", "control's",
+                "difference in points", "verdict", "chosen"}};
+  for (const SweepCellResult& cell : result.cells) {
+    rows.push_back({WithCommas(cell.cell.labels), CellName(cell.cell),
+                    Accuracy(cell.validation), Percent(cell.control.mean),
+                    PointsAndEnds(cell.difference), VerdictName(cell.verdict),
+                    cell.chosen ? "chosen" : ""});
+  }
+  return rows;
+}
+
+std::string CsvNumber(double value) {
+  return std::isnan(value) ? "" : absl::StrFormat("%.6f", value);
+}
+
+// Enough digits for any number that a person types.
+std::string Plain(double value) { return absl::StrFormat("%.15g", value); }
+
+// The cells of one number of labels and one method, by temperature and alpha,
+// both as they came.
+struct Map {
+  std::vector<double> temperatures, alphas;
+  std::map<std::pair<double, double>, const SweepCellResult*> cells;
+  double most = 0;  // The largest difference, without its sign.
+};
+
+void AddOnce(double value, std::vector<double>* values) {
+  if (std::find(values->begin(), values->end(), value) == values->end()) {
+    values->push_back(value);
+  }
+}
+
+std::string MapCell(const SweepCellResult& cell, double most) {
+  const double difference = cell.difference.mean;
+  const double ink = most > 0 ? kMostInk * std::abs(difference) / most : 0;
+  std::string below = PointsEnds(cell.difference);
+  if (cell.chosen) absl::StrAppend(&below, below.empty() ? "" : ", ", "chosen");
+  return absl::StrFormat(
+      "<td%s style=\"background: rgba(var(%s), %.3f)\"><b>%s</b><small>%s"
+      "</small></td>",
+      cell.chosen ? " class=\"chosen\"" : "",
+      difference < 0 ? "--loss" : "--gain", ink, Points(difference), below);
+}
+
+std::string MapHtml(const Map& map) {
+  std::string html =
+      "<div class=\"scroll\"><table class=\"map\">\n<thead><tr><th></th>";
+  for (const double temperature : map.temperatures) {
+    absl::StrAppendFormat(&html, "<th scope=\"col\">T=%g</th>", temperature);
+  }
+  absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
+  for (const double alpha : map.alphas) {
+    absl::StrAppendFormat(&html, "<tr><th scope=\"row\">alpha=%g</th>", alpha);
+    for (const double temperature : map.temperatures) {
+      absl::StrAppend(&html,
+                      MapCell(*map.cells.at({temperature, alpha}), map.most));
+    }
+    absl::StrAppend(&html, "</tr>\n");
+  }
+  absl::StrAppend(&html, "</tbody>\n</table></div>\n<div class=\"legend\">",
+                  Points(-map.most), "<i></i>", Points(map.most),
+                  " points</div>\n");
+  return html;
+}
+
+std::string MapSection(int64_t labels, const std::string& method,
+                       const Map& map) {
+  const SweepCellResult& any = *map.cells.begin()->second;
+  return Section(
+      absl::StrCat(Count(labels, "label"),
+                   method == "kd" ? "" : absl::StrCat(", ", method)),
+      absl::StrCat(
+          Paragraph(absl::StrCat(
+              "Validation accuracy against the control's, in points; the "
+              "control has ",
+              Accuracy(any.control), ".",
+              any.runs > 1 ? " Below it the 95 % interval." : "")),
+          MapHtml(map)));
+}
+
+std::string Maps(const SweepResult& result) {
+  std::vector<std::pair<int64_t, std::string>> order;
+  std::map<std::pair<int64_t, std::string>, Map> maps;
+  for (const SweepCellResult& cell : result.cells) {
+    const std::pair<int64_t, std::string> key = {cell.cell.labels,
+                                                 cell.cell.method};
+    if (maps.count(key) == 0) order.push_back(key);
+    Map& map = maps[key];
+    AddOnce(cell.cell.temperature, &map.temperatures);
+    AddOnce(cell.cell.alpha, &map.alphas);
+    map.cells[{cell.cell.temperature, cell.cell.alpha}] = &cell;
+    map.most = std::max(map.most, std::abs(cell.difference.mean));
+  }
+  std::string html;
+  for (const auto& key : order) {
+    absl::StrAppend(&html, MapSection(key.first, key.second, maps.at(key)));
+  }
+  return html;
+}
+
+}  // namespace
+
+std::string CellName(const SweepCell& cell) {
+  return absl::StrFormat("%sT=%g, alpha=%g",
+                         cell.method == "kd" ? "" : cell.method + ", ",
+                         cell.temperature, cell.alpha);
+}
+
+std::string ChosenLine(const SweepCellResult& chosen) {
+  return absl::StrFormat(
+      "%s: %s is the best on the validation images, with %s. On the test set "
+      "it has %s, %s points against the control: %s.",
+      Count(chosen.cell.labels, "label"), CellName(chosen.cell),
+      Accuracy(chosen.validation), Accuracy(chosen.test),
+      PointsAndEnds(chosen.test_difference), VerdictName(chosen.test_verdict));
+}
+
+std::string SweepTable(const SweepResult& result) {
+  const Rows rows = TableRows(result);
+  std::vector<size_t> widths(rows[0].size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(
+          &line, i == 0 ? "" : "  ",
+          absl::StrFormat("%-*s", static_cast<int>(widths[i]), row[i]));
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+std::string SweepCsv(const SweepResult& result) {
+  std::string csv =
+      "method,temperature,alpha,labels,n,validation_accuracy,validation_low,"
+      "validation_high,control_validation_accuracy,difference,difference_low,"
+      "difference_high,verdict,chosen,test_accuracy\n";
+  for (const SweepCellResult& cell : result.cells) {
+    const std::vector<std::string> values = {
+        cell.cell.method,
+        Plain(cell.cell.temperature),
+        Plain(cell.cell.alpha),
+        absl::StrCat(cell.cell.labels),
+        absl::StrCat(cell.runs),
+        CsvNumber(cell.validation.mean),
+        CsvNumber(cell.validation.low),
+        CsvNumber(cell.validation.high),
+        CsvNumber(cell.control.mean),
+        CsvNumber(cell.difference.mean),
+        CsvNumber(cell.difference.low),
+        CsvNumber(cell.difference.high),
+        VerdictName(cell.verdict),
+        cell.chosen ? "yes" : "no",
+        cell.chosen ? CsvNumber(cell.test.mean) : ""};
+    absl::StrAppend(&csv, absl::StrJoin(values, ","), "\n");
+  }
+  return csv;
+}
+
+std::string SweepPage(const SweepResult& result,
+                      const std::vector<std::vector<std::string>>& facts) {
+  std::string chosen;
+  for (const SweepCellResult& cell : result.cells) {
+    if (cell.chosen) {
+      absl::StrAppend(&chosen, Paragraph(ChosenLine(cell), "verdict"));
+    }
+  }
+  Rows rows = TableRows(result);
+  const std::vector<std::string> header = std::move(rows[0]);
+  rows.erase(rows.begin());
+  return Page(
+      "Sweep: which temperature and alpha",
+      absl::StrCat(
+          chosen,
+          Paragraph(
+              absl::StrCat(
+                  "Each cell: ", Count(result.cells[0].runs, "student"),
+                  " of one teacher. The validation images, held out of all "
+                  "training, choose; the test set is looked at for the chosen "
+                  "cells alone. The best of many is the best by luck too: its "
+                  "validation accuracy flatters it, its test accuracy does "
+                  "not."),
+              "note"),
+          Maps(result), Section("All cells", Table(header, rows)),
+          Section("What ran", Table({"", ""}, facts))),
+      kStyle);
+}
+
+}  // namespace distill

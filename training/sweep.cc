@@ -1,0 +1,366 @@
+#include "training/sweep.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "training/one_of_several.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+using RunKey = std::tuple<int64_t, std::string, double, double, uint64_t>;
+using ControlKey = std::pair<int64_t, uint64_t>;  // Labels and seed.
+
+RunKey KeyOf(const SweepCell& cell, uint64_t seed) {
+  return {cell.labels, cell.method, cell.temperature, cell.alpha, seed};
+}
+
+absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value,
+                          const char* why) {
+  if (value >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " is ", value, "; it must be at least ", least, why));
+}
+
+template <typename Value>
+absl::Status CheckSide(const char* flag, const std::vector<Value>& values) {
+  if (values.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, " has no value; it must have at least one"));
+  }
+  for (auto value = values.begin(); value != values.end(); ++value) {
+    if (std::find(values.begin(), value, *value) != value) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(flag, " has ", *value, " twice; leave one out"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The numbers of labels of the grid, of `all` images.
+absl::StatusOr<std::vector<int64_t>> NumbersOfLabels(
+    const std::vector<int64_t>& asked, int64_t all, Observer& observer) {
+  std::vector<int64_t> numbers;
+  for (const int64_t labels : asked) {
+    const int64_t number = labels == 0 ? all : std::min(labels, all);
+    if (std::find(numbers.begin(), numbers.end(), number) != numbers.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--labels has all twice: ", labels, " of the ", all,
+                       " training images left is all of them, and it has "
+                       "these already; leave one out"));
+    }
+    if (labels > all) {
+      observer.OnLine(absl::StrCat("labels:  ", WithCommas(labels),
+                                   " were asked for; all of the ",
+                                   WithCommas(all), " training images left"));
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+// The grid, with `labels` for options.labels.
+std::vector<SweepCell> CellsOf(const SweepOptions& options,
+                               const std::vector<int64_t>& numbers) {
+  std::vector<SweepCell> cells;
+  for (const int64_t labels : numbers) {
+    for (const std::string& method : options.methods) {
+      for (const double temperature : options.temperatures) {
+        for (const double alpha : options.alphas) {
+          cells.push_back({labels, method, temperature, alpha});
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+ExperimentOptions ExperimentOf(const SweepOptions& options,
+                               const SweepCell& cell, int64_t all_labels) {
+  ExperimentOptions experiment = options.experiment;
+  experiment.labels = cell.labels < all_labels ? cell.labels : 0;
+  experiment.loss.method = cell.method;
+  experiment.loss.kd.temperature = cell.temperature;
+  experiment.loss.kd.alpha = cell.alpha;
+  return experiment;
+}
+
+SweepScores ScoresOf(const StageResult& stage) {
+  return {*stage.validation, stage.test};
+}
+
+class Sweep {
+ public:
+  // `cells` are those of `options`.
+  Sweep(const SweepOptions& options, std::vector<SweepCell> cells,
+        int64_t all_labels, SweepKeeper& keeper, Observer& observer)
+      : options_(options),
+        cells_(std::move(cells)),
+        all_labels_(all_labels),
+        keeper_(keeper),
+        observer_(observer) {}
+
+  void TakeOver(const std::vector<SweepRun>& done);
+  absl::Status Run(const Compute& compute,
+                   const std::shared_ptr<const Dataset>& train,
+                   const std::shared_ptr<const Dataset>& test);
+  // Of the first so many seeds, each of which has all of its runs.
+  SweepResult Result(int64_t seeds) const;
+
+ private:
+  uint64_t Seed(int64_t i) const { return options_.experiment.seed + i; }
+  bool Has(const SweepCell& cell, uint64_t seed) const {
+    return runs_.count(KeyOf(cell, seed)) > 0 &&
+           controls_.count({cell.labels, seed}) > 0;
+  }
+  int64_t CountDone() const;
+  // "T=2, alpha=0.5, 1,000 labels, seed 3"
+  std::string NameOf(const SweepCell& cell, uint64_t seed) const;
+  void Add(const SweepRun& run);
+  absl::Status CheckTeacher(const TrainedTeacher& teacher) const;
+  absl::StatusOr<SweepRun> RunOne(const SweepCell& cell, uint64_t seed,
+                                  const std::string& name,
+                                  const Compute& compute,
+                                  const std::shared_ptr<const Dataset>& train,
+                                  const std::shared_ptr<const Dataset>& test,
+                                  TrainedTeacher* teacher);
+  SweepCellResult CellResult(const SweepCell& cell, int64_t seeds) const;
+  // Sums of the seeds' errors are whole numbers: equals are equal.
+  int64_t ValidationErrors(const SweepCell& cell, int64_t seeds) const;
+  void Choose(SweepCellResult* result) const;
+
+  const SweepOptions& options_;
+  const std::vector<SweepCell> cells_;
+  const int64_t all_labels_;
+  SweepKeeper& keeper_;
+  Observer& observer_;
+  std::map<RunKey, SweepRun> runs_;
+  std::map<ControlKey, SweepScores> controls_;
+};
+
+void Sweep::Add(const SweepRun& run) {
+  runs_[KeyOf(run.cell, run.seed)] = run;
+  if (run.control) controls_[{run.cell.labels, run.seed}] = *run.control;
+}
+
+void Sweep::TakeOver(const std::vector<SweepRun>& done) {
+  for (const SweepRun& run : done) Add(run);
+  const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
+  observer_.OnLine(absl::StrFormat(
+      "sweep:   %s with %s: %s, and one control for each number of labels and "
+      "seed",
+      Count(static_cast<int64_t>(cells_.size()), "cell"),
+      Count(options_.seeds, "seed"), Count(all, "run")));
+  if (!done.empty()) {
+    observer_.OnLine(absl::StrFormat(
+        "taken over: %s of %s", WithCommas(CountDone()), Count(all, "run")));
+  }
+}
+
+int64_t Sweep::CountDone() const {
+  int64_t done = 0;
+  for (int64_t i = 0; i < options_.seeds; ++i) {
+    for (const SweepCell& cell : cells_) done += Has(cell, Seed(i)) ? 1 : 0;
+  }
+  return done;
+}
+
+std::string Sweep::NameOf(const SweepCell& cell, uint64_t seed) const {
+  return absl::StrFormat("%sT=%g, alpha=%g, %s, seed %d",
+                         options_.methods.size() > 1 ? cell.method + ", " : "",
+                         cell.temperature, cell.alpha,
+                         Count(cell.labels, "label"), seed);
+}
+
+absl::Status Sweep::CheckTeacher(const TrainedTeacher& teacher) const {
+  for (const auto& [key, run] : runs_) {
+    if (run.teacher_loss == teacher.stage.validation->loss) continue;
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the teacher is not the one of the runs to be taken over: its "
+        "validation loss is %.17g and was %.17g, with the same options. The "
+        "program, its libraries or the machine must have changed. Start again "
+        "in another --output_dir.",
+        teacher.stage.validation->loss, run.teacher_loss));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SweepRun> Sweep::RunOne(
+    const SweepCell& cell, uint64_t seed, const std::string& name,
+    const Compute& compute, const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test, TrainedTeacher* teacher) {
+  ExperimentOptions experiment = ExperimentOf(options_, cell, all_labels_);
+  experiment.seed = seed;
+  experiment.control = controls_.count({cell.labels, seed}) == 0;
+  OneOfSeveral one_of_several(observer_, name + ", ", /*introduces=*/false);
+  const auto result =
+      RunExperiment(experiment, compute, train, test, one_of_several, teacher);
+  if (!result.ok()) {
+    return absl::Status(
+        result.status().code(),
+        absl::StrCat(name, ": ", result.status().message(),
+                     " The runs before it are kept: leave its values out."));
+  }
+  SweepRun run;
+  run.cell = cell;
+  run.seed = seed;
+  run.student = ScoresOf(result->student);
+  if (result->control) run.control = ScoresOf(*result->control);
+  run.teacher_loss = teacher->stage.validation->loss;
+  run.seconds = result->seconds;
+  return run;
+}
+
+absl::Status Sweep::Run(const Compute& compute,
+                        const std::shared_ptr<const Dataset>& train,
+                        const std::shared_ptr<const Dataset>& test) {
+  const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
+  if (CountDone() == all) return absl::OkStatus();
+  auto teacher =
+      TrainTeacher(options_.experiment, compute, train, test, observer_);
+  if (!teacher.ok()) return teacher.status();
+  absl::Status status = CheckTeacher(*teacher);
+  if (!status.ok()) return status;
+
+  int64_t number = 0;
+  for (int64_t i = 0; i < options_.seeds; ++i) {
+    const uint64_t seed = Seed(i);
+    bool ran = false;
+    for (const SweepCell& cell : cells_) {
+      ++number;
+      if (Has(cell, seed)) continue;
+      const std::string name =
+          absl::StrFormat("run %d of %d: %s", number, all, NameOf(cell, seed));
+      const auto run =
+          RunOne(cell, seed, name, compute, train, test, &*teacher);
+      if (!run.ok()) return run.status();
+      Add(*run);
+      status = keeper_.OnRun(*run);
+      if (!status.ok()) return status;
+      const double student = run->student.validation.accuracy();
+      const double control =
+          controls_[{cell.labels, seed}].validation.accuracy();
+      observer_.OnLine(absl::StrFormat(
+          "%s: validation accuracy %s, control's %s: %+.2f points (%.1f s)",
+          name, Percent(student), Percent(control), 100 * (student - control),
+          run->seconds));
+      ran = true;
+    }
+    if (ran) status = keeper_.OnSeed(Result(i + 1));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
+  std::vector<double> students, controls, differences;
+  for (int64_t i = 0; i < seeds; ++i) {
+    students.push_back(
+        runs_.at(KeyOf(cell, Seed(i))).student.validation.accuracy());
+    controls.push_back(
+        controls_.at({cell.labels, Seed(i)}).validation.accuracy());
+    differences.push_back(students.back() - controls.back());
+  }
+  SweepCellResult result;
+  result.cell = cell;
+  result.runs = seeds;
+  result.validation = MeanInterval(students);
+  result.control = MeanInterval(controls);
+  result.difference = MeanInterval(differences);
+  result.verdict = Judge(result.difference);
+  return result;
+}
+
+int64_t Sweep::ValidationErrors(const SweepCell& cell, int64_t seeds) const {
+  int64_t errors = 0;
+  for (int64_t i = 0; i < seeds; ++i) {
+    errors += runs_.at(KeyOf(cell, Seed(i))).student.validation.errors;
+  }
+  return errors;
+}
+
+void Sweep::Choose(SweepCellResult* result) const {
+  std::vector<double> students, differences;
+  for (int64_t i = 0; i < result->runs; ++i) {
+    students.push_back(
+        runs_.at(KeyOf(result->cell, Seed(i))).student.test.accuracy());
+    differences.push_back(
+        students.back() -
+        controls_.at({result->cell.labels, Seed(i)}).test.accuracy());
+  }
+  result->chosen = true;
+  result->test = MeanInterval(students);
+  result->test_difference = MeanInterval(differences);
+  result->test_verdict = Judge(result->test_difference);
+}
+
+SweepResult Sweep::Result(int64_t seeds) const {
+  SweepResult result;
+  std::map<int64_t, size_t> best;  // By labels.
+  for (const SweepCell& cell : cells_) {
+    const size_t at = result.cells.size();
+    result.cells.push_back(CellResult(cell, seeds));
+    const size_t best_yet = best.insert({cell.labels, at}).first->second;
+    if (ValidationErrors(cell, seeds) <
+        ValidationErrors(cells_[best_yet], seeds)) {
+      best[cell.labels] = at;
+    }
+  }
+  for (const auto& labels_and_best : best) {
+    Choose(&result.cells[labels_and_best.second]);
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::Status SweepOptions::Validate() const {
+  absl::Status status = CheckSide("--labels", labels);
+  status.Update(CheckSide("--method", methods));
+  status.Update(CheckSide("--temperature", temperatures));
+  status.Update(CheckSide("--alpha", alphas));
+  status.Update(CheckAtLeast(1, "--seeds", seeds, ""));
+  status.Update(CheckAtLeast(
+      1, "--validation", experiment.validation,
+      ": a sweep chooses by images held out of training. If the test set "
+      "chose, its accuracy would say nothing of images never seen"));
+  for (const int64_t number : labels) {
+    status.Update(CheckAtLeast(0, "--labels", number, ""));
+  }
+  for (const SweepCell& cell : CellsOf(*this, {0})) {
+    status.Update(ExperimentOf(*this, cell, 0).Validate());
+  }
+  return status;
+}
+
+absl::StatusOr<SweepResult> RunSweep(
+    const SweepOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test,
+    const std::vector<SweepRun>& done, SweepKeeper& keeper,
+    Observer& observer) {
+  const absl::Status valid = options.Validate();
+  if (!valid.ok()) return valid;
+  const int64_t all_labels =
+      std::max<int64_t>(train->count - options.experiment.validation, 1);
+  const auto numbers = NumbersOfLabels(options.labels, all_labels, observer);
+  if (!numbers.ok()) return numbers.status();
+  std::vector<SweepCell> cells = CellsOf(options, *numbers);
+  for (const SweepCell& cell : cells) {
+    const absl::Status right =
+        ExperimentOf(options, cell, all_labels).Validate();
+    if (!right.ok()) return right;
+  }
+  Sweep sweep(options, std::move(cells), all_labels, keeper, observer);
+  sweep.TakeOver(done);
+  const absl::Status ran = sweep.Run(compute, train, test);
+  if (!ran.ok()) return ran;
+  return sweep.Result(options.seeds);
+}
+
+}  // namespace distill
