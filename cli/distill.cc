@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -16,11 +17,18 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "cli/run_folder.h"
+#include "data/class_names.h"
 #include "data/dataset.h"
-#include "data/files.h"
 #include "data/paths.h"
+#include "data/safetensors.h"
+#include "models/weights.h"
+#include "models/zoo.h"
 #include "report/report.h"
 #include "report/result_json.h"
+#include "torch/version.h"
+#include "training/folder_keeper.h"
+#include "training/interrupt.h"
 #include "training/seeds.h"
 
 namespace distill {
@@ -58,78 +66,120 @@ std::string OutputFolder(const DistillOptions& options) {
   return options.output_dir.empty() ? "" : AbsolutePath(options.output_dir);
 }
 
-// What ran.
+// What the bits of a run depend on.
 Json ConfigurationJson(const DistillOptions& options,
                        const ExperimentOptions& experiment,
-                       const Compute& compute, const Dataset& train,
-                       const ExperimentResult& first) {
-  return {
-      {"dataset", train.name},
-      {"trainImages", train.count},
-      {"teacherModel", experiment.teacher},
-      {"studentModel", experiment.student},
-      {"labels", first.labels},
-      {"transferSet", options.transfer_set},
-      {"transferImages", first.transfer_images},
-      {"omittedClasses", experiment.omit_classes},
-      {"validationImages", experiment.validation},
-      {"device", compute.device_name},
-      {"precision", compute.precision_name},
-      {"deterministic", compute.deterministic},
-      {"threads", compute.threads},
-      {"seed", experiment.seed},
-      {"seeds", options.seeds},
-      {"shareTeacher", options.share_teacher},
-      {"batchSize", experiment.batch_size},
-      {"teacherEpochs", experiment.teacher_epochs},
-      {"studentEpochs", experiment.student_epochs},
-      {"learningRate", experiment.learning_rate},
-      {"lrSchedule", options.lr_schedule},
-      {"method", experiment.loss.method},
-      {"standardizeLogits", experiment.loss.standardize_logits},
-      {"teacherFeature", FeatureName(first, &FeatureChoice::teacher)},
-      {"studentFeature", FeatureName(first, &FeatureChoice::student)},
-      {"teacherDropout", experiment.teacher_dropout},
-      {"teacherJitter", experiment.teacher_jitter},
-      {"temperature", experiment.loss.kd.temperature},
-      {"alpha", experiment.loss.kd.alpha},
-      {"outputDir", options.output_dir.empty() ? Json(nullptr)
-                                               : Json(OutputFolder(options))}};
+                       const Compute& compute, const Splits& data) {
+  Json json = CommonConfiguration(options, compute, data);
+  json.update({{"labels", experiment.labels},
+               {"omittedClasses", experiment.omit_classes},
+               {"seeds", options.seeds},
+               {"shareTeacher", options.share_teacher},
+               {"control", experiment.control},
+               {"deterministic", compute.deterministic},
+               {"method", experiment.loss.method},
+               {"temperature", experiment.loss.kd.temperature},
+               {"alpha", experiment.loss.kd.alpha}});
+  return json;
 }
 
-// The last of the report's files to be written: where it is, all are.
-constexpr char kReportJson[] = "report.json";
+// The same with what was found to be behind its words.
+Json WhatRan(Json configuration, const DistillOptions& options,
+             const ExperimentResult& first) {
+  configuration["labels"] = first.labels;
+  configuration["transferImages"] = first.transfer_images;
+  configuration["teacherFeature"] = FeatureName(first, &FeatureChoice::teacher);
+  configuration["studentFeature"] = FeatureName(first, &FeatureChoice::student);
+  configuration["control"] = first.control.has_value();
+  configuration["outputDir"] =
+      options.output_dir.empty() ? Json(nullptr) : Json(OutputFolder(options));
+  return configuration;
+}
 
-// Makes the folder for the report, and fails where none can be left there.
-absl::Status PrepareOutput(const DistillOptions& options) {
-  if (options.output_dir.empty()) return absl::OkStatus();
-  const std::string folder = OutputFolder(options);
-  const std::string earlier = absl::StrCat(folder, "/", kReportJson);
-  if (!options.overwrite && access(earlier.c_str(), F_OK) == 0) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(earlier,
-                     ": found an earlier run's report; expected none. Pass "
-                     "--overwrite to replace it, or another --output_dir."));
+// None if nothing is to be left behind.
+absl::StatusOr<std::optional<RunFolder>> OpenFolder(
+    const DistillOptions& options, const Json& configuration) {
+  std::optional<RunFolder> none;
+  if (options.output_dir.empty()) {
+    if (!options.resume && !options.overwrite) return none;
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.resume ? "--resume" : "--overwrite",
+                     " needs the folder of the run: pass --output_dir"));
   }
-  return MakeFolder(folder);
+  RunFolder::Options folder;
+  folder.path = OutputFolder(options);
+  folder.resume = options.resume;
+  folder.overwrite = options.overwrite;
+  auto opened = RunFolder::Open(folder, configuration);
+  if (!opened.ok()) return opened.status();
+  return std::make_optional(*std::move(opened));
 }
 
-absl::Status WriteReport(const ReportContext& context,
-                         const SeedsResult& result, const std::string& folder,
-                         Observer& observer) {
+// What a model's file says of it; `stage` is of `spelling`, one of the two.
+absl::StatusOr<std::string> ModelBytes(const std::string& role,
+                                       const std::string& spelling,
+                                       const StageResult& stage,
+                                       const Splits& data) {
+  const Dataset& train = *data.train;
+  const auto options =
+      ParseModel(role, spelling, train.height, train.width, train.classes);
+  if (!options.ok()) return options.status();
+  ModelInfo info;
+  info.architecture = SpellModel(*options);
+  info.height = train.height;
+  info.width = train.width;
+  info.classes = train.classes;
+  info.normalization = NormalizationOf(train);
+  info.class_names = ClassNames(train);
+  info.notes = {
+      {"role", role},
+      {"dataset", train.name},
+      {"train_images_crc32", absl::StrFormat("%08x", train.images_crc32)},
+      {"train_labels_crc32", absl::StrFormat("%08x", train.labels_crc32)},
+      {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
+      {"made_by", "distill"},
+      {"libtorch", TORCH_VERSION}};
+  return SerializeSafeTensors(ModelFile(stage.model->Parameters(), info));
+}
+
+// The first seed's teacher and student, and the report, whose last file ends
+// the run.
+absl::Status WriteResults(const ReportContext& context,
+                          const ExperimentOptions& experiment,
+                          const SeedsResult& result, const Splits& data,
+                          RunFolder& folder, Observer& observer) {
+  const ExperimentResult& first = result.runs[0];
+  const auto teacher =
+      ModelBytes("teacher", experiment.teacher, first.teacher, data);
+  if (!teacher.ok()) return teacher.status();
+  const auto student =
+      ModelBytes("student", experiment.student, first.student, data);
+  if (!student.ok()) return student.status();
   const auto report = MakeReport(context, result, observer);
   if (!report.ok()) return report.status();
   const std::pair<const char*, const std::string*> files[] = {
+      {"teacher.safetensors", &*teacher},
+      {"student.safetensors", &*student},
       {"report.html", &report->html},
       {"metrics.jsonl", &report->metrics_jsonl},
       {"predictions.csv", &report->predictions_csv},
-      {kReportJson, &report->json}};
+      {"report.json", &report->json}};
   for (const auto& [name, contents] : files) {
-    const absl::Status status =
-        WriteFile(absl::StrCat(folder, "/", name), *contents);
+    const absl::Status status = folder.Write(name, *contents);
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  return folder.Finish();
+}
+
+// The end of a run that a signal stopped.
+int ReportInterruption(const absl::Status& status, bool kept, std::ostream& out,
+                       std::ostream& err) {
+  ReportError(absl::CancelledError(absl::StrCat(
+                  status.message(),
+                  kept ? "; --resume goes on"
+                       : "; nothing was kept (--output_dir keeps it)")),
+              out, err);
+  return 128 + InterruptSignal();
 }
 
 // "3,7" as {3, 7}; nothing as none.
@@ -149,7 +199,12 @@ absl::StatusOr<std::vector<int64_t>> ParseClasses(const std::string& text) {
   return classes;
 }
 
-absl::Status CheckLabels(const DistillOptions& options) {
+absl::Status CheckCounts(const DistillOptions& options) {
+  if (options.checkpoint_every < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--checkpoint_every is ",
+                                                   options.checkpoint_every,
+                                                   "; it must be at least 0"));
+  }
   if (options.labels_per_class < 0) {
     return absl::InvalidArgumentError(absl::StrCat("--labels_per_class is ",
                                                    options.labels_per_class,
@@ -186,7 +241,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   if (!omit_classes.ok()) return ReportError(omit_classes.status(), out, err);
   experiment.omit_classes = *omit_classes;
   absl::Status valid = seeds.Validate();
-  valid.Update(CheckLabels(options));
+  valid.Update(CheckCounts(options));
   if (!valid.ok()) return ReportError(valid, out, err);
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
@@ -198,18 +253,29 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
-  const absl::Status prepared = PrepareOutput(options);
-  if (!prepared.ok()) return ReportError(prepared, out, err);
+  const Json configuration =
+      ConfigurationJson(options, experiment, *compute, *splits);
+  auto folder = OpenFolder(options, configuration);
+  if (!folder.ok()) return ReportError(folder.status(), out, err);
 
   Console console(out, err, console_options);
+  std::optional<FolderKeeper> keeper;
+  if (*folder) {
+    keeper.emplace((*folder)->checkpoints(), options.checkpoint_every, console);
+    if ((*folder)->resumes()) {
+      console.OnLine("resume:  goes on with the run in " + (*folder)->path());
+    }
+  }
   const double start_seconds = SecondsSinceStart();
-  const auto result =
-      RunSeeds(seeds, *compute, splits->train, splits->test, console);
+  const auto result = RunSeeds(seeds, *compute, splits->train, splits->test,
+                               console, keeper ? &*keeper : nullptr);
+  if (absl::IsCancelled(result.status())) {
+    return ReportInterruption(result.status(), keeper.has_value(), out, err);
+  }
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   ReportContext report;
-  report.configuration = ConfigurationJson(options, experiment, *compute,
-                                           *splits->train, result->runs[0]);
+  report.configuration = WhatRan(configuration, options, result->runs[0]);
   const std::string message = "The student has learnt the teacher's wisdom.";
   report.printed = {{"status", "success"}, {"message", message}};
   report.printed.update(report.configuration);
@@ -218,16 +284,19 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
                          MeanFinalLoss(*result), result->seconds);
   absl::Status written;
-  if (!options.output_dir.empty()) {
+  if (*folder) {
     report.formula = experiment.loss.Formula();
     report.first_seed = experiment.seed;
     report.temperature = experiment.loss.kd.temperature;
     report.compute = *compute;
     report.train = splits->train;
     report.test = splits->test;
-    const std::string folder = OutputFolder(options);
-    written = WriteReport(report, *result, folder, console);
-    if (written.ok()) out << "report:  " << folder << "/report.html\n";
+    written =
+        WriteResults(report, experiment, *result, *splits, **folder, console);
+    if (written.ok()) {
+      out << "student: " << (*folder)->path() << "/student.safetensors\n"
+          << "report:  " << (*folder)->path() << "/report.html\n";
+    }
   }
   if (!written.ok()) {
     err << "distill: " << written.message() << std::endl;

@@ -19,14 +19,20 @@ struct DistillOptions : ExperimentArguments {
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
-  // Where a report is left (report/report.h); empty: none is made.
+  // What a run leaves behind (README.md); empty: nothing.
   std::string output_dir;
-  bool overwrite = false;  // Whether it may replace one that is there.
+  bool overwrite = false;  // Whether it may replace a run that is there.
+  bool resume = false;     // Whether it goes on with one that is there.
+  // Steps between two training states, besides the ends of epochs; 0: none.
+  int64_t checkpoint_every = 0;
 };
 
 // The two-stage run. Writes lines for people to `out`, and as its last line the
 // result as one JSON object; progress and the reason of an error to `err`.
 // Returns the exit code: 0, 1 for an error, 2 for options out of range.
+//
+// Stopped by SIGINT or SIGTERM (see CatchInterrupts) it returns 130 or 143, and
+// with an output_dir the training's state is there to go on from.
 //
 // Whether a report can be left is tried before anything is trained. Where that
 // fails afterwards all the same, it is an error whose JSON object has the

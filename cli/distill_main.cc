@@ -13,6 +13,7 @@
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "losses/methods.h"
+#include "training/interrupt.h"
 
 ABSL_FLAG(bool, deterministic, false,
           "On a GPU: only algorithms that give the same bits every time, which "
@@ -51,11 +52,19 @@ ABSL_FLAG(bool, control, true,
           "Also train the same student without the teacher, to see what "
           "distillation changed.");
 ABSL_FLAG(std::string, output_dir, "",
-          "Folder to leave a report in: report.html for people, and its "
-          "numbers in report.json, metrics.jsonl (the learning curves) and "
-          "predictions.csv. Default: none is made.");
+          "Folder for what the run leaves behind: teacher.safetensors and "
+          "student.safetensors (of the first seed), report.html for people, "
+          "its numbers in report.json, metrics.jsonl (the learning curves) and "
+          "predictions.csv, and while it runs the states to resume from. "
+          "Default: nothing is left.");
 ABSL_FLAG(bool, overwrite, false,
-          "With --output_dir: replace a report that is there.");
+          "With --output_dir: replace a run that is there.");
+ABSL_FLAG(bool, resume, false,
+          "With --output_dir: go on with a run that was stopped there, to the "
+          "bits of one that was not. Without one there, begin.");
+ABSL_FLAG(int64_t, checkpoint_every, 0,
+          "With --output_dir: steps after which a training's state is kept, "
+          "besides the end of each epoch.");
 
 namespace {
 
@@ -70,7 +79,9 @@ constexpr char kUsage[] =
     "  bazel-bin/cli/distill --device=cpu --output_dir=out\n"
     "\n"
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
-    "2 for\nwrong flags.\n";
+    "2 for\nwrong flags; 130 or 143 when stopped by Ctrl-C or SIGTERM, after "
+    "which "
+    "--resume\ngoes on.\n";
 
 absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
     const std::string& argv0) {
@@ -82,6 +93,8 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   options.output_dir =
       distill::FromUsersFolder(absl::GetFlag(FLAGS_output_dir));
   options.overwrite = absl::GetFlag(FLAGS_overwrite);
+  options.resume = absl::GetFlag(FLAGS_resume);
+  options.checkpoint_every = absl::GetFlag(FLAGS_checkpoint_every);
   distill::ExperimentOptions& experiment = options.experiment;
   experiment.loss.kd.temperature = absl::GetFlag(FLAGS_temperature);
   experiment.loss.kd.alpha = absl::GetFlag(FLAGS_alpha);
@@ -113,6 +126,7 @@ int main(int argc, char** argv) {
   if (!options.ok()) {
     return distill::ReportError(options.status(), std::cout, std::cerr);
   }
+  distill::CatchInterrupts();
   return distill::RunDistill(*options, std::cout, std::cerr,
                              distill::ConsoleOptionsOfStderr());
 }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/paths.h"
+#include "report/result_json.h"
 #include "training/device.h"
 #include "training/experiment.h"
 
@@ -25,6 +26,11 @@ struct ExperimentArguments {
 // flag of one that says nothing.
 absl::StatusOr<ExperimentOptions> ResolveExperiment(
     const ExperimentArguments& arguments);
+
+// What the results depend on, a field each, in every program that runs an
+// experiment; what a sweep varies is not in it.
+Json CommonConfiguration(const ExperimentArguments& arguments,
+                         const Compute& compute, const Splits& data);
 
 }  // namespace distill
 

@@ -1,6 +1,5 @@
 #include "cli/run_log.h"
 
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,8 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "data/files.h"
 #include "report/result_json.h"
 
 namespace distill {
@@ -93,29 +90,16 @@ absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
   RunLog log;
   log.path_ = folder + "/runs.jsonl";
   log.configuration_ = std::move(configuration);
-  absl::Status status = log.Lock(folder);
-  if (status.ok() && access(log.path_.c_str(), F_OK) != 0) {
-    status = WriteFile(log.path_, "");
-  }
+  auto lock = FolderLock::Take(folder);
+  if (!lock.ok()) return lock.status();
+  log.lock_ = *std::move(lock);
+  absl::Status status;
+  if (access(log.path_.c_str(), F_OK) != 0) status = WriteFile(log.path_, "");
   if (status.ok()) status = log.Read();
   if (!status.ok()) return status;
   log.file_.reset(std::fopen(log.path_.c_str(), "ae"));
   if (log.file_ == nullptr) return SystemError(log.path_, "opening it");
   return log;
-}
-
-absl::Status RunLog::Lock(const std::string& folder) {
-  folder_.reset(opendir(folder.c_str()));
-  if (folder_ == nullptr) return SystemError(folder, "opening it");
-  // Some file systems have no locks; there the user has to look.
-  if (flock(dirfd(folder_.get()), LOCK_EX | LOCK_NB) != 0 &&
-      errno == EWOULDBLOCK) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder,
-        ": found another sweep at work in it; expected to be alone. "
-        "Wait for it, or pass another --output_dir."));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status RunLog::Read() {
@@ -157,23 +141,10 @@ absl::Status RunLog::Add(const std::string& line, int64_t number) {
 }
 
 absl::Status RunLog::CheckConfiguration(const Json& found) const {
-  std::vector<std::string> differences;
-  const auto compare = [&](const std::string& name) {
-    const auto text = [&name](const Json& json) {
-      return json.contains(name) ? JsonText(json.at(name)) : "not there";
-    };
-    const std::string then = text(found), now = text(configuration_);
-    if (then == now) return;
-    differences.push_back(absl::StrCat(name, " was ", then, " and is ", now));
-  };
-  for (const auto& item : configuration_.items()) compare(item.key());
-  for (const auto& item : found.items()) {
-    if (!configuration_.contains(item.key())) compare(item.key());
-  }
+  const std::string differences = Differences(found, configuration_);
   if (differences.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      path_, ": found runs of another configuration: ",
-      absl::StrJoin(differences, "; "),
+      path_, ": found runs of another configuration: ", differences,
       "; expected runs that can be compared. Pass another --output_dir, or the "
       "flags of those runs."));
 }

@@ -2,16 +2,16 @@
 #ifndef DISTILL_CLI_RUN_LOG_H_
 #define DISTILL_CLI_RUN_LOG_H_
 
-#include <dirent.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "data/files.h"
 #include "nlohmann/json.hpp"
 #include "training/sweep.h"
 
@@ -48,11 +48,9 @@ class RunLog {
  private:
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
-    void operator()(DIR* folder) const { closedir(folder); }
   };
 
   RunLog() = default;
-  absl::Status Lock(const std::string& folder);
   absl::Status Read();
   absl::Status Add(const std::string& line, int64_t number);
   absl::Status CheckConfiguration(const nlohmann::ordered_json& found) const;
@@ -61,7 +59,7 @@ class RunLog {
   nlohmann::ordered_json configuration_;
   std::vector<SweepRun> runs_;
   bool was_torn_ = false;
-  std::unique_ptr<DIR, Close> folder_;  // Locked while it is open.
+  std::optional<FolderLock> lock_;
   std::unique_ptr<std::FILE, Close> file_;
 };
 

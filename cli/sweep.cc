@@ -75,35 +75,6 @@ absl::StatusOr<SweepOptions> OptionsOf(const SweepArguments& arguments) {
   return options;
 }
 
-// What the results of runs depend on, besides what tells them apart.
-Json ConfigurationOf(const SweepArguments& arguments, const Compute& compute,
-                     const Splits& data) {
-  const ExperimentOptions& experiment = arguments.experiment;
-  return {{"dataset", data.train->name},
-          {"trainImages", data.train->count},
-          {"trainImagesCrc32", data.train->images_crc32},
-          {"trainLabelsCrc32", data.train->labels_crc32},
-          {"testImagesCrc32", data.test->images_crc32},
-          {"testLabelsCrc32", data.test->labels_crc32},
-          {"teacherModel", experiment.teacher},
-          {"studentModel", experiment.student},
-          {"validationImages", experiment.validation},
-          {"transferSet", arguments.transfer_set},
-          {"batchSize", experiment.batch_size},
-          {"teacherEpochs", experiment.teacher_epochs},
-          {"studentEpochs", experiment.student_epochs},
-          {"learningRate", experiment.learning_rate},
-          {"lrSchedule", arguments.lr_schedule},
-          {"standardizeLogits", experiment.loss.standardize_logits},
-          {"dkdTargetWeight", experiment.loss.dkd_target_weight},
-          {"dkdNontargetWeight", experiment.loss.dkd_nontarget_weight},
-          {"seed", experiment.seed},
-          {"device", compute.device_name},
-          {"deviceDescription", compute.description},
-          {"precision", compute.precision_name},
-          {"threads", compute.threads}};
-}
-
 std::vector<std::vector<std::string>> FactsOf(const Json& configuration) {
   std::vector<std::vector<std::string>> facts;
   for (const auto& item : configuration.items()) {
@@ -165,7 +136,7 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
   if (!compute.ok()) return compute.status();
   const auto data = LoadSplits(arguments.data);
   if (!data.ok()) return data.status();
-  const Json configuration = ConfigurationOf(arguments, *compute, *data);
+  const Json configuration = CommonConfiguration(arguments, *compute, *data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
   auto log = RunLog::Open(arguments.output_dir, configuration);

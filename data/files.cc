@@ -1,6 +1,7 @@
 #include "data/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -141,6 +142,22 @@ absl::Status MakeFolder(const std::string& path) {
   unlink(probe.c_str());
   if (failure != 0) return Failed(path, "trying it", failure, expected);
   return absl::OkStatus();
+}
+
+absl::StatusOr<FolderLock> FolderLock::Take(const std::string& folder) {
+  FolderLock lock;
+  lock.folder_.reset(opendir(folder.c_str()));
+  if (lock.folder_ == nullptr) {
+    return Failed(folder, "opening it", errno, "a folder to work in");
+  }
+  if (flock(dirfd(lock.folder_.get()), LOCK_EX | LOCK_NB) != 0 &&
+      errno == EWOULDBLOCK) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        AbsolutePath(folder),
+        ": found another run at work in it; expected to be alone. Wait for it, "
+        "or pass another folder."));
+  }
+  return lock;
 }
 
 }  // namespace distill

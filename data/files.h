@@ -2,7 +2,10 @@
 #ifndef DISTILL_DATA_FILES_H_
 #define DISTILL_DATA_FILES_H_
 
+#include <dirent.h>
+
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -33,6 +36,21 @@ uint32_t Crc32(absl::string_view bytes);
 // files can be written there, by writing one and removing it. Errors: as
 // WriteFile's.
 absl::Status MakeFolder(const std::string& path);
+
+// A folder that this process alone works in. Let go of when the object or the
+// process ends, however it does.
+class FolderLock {
+ public:
+  // FailedPrecondition if another process has it, else the system's error.
+  // Where the file system has no locks, nobody is kept out.
+  static absl::StatusOr<FolderLock> Take(const std::string& folder);
+
+ private:
+  struct Close {
+    void operator()(DIR* folder) const { closedir(folder); }
+  };
+  std::unique_ptr<DIR, Close> folder_;  // Locked while it is open.
+};
 
 }  // namespace distill
 

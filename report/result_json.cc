@@ -2,6 +2,11 @@
 
 #include <cmath>
 #include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace distill {
 namespace {
@@ -65,6 +70,23 @@ Json IntervalJson(const Interval& interval) {
 
 std::string JsonText(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Differences(const Json& then, const Json& now) {
+  std::vector<std::string> differences;
+  const auto compare = [&](const std::string& name) {
+    const auto text = [&name](const Json& json) {
+      return json.contains(name) ? JsonText(json.at(name)) : "not there";
+    };
+    if (text(then) == text(now)) return;
+    differences.push_back(
+        absl::StrCat(name, " was ", text(then), " and is ", text(now)));
+  };
+  for (const auto& item : now.items()) compare(item.key());
+  for (const auto& item : then.items()) {
+    if (!now.contains(item.key())) compare(item.key());
+  }
+  return absl::StrJoin(differences, "; ");
 }
 
 double MeanFinalLoss(const SeedsResult& result) {

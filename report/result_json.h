@@ -23,6 +23,10 @@ Json IntervalJson(const Interval& interval);
 // (a path can be anything) is replaced.
 std::string JsonText(const Json& json, int indent = -1);
 
+// What differs between the configurations of an earlier run and of this one:
+// "temperature was 5 and is 4; seed was 0 and is 1"; nothing if nothing does.
+std::string Differences(const Json& then, const Json& now);
+
 // The student's total loss of its last epoch, the mean over the seeds.
 double MeanFinalLoss(const SeedsResult& result);
 
