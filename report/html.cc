@@ -33,9 +33,8 @@ constexpr size_t kMostWrongImages = 12;
 constexpr size_t kTopClasses = 4;
 
 constexpr char kStyle[] = R"css(
-.heat th, .heat td { padding: .2rem .45rem; text-align: right;
-  border: 1px solid var(--line); min-width: 2.2rem; font-size: .8rem; }
-.heat th:first-child { padding-left: .45rem; }
+.heat th, .heat td { padding: .2rem .3rem; text-align: right;
+  border: 1px solid var(--line); min-width: 1.85rem; font-size: .75rem; }
 .cards { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
 .card { display: flex; gap: .8rem; padding: .7rem; background: var(--card);
@@ -51,6 +50,8 @@ constexpr char kStyle[] = R"css(
 .top b { height: .5rem; background: var(--line); border-radius: .2rem;
   overflow: hidden; }
 .top i { display: block; height: 100%; background: var(--c); }
+.heats { grid-template-columns:
+  repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); }
 .config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
   min-width: 9rem; }
 )css";
@@ -84,9 +85,9 @@ std::string VerdictHtml(const ReportContext& context,
   if (result.runs.size() == 1) {
     absl::StrAppend(
         &html,
-        Paragraph("What one seed shows may be luck: another seed may turn it "
-                  "round. Run it again with --seeds=5, and the difference has "
-                  "an interval and a verdict."));
+        "<p>What one seed shows may be luck, and another may turn it round. "
+        "Run it again with <code>--seeds=5</code>, and the difference has an "
+        "interval and a verdict.</p>\n");
   }
   absl::StrAppend(
       &html,
@@ -345,10 +346,9 @@ std::string CurvesHtml(const Analysis& analysis) {
     const char* title;
     double EpochLosses::*field;
   };
-  constexpr Term kTerms[] = {
-      {"Total loss", &EpochLosses::total},
-      {"Soft term, towards the teacher", &EpochLosses::soft},
-      {"Hard term, towards the labels", &EpochLosses::hard}};
+  constexpr Term kTerms[] = {{"Total loss", &EpochLosses::total},
+                             {"Soft term", &EpochLosses::soft},
+                             {"Hard term", &EpochLosses::hard}};
   std::string charts;
   for (const Term& term : kTerms) {
     std::vector<ChartSeries> all;
@@ -369,7 +369,7 @@ std::string CurvesHtml(const Analysis& analysis) {
     ChartOptions options;
     options.title = term.title;
     options.x_label = "step";
-    options.y_label = "nats, log scale";
+    options.y_label = "nats";
     options.log_y = true;
     absl::StrAppend(&charts, LineChart(options, all));
   }
@@ -378,10 +378,11 @@ std::string CurvesHtml(const Analysis& analysis) {
       absl::StrCat(
           "<div class=\"grid\">\n", charts, "</div>\n",
           Paragraph("Each point is the mean over the training images of the "
-                    "steps since the point before. The terms are without their "
-                    "weights; the total has them. The totals of student and "
-                    "control are different losses and do not compare; their "
-                    "hard terms do.",
+                    "steps since the point before, on a logarithmic scale. The "
+                    "soft term pulls towards the teacher, the hard one towards "
+                    "the labels; both are without their weights, and the total "
+                    "has them. The totals of student and control are different "
+                    "losses and do not compare.",
                     "note")));
 }
 
