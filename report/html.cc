@@ -42,7 +42,8 @@ constexpr char kStyle[] = R"css(
 .card img { width: 5.25rem; height: auto; align-self: flex-start;
   image-rendering: pixelated; border: 1px solid var(--line); }
 .card > div { flex: 1; min-width: 0; font-size: .8rem; }
-.card p { margin: 0 0 .15rem; }
+.card p { margin: 0 0 .15rem; color: var(--soft); }
+.card p:first-child { color: var(--text); font-weight: 600; }
 .card p + div + p { margin-top: .4rem; }
 .top { display: grid; gap: .4rem; align-items: center;
   grid-template-columns: 2rem 1fr 3.4rem; font-variant-numeric: tabular-nums; }
@@ -50,8 +51,7 @@ constexpr char kStyle[] = R"css(
 .top b { height: .5rem; background: var(--line); border-radius: .2rem;
   overflow: hidden; }
 .top i { display: block; height: 100%; background: var(--c); }
-.heats { grid-template-columns:
-  repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); }
+.heats { display: flex; flex-wrap: wrap; gap: 1.2rem 1.6rem; }
 .config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
   min-width: 9rem; }
 )css";
@@ -304,6 +304,9 @@ std::string SeedsHtml(const Analysis& analysis) {
       const auto text = [&](double value) {
         return quantity.percent ? Percent(value) : Decimals(value, 4);
       };
+      if (stage == kTeacherStage && analysis.shares_teacher()) {
+        return text(i.mean) + ", one for all";
+      }
       return absl::StrCat(text(i.mean), " (", text(i.low), " to ", text(i.high),
                           ")");
     });
@@ -333,8 +336,8 @@ std::string SeedsHtml(const Analysis& analysis) {
       absl::StrCat(
           means.Html(),
           Paragraph("Means over the seeds, and Student's intervals of 95 % for "
-                    "them: the seeds are what is counted, not the images. What "
-                    "follows below is of the first seed.",
+                    "them: the seeds are what is counted, not the images. The "
+                    "sections below are of the first seed.",
                     "note"),
           Table(header, rows)));
 }
@@ -455,8 +458,8 @@ std::string ClassesHtml(const Analysis& analysis) {
 
 // ---- Confusions.
 
-// A cell's text and the share of colour behind it, from -1 (worse) to 1 (a
-// gain), or of the neutral colour.
+// A cell's text, and how much of a colour (of the page's style) is behind it,
+// in [0, 1].
 struct HeatCell {
   std::string text;
   double heat = 0;
@@ -587,7 +590,7 @@ std::string ConfusionHtml(const Analysis& analysis) {
   return Section(
       "Confusions",
       absl::StrCat(
-          "<div class=\"grid heats\">\n", tables, "</div>\n",
+          "<div class=\"heats\">\n", tables, "</div>\n",
           Paragraph(
               absl::StrCat("Test images by their label (row) and the predicted "
                            "class (column). The diagonal is what is right.",

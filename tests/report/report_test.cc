@@ -185,7 +185,9 @@ TEST_F(ReportTest, CurvesHaveEveryPointAndASharedTeacherOnce) {
   Make(10, 2, true);
   for (bool shared : {false, true}) {
     if (shared) result_.runs[1].teacher = result_.runs[0].teacher;
-    const std::string text = Reported().metrics_jsonl;
+    const Report report = Reported();
+    EXPECT_EQ(Contains(report.html, ", one for all</td>"), shared);
+    const std::string text = report.metrics_jsonl;
     std::istringstream lines(text);
     std::string line;
     int count = 0;
