@@ -100,14 +100,25 @@ TEST(SweepPageTest, HasAMapForEachNumberOfLabelsAndMethod) {
   EXPECT_TRUE(Contains(html, "<h2>1,000 labels, dkd</h2>"));
   EXPECT_TRUE(Contains(html, "<h2>55,000 labels</h2>"));
   EXPECT_TRUE(Contains(html, "a &lt; b"));
-  // The strongest colour is the largest difference's, and half of it half's.
+  // From 0.1 for 0 points to 0.55 for the 4 of the largest difference.
   EXPECT_TRUE(Contains(html,
                        "class=\"chosen\" style=\"background: "
                        "rgba(var(--gain), 0.550)\"><b>+4.00</b>"))
       << html;
-  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.275)\"><b>+2.00</b>"));
-  EXPECT_TRUE(Contains(html, "rgba(var(--loss), 0.069)\"><b>-0.50</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.325)\"><b>+2.00</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--loss), 0.156)\"><b>-0.50</b>"));
+  EXPECT_TRUE(Contains(html, ">-0.50<i style="));
   EXPECT_EQ(CountOf(html, "On the test set"), 1);
+}
+
+TEST(SweepPageTest, WhereAllAreGainsTheColoursRunFromTheLeastOfThem) {
+  SweepResult result;
+  result.cells = {Cell("kd", 1, 0.05), Cell("kd", 2, 0.055),
+                  Cell("kd", 4, 0.06)};
+  const std::string html = SweepPage(result, {});
+  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.100)\"><b>+5.00</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.325)\"><b>+5.50</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.550)\"><b>+6.00</b>"));
 }
 
 TEST(SweepPageTest, NoDifferenceAnywhereIsNoColour) {
