@@ -23,6 +23,7 @@ using Rows = std::vector<std::vector<std::string>>;
 constexpr char kStyle[] = R"css(
 .map { border-collapse: separate; border-spacing: 3px; }
 .map th { border: 0; font-weight: 500; color: var(--soft); }
+.map th[scope="col"] { text-align: center; }
 .map td { border: 0; border-radius: .25rem; text-align: center;
   padding: .45rem .6rem; line-height: 1.25; }
 .map td b { display: block; font-size: 1.05rem; }
@@ -164,7 +165,8 @@ std::string MapSection(int64_t labels, const std::string& method,
               "Validation accuracy against the control's, in points; the "
               "control has ",
               Accuracy(any.control), ".",
-              any.runs > 1 ? " Below it the 95 % interval." : "")),
+              any.runs > 1 ? " Below each difference: its 95 % interval."
+                           : "")),
           MapHtml(map)));
 }
 
