@@ -33,9 +33,8 @@ constexpr size_t kMostWrongImages = 12;
 constexpr size_t kTopClasses = 4;
 
 constexpr char kStyle[] = R"css(
-.heat th, .heat td { padding: .2rem .45rem; text-align: right;
-  border: 1px solid var(--line); min-width: 2.2rem; font-size: .8rem; }
-.heat th:first-child { padding-left: .45rem; }
+.heat th, .heat td { padding: .2rem .3rem; text-align: right;
+  border: 1px solid var(--line); min-width: 1.85rem; font-size: .75rem; }
 .cards { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
 .card { display: flex; gap: .8rem; padding: .7rem; background: var(--card);
@@ -43,7 +42,8 @@ constexpr char kStyle[] = R"css(
 .card img { width: 5.25rem; height: auto; align-self: flex-start;
   image-rendering: pixelated; border: 1px solid var(--line); }
 .card > div { flex: 1; min-width: 0; font-size: .8rem; }
-.card p { margin: 0 0 .15rem; }
+.card p { margin: 0 0 .15rem; color: var(--soft); }
+.card p:first-child { color: var(--text); font-weight: 600; }
 .card p + div + p { margin-top: .4rem; }
 .top { display: grid; gap: .4rem; align-items: center;
   grid-template-columns: 2rem 1fr 3.4rem; font-variant-numeric: tabular-nums; }
@@ -51,6 +51,7 @@ constexpr char kStyle[] = R"css(
 .top b { height: .5rem; background: var(--line); border-radius: .2rem;
   overflow: hidden; }
 .top i { display: block; height: 100%; background: var(--c); }
+.heats { display: flex; flex-wrap: wrap; gap: 1.2rem 1.6rem; }
 .config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
   min-width: 9rem; }
 )css";
@@ -84,9 +85,9 @@ std::string VerdictHtml(const ReportContext& context,
   if (result.runs.size() == 1) {
     absl::StrAppend(
         &html,
-        Paragraph("What one seed shows may be luck: another seed may turn it "
-                  "round. Run it again with --seeds=5, and the difference has "
-                  "an interval and a verdict."));
+        "<p>What one seed shows may be luck, and another may turn it round. "
+        "Run it again with <code>--seeds=5</code>, and the difference has an "
+        "interval and a verdict.</p>\n");
   }
   absl::StrAppend(
       &html,
@@ -303,6 +304,9 @@ std::string SeedsHtml(const Analysis& analysis) {
       const auto text = [&](double value) {
         return quantity.percent ? Percent(value) : Decimals(value, 4);
       };
+      if (stage == kTeacherStage && analysis.shares_teacher()) {
+        return text(i.mean) + ", one for all";
+      }
       return absl::StrCat(text(i.mean), " (", text(i.low), " to ", text(i.high),
                           ")");
     });
@@ -332,8 +336,8 @@ std::string SeedsHtml(const Analysis& analysis) {
       absl::StrCat(
           means.Html(),
           Paragraph("Means over the seeds, and Student's intervals of 95 % for "
-                    "them: the seeds are what is counted, not the images. What "
-                    "follows below is of the first seed.",
+                    "them: the seeds are what is counted, not the images. The "
+                    "sections below are of the first seed.",
                     "note"),
           Table(header, rows)));
 }
@@ -345,10 +349,9 @@ std::string CurvesHtml(const Analysis& analysis) {
     const char* title;
     double EpochLosses::*field;
   };
-  constexpr Term kTerms[] = {
-      {"Total loss", &EpochLosses::total},
-      {"Soft term, towards the teacher", &EpochLosses::soft},
-      {"Hard term, towards the labels", &EpochLosses::hard}};
+  constexpr Term kTerms[] = {{"Total loss", &EpochLosses::total},
+                             {"Soft term", &EpochLosses::soft},
+                             {"Hard term", &EpochLosses::hard}};
   std::string charts;
   for (const Term& term : kTerms) {
     std::vector<ChartSeries> all;
@@ -369,7 +372,7 @@ std::string CurvesHtml(const Analysis& analysis) {
     ChartOptions options;
     options.title = term.title;
     options.x_label = "step";
-    options.y_label = "nats, log scale";
+    options.y_label = "nats";
     options.log_y = true;
     absl::StrAppend(&charts, LineChart(options, all));
   }
@@ -378,10 +381,11 @@ std::string CurvesHtml(const Analysis& analysis) {
       absl::StrCat(
           "<div class=\"grid\">\n", charts, "</div>\n",
           Paragraph("Each point is the mean over the training images of the "
-                    "steps since the point before. The terms are without their "
-                    "weights; the total has them. The totals of student and "
-                    "control are different losses and do not compare; their "
-                    "hard terms do.",
+                    "steps since the point before, on a logarithmic scale. The "
+                    "soft term pulls towards the teacher, the hard one towards "
+                    "the labels; both are without their weights, and the total "
+                    "has them. The totals of student and control are different "
+                    "losses and do not compare.",
                     "note")));
 }
 
@@ -454,8 +458,8 @@ std::string ClassesHtml(const Analysis& analysis) {
 
 // ---- Confusions.
 
-// A cell's text and the share of colour behind it, from -1 (worse) to 1 (a
-// gain), or of the neutral colour.
+// A cell's text, and how much of a colour (of the page's style) is behind it,
+// in [0, 1].
 struct HeatCell {
   std::string text;
   double heat = 0;
@@ -586,7 +590,7 @@ std::string ConfusionHtml(const Analysis& analysis) {
   return Section(
       "Confusions",
       absl::StrCat(
-          "<div class=\"grid heats\">\n", tables, "</div>\n",
+          "<div class=\"heats\">\n", tables, "</div>\n",
           Paragraph(
               absl::StrCat("Test images by their label (row) and the predicted "
                            "class (column). The diagonal is what is right.",

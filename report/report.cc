@@ -121,19 +121,13 @@ std::string ReportJson(const ReportContext& context, const Analysis& analysis) {
   return absl::StrCat(JsonText(json, 1), "\n");
 }
 
-// A teacher that several seeds share learnt once.
-bool IsRepeated(const Analysis& analysis, size_t run, size_t stage) {
-  return stage == kTeacherStage && run > 0 &&
-         analysis.runs[run].stages[stage].stage->model ==
-             analysis.first().stages[stage].stage->model;
-}
-
 std::string CurvesJsonl(const Analysis& analysis) {
   std::string lines;
   for (size_t r = 0; r < analysis.runs.size(); ++r) {
     const RunAnalysis& run = analysis.runs[r];
     for (size_t s = 0; s < run.stages.size(); ++s) {
-      if (IsRepeated(analysis, r, s)) continue;
+      // A shared teacher learnt once.
+      if (s == kTeacherStage && r > 0 && analysis.shares_teacher()) continue;
       for (const CurvePoint& point : run.stages[s].stage->training.curve) {
         const Json line = {{"seed", run.seed},
                            {"stage", StageName(static_cast<int>(s))},
