@@ -1,5 +1,7 @@
 #include "cli/experiment_arguments.h"
 
+#include "absl/strings/str_format.h"
+
 namespace distill {
 
 absl::StatusOr<ExperimentOptions> ResolveExperiment(
@@ -18,37 +20,38 @@ Json CommonConfiguration(const ExperimentArguments& arguments,
                          const Compute& compute, const Splits& data) {
   const ExperimentOptions& experiment = arguments.experiment;
   const MethodOptions& loss = experiment.loss;
-  return {{"dataset", data.train->name},
-          {"trainImages", data.train->count},
-          {"trainImagesCrc32", data.train->images_crc32},
-          {"trainLabelsCrc32", data.train->labels_crc32},
-          {"testImagesCrc32", data.test->images_crc32},
-          {"testLabelsCrc32", data.test->labels_crc32},
-          {"teacherModel", experiment.teacher},
-          {"studentModel", experiment.student},
-          {"teacherDropout", experiment.teacher_dropout},
-          {"teacherJitter", experiment.teacher_jitter},
-          {"validationImages", experiment.validation},
-          {"transferSet", arguments.transfer_set},
-          {"batchSize", experiment.batch_size},
-          {"teacherEpochs", experiment.teacher_epochs},
-          {"studentEpochs", experiment.student_epochs},
-          {"learningRate", experiment.learning_rate},
-          {"lrSchedule", arguments.lr_schedule},
-          {"standardizeLogits", loss.standardize_logits},
-          {"dkdTargetWeight", loss.dkd_target_weight},
-          {"dkdNontargetWeight", loss.dkd_nontarget_weight},
-          {"hintWeight", loss.hint_weight},
-          {"attentionWeight", loss.attention_weight},
-          {"rkdDistanceWeight", loss.rkd_distance_weight},
-          {"rkdAngleWeight", loss.rkd_angle_weight},
-          {"teacherFeature", experiment.teacher_feature},
-          {"studentFeature", experiment.student_feature},
-          {"seed", experiment.seed},
-          {"device", compute.device_name},
-          {"deviceDescription", compute.description},
-          {"precision", compute.precision_name},
-          {"threads", compute.threads}};
+  return {
+      {"dataset", data.train->name},
+      {"trainImages", data.train->count},
+      {"trainImagesCrc32", absl::StrFormat("%08x", data.train->images_crc32)},
+      {"trainLabelsCrc32", absl::StrFormat("%08x", data.train->labels_crc32)},
+      {"testImagesCrc32", absl::StrFormat("%08x", data.test->images_crc32)},
+      {"testLabelsCrc32", absl::StrFormat("%08x", data.test->labels_crc32)},
+      {"teacherModel", experiment.teacher},
+      {"studentModel", experiment.student},
+      {"teacherDropout", experiment.teacher_dropout},
+      {"teacherJitter", experiment.teacher_jitter},
+      {"validationImages", experiment.validation},
+      {"transferSet", arguments.transfer_set},
+      {"batchSize", experiment.batch_size},
+      {"teacherEpochs", experiment.teacher_epochs},
+      {"studentEpochs", experiment.student_epochs},
+      {"learningRate", experiment.learning_rate},
+      {"lrSchedule", arguments.lr_schedule},
+      {"standardizeLogits", loss.standardize_logits},
+      {"dkdTargetWeight", loss.dkd_target_weight},
+      {"dkdNontargetWeight", loss.dkd_nontarget_weight},
+      {"hintWeight", loss.hint_weight},
+      {"attentionWeight", loss.attention_weight},
+      {"rkdDistanceWeight", loss.rkd_distance_weight},
+      {"rkdAngleWeight", loss.rkd_angle_weight},
+      {"teacherFeature", experiment.teacher_feature},
+      {"studentFeature", experiment.student_feature},
+      {"seed", experiment.seed},
+      {"device", compute.device_name},
+      {"deviceDescription", compute.description},
+      {"precision", compute.precision_name},
+      {"threads", compute.threads}};
 }
 
 }  // namespace distill

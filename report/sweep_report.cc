@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -22,6 +23,7 @@ using Rows = std::vector<std::vector<std::string>>;
 constexpr char kStyle[] = R"css(
 .map { border-collapse: separate; border-spacing: 3px; }
 .map th { border: 0; font-weight: 500; color: var(--soft); }
+.map th[scope="col"] { text-align: center; }
 .map td { border: 0; border-radius: .25rem; text-align: center;
   padding: .45rem .6rem; line-height: 1.25; }
 .map td b { display: block; font-size: 1.05rem; }
@@ -30,13 +32,12 @@ constexpr char kStyle[] = R"css(
 .legend { display: flex; gap: .5rem; align-items: center; font-size: .8rem;
   color: var(--soft); margin-top: .3rem; }
 .legend i { flex: 0 1 9rem; height: .8rem; border-radius: .2rem;
-  border: 1px solid var(--line);
-  background: linear-gradient(90deg, rgba(var(--loss), .55), transparent,
-    rgba(var(--gain), .55)); }
+  border: 1px solid var(--line); }
 )css";
 
-// Of the strongest colour. Text on it keeps a contrast above 4.5.
-constexpr double kMostInk = 0.55;
+// Of the faintest and the strongest colour. Text on it keeps a contrast above
+// 4.5.
+constexpr double kLeastInk = 0.1, kMostInk = 0.55;
 
 // "+5.30"
 std::string Points(double difference) {
@@ -87,8 +88,37 @@ std::string Plain(double value) { return absl::StrFormat("%.15g", value); }
 struct Map {
   std::vector<double> temperatures, alphas;
   std::map<std::pair<double, double>, const SweepCellResult*> cells;
-  double most = 0;  // The largest difference, without its sign.
+  // Of the differences.
+  double lowest = std::numeric_limits<double>::infinity();
+  double highest = -std::numeric_limits<double>::infinity();
 };
+
+// The colour of a difference. Where all of them have one sign the colours run
+// from the least to the greatest, so that cells can be told apart; else from 0
+// on, alike to both sides.
+std::string ColorOf(double difference, const Map& map) {
+  const double most = std::max(std::abs(map.lowest), std::abs(map.highest));
+  double least = std::min(std::abs(map.lowest), std::abs(map.highest));
+  if (map.lowest < 0 && map.highest > 0) least = 0;
+  double ink = 0;
+  if (difference != 0 && most > least) {
+    ink = kLeastInk + (kMostInk - kLeastInk) * (std::abs(difference) - least) /
+                          (most - least);
+  } else if (difference != 0) {
+    ink = kMostInk;  // All are equal.
+  }
+  return absl::StrFormat("rgba(var(%s), %.3f)",
+                         difference < 0 ? "--loss" : "--gain", ink);
+}
+
+std::string Legend(const Map& map) {
+  const bool both = map.lowest < 0 && map.highest > 0;
+  return absl::StrCat("<div class=\"legend\">", Points(map.lowest),
+                      "<i style=\"background: linear-gradient(90deg, ",
+                      ColorOf(map.lowest, map), both ? ", transparent, " : ", ",
+                      ColorOf(map.highest, map), ")\"></i>",
+                      Points(map.highest), " points</div>\n");
+}
 
 void AddOnce(double value, std::vector<double>* values) {
   if (std::find(values->begin(), values->end(), value) == values->end()) {
@@ -96,16 +126,14 @@ void AddOnce(double value, std::vector<double>* values) {
   }
 }
 
-std::string MapCell(const SweepCellResult& cell, double most) {
-  const double difference = cell.difference.mean;
-  const double ink = most > 0 ? kMostInk * std::abs(difference) / most : 0;
+std::string MapCell(const SweepCellResult& cell, const Map& map) {
   std::string below = PointsEnds(cell.difference);
-  if (cell.chosen) absl::StrAppend(&below, below.empty() ? "" : ", ", "chosen");
-  return absl::StrFormat(
-      "<td%s style=\"background: rgba(var(%s), %.3f)\"><b>%s</b><small>%s"
-      "</small></td>",
-      cell.chosen ? " class=\"chosen\"" : "",
-      difference < 0 ? "--loss" : "--gain", ink, Points(difference), below);
+  if (cell.chosen)
+    absl::StrAppend(&below, below.empty() ? "" : "<br>", "chosen");
+  return absl::StrCat(
+      "<td", cell.chosen ? " class=\"chosen\"" : "",
+      " style=\"background: ", ColorOf(cell.difference.mean, map), "\"><b>",
+      Points(cell.difference.mean), "</b><small>", below, "</small></td>");
 }
 
 std::string MapHtml(const Map& map) {
@@ -118,14 +146,11 @@ std::string MapHtml(const Map& map) {
   for (const double alpha : map.alphas) {
     absl::StrAppendFormat(&html, "<tr><th scope=\"row\">alpha=%g</th>", alpha);
     for (const double temperature : map.temperatures) {
-      absl::StrAppend(&html,
-                      MapCell(*map.cells.at({temperature, alpha}), map.most));
+      absl::StrAppend(&html, MapCell(*map.cells.at({temperature, alpha}), map));
     }
     absl::StrAppend(&html, "</tr>\n");
   }
-  absl::StrAppend(&html, "</tbody>\n</table></div>\n<div class=\"legend\">",
-                  Points(-map.most), "<i></i>", Points(map.most),
-                  " points</div>\n");
+  absl::StrAppend(&html, "</tbody>\n</table></div>\n", Legend(map));
   return html;
 }
 
@@ -140,7 +165,8 @@ std::string MapSection(int64_t labels, const std::string& method,
               "Validation accuracy against the control's, in points; the "
               "control has ",
               Accuracy(any.control), ".",
-              any.runs > 1 ? " Below it the 95 % interval." : "")),
+              any.runs > 1 ? " Below each difference: its 95 % interval."
+                           : "")),
           MapHtml(map)));
 }
 
@@ -155,7 +181,8 @@ std::string Maps(const SweepResult& result) {
     AddOnce(cell.cell.temperature, &map.temperatures);
     AddOnce(cell.cell.alpha, &map.alphas);
     map.cells[{cell.cell.temperature, cell.cell.alpha}] = &cell;
-    map.most = std::max(map.most, std::abs(cell.difference.mean));
+    map.lowest = std::min(map.lowest, cell.difference.mean);
+    map.highest = std::max(map.highest, cell.difference.mean);
   }
   std::string html;
   for (const auto& key : order) {
