@@ -28,6 +28,9 @@ constexpr char kStyle[] = R"css(
   padding: .45rem .6rem; line-height: 1.25; }
 .map td b { display: block; font-size: 1.05rem; }
 .map td small { font-size: .75rem; }
+@media (max-width: 40rem) {
+  .map th, .map td { padding: .35rem .25rem; white-space: normal; }
+}
 .map td.chosen { outline: 2px solid var(--accent); outline-offset: 1px; }
 .legend { display: flex; gap: .5rem; align-items: center; font-size: .8rem;
   color: var(--soft); margin-top: .3rem; }
