@@ -52,6 +52,7 @@ constexpr char kStyle[] = R"css(
   overflow: hidden; }
 .top i { display: block; height: 100%; background: var(--c); }
 .heats { display: flex; flex-wrap: wrap; gap: 1.2rem 1.6rem; }
+.config th { text-align: left; }
 .config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
   min-width: 9rem; }
 )css";
@@ -82,7 +83,7 @@ std::string Ends(const Interval& interval) {
 std::string VerdictHtml(const ReportContext& context,
                         const SeedsResult& result) {
   std::string html = Paragraph(VerdictLine(result), "verdict");
-  if (result.runs.size() == 1) {
+  if (result.runs.size() == 1 && result.runs[0].control) {
     absl::StrAppend(
         &html,
         "<p>What one seed shows may be luck, and another may turn it round. "

@@ -141,6 +141,8 @@ TEST_F(ReportTest, TheVerdictComesFirst) {
                       "has -1.00 points"),
             html.find("<section"));
   EXPECT_FALSE(Contains(html, "--seeds=5"));
+  Make(10, 1, false);
+  EXPECT_FALSE(Contains(Reported().html, "--seeds=5"));
   Make(10, 3, false);
   EXPECT_TRUE(Contains(Reported().html, "class=\"verdict\">Whether"));
 }
