@@ -254,7 +254,7 @@ TEST(MetricsTest, SofteningDividesTheLogits) {
 
 TEST(MetricsTest, OnlyTheStudentIsWrong) {
   const std::vector<uint8_t> labels = {0, 0, 0, 0};
-  const auto answers = [](std::vector<float> right) {
+  const auto answers = [](const std::vector<float>& right) {
     std::vector<float> logits;
     for (float r : right) logits.insert(logits.end(), {r, 1 - r});
     return AnswersOf(Logits(logits, 2));
