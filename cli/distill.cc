@@ -17,85 +17,16 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "data/dataset.h"
-#include "nlohmann/json.hpp"
+#include "data/files.h"
+#include "data/paths.h"
+#include "report/report.h"
+#include "report/result_json.h"
 
 namespace distill {
 namespace {
 
-// Keeps the order in which fields are added, which is the order to read them.
-using Json = nlohmann::ordered_json;
-
-// One line; what is not UTF-8 (a path can be anything) is replaced.
-std::string OneLine(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// JSON has no NaN and no infinity.
-Json Number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-Json StageJson(const StageResult& stage) {
-  Json json = {{"parameters", stage.parameters},
-               {"testAccuracy", stage.test.accuracy()},
-               {"testErrors", stage.test.errors},
-               {"testImages", stage.test.samples},
-               {"testLoss", Number(stage.test.loss)},
-               {"trainLoss", Number(stage.training.epochs.back().total)},
-               {"steps", stage.training.steps},
-               {"seconds", stage.seconds}};
-  if (stage.omitted) {
-    const OmittedResult& omitted = *stage.omitted;
-    json["omitted"] = {
-        {"testImages", omitted.samples},
-        {"testErrors", omitted.errors},
-        {"bias", omitted.bias},
-        {"correctedTestErrors", omitted.corrected_omitted_errors},
-        {"correctedTestErrorsOfAll", omitted.corrected_errors}};
-  }
-  if (stage.validation) {
-    json["validationAccuracy"] = stage.validation->accuracy();
-  }
-  return json;
-}
-
 Json FeatureName(const ExperimentResult& run, Feature FeatureChoice::*whose) {
   return run.features ? Json(((*run.features).*whose).name) : Json(nullptr);
-}
-
-Json IntervalJson(const Interval& interval) {
-  return {{"mean", interval.mean},
-          {"low", Number(interval.low)},
-          {"high", Number(interval.high)}};
-}
-
-// One seed's stages under the names of a run of one seed.
-Json RunJson(const ExperimentResult& run) {
-  const EpochLosses& losses = run.student.training.epochs.back();
-  return {{"finalLoss", Number(losses.total)},
-          {"finalSoftLoss", Number(losses.soft)},
-          {"finalHardLoss", Number(losses.hard)},
-          {"seconds", run.seconds},
-          {"teacherLogitsSeconds", run.teacher_logits_seconds},
-          {"teacher", StageJson(run.teacher)},
-          {"student", StageJson(run.student)},
-          {"control", run.control ? StageJson(*run.control) : Json(nullptr)}};
-}
-
-double MeanFinalLoss(const SeedsResult& result) {
-  double sum = 0;
-  for (const ExperimentResult& run : result.runs) {
-    sum += run.student.training.epochs.back().total;
-  }
-  return sum / static_cast<double>(result.runs.size());
-}
-
-// What several seeds' stages have in common: the mean of the accuracies, with
-// its interval.
-Json StagesJson(const StageResult& first, const Interval& accuracy) {
-  return {{"parameters", first.parameters},
-          {"testAccuracy", accuracy.mean},
-          {"testAccuracyInterval", IntervalJson(accuracy)}};
 }
 
 // Seconds since this process was started, by the kernel's account of it, to a
@@ -122,19 +53,22 @@ double SecondsSinceStart() {
          ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-Json ResultJson(const DistillOptions& options,
-                const ExperimentOptions& experiment, const Compute& compute,
-                const Dataset& train, const SeedsResult& result,
-                double start_seconds, const std::string& message) {
-  const ExperimentResult& first = result.runs[0];
-  Json json = {
-      {"status", "success"},
-      {"message", message},
+std::string OutputFolder(const DistillOptions& options) {
+  return options.output_dir.empty() ? "" : AbsolutePath(options.output_dir);
+}
+
+// What ran.
+Json ConfigurationJson(const DistillOptions& options,
+                       const ExperimentOptions& experiment,
+                       const Compute& compute, const Dataset& train,
+                       const ExperimentResult& first) {
+  return {
       {"dataset", train.name},
       {"trainImages", train.count},
       {"teacherModel", experiment.teacher},
       {"studentModel", experiment.student},
       {"labels", first.labels},
+      {"transferSet", options.transfer_set},
       {"transferImages", first.transfer_images},
       {"omittedClasses", experiment.omit_classes},
       {"validationImages", experiment.validation},
@@ -158,27 +92,43 @@ Json ResultJson(const DistillOptions& options,
       {"teacherJitter", experiment.teacher_jitter},
       {"temperature", experiment.loss.kd.temperature},
       {"alpha", experiment.loss.kd.alpha},
-      {"verdict", VerdictName(result.verdict)},
-      {"difference",
-       result.difference ? IntervalJson(*result.difference) : Json(nullptr)},
-      {"startSeconds", Number(start_seconds)}};
-  if (options.seeds == 1) {
-    json.update(RunJson(first));
-    return json;
+      {"outputDir", options.output_dir.empty() ? Json(nullptr)
+                                               : Json(OutputFolder(options))}};
+}
+
+// The last of the report's files to be written: where it is, all are.
+constexpr char kReportJson[] = "report.json";
+
+// Makes the folder for the report, and fails where none can be left there.
+absl::Status PrepareOutput(const DistillOptions& options) {
+  if (options.output_dir.empty()) return absl::OkStatus();
+  const std::string folder = OutputFolder(options);
+  const std::string earlier = absl::StrCat(folder, "/", kReportJson);
+  if (!options.overwrite && access(earlier.c_str(), F_OK) == 0) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(earlier,
+                     ": found an earlier run's report; expected none. Pass "
+                     "--overwrite to replace it, or another --output_dir."));
   }
-  json["finalLoss"] = Number(MeanFinalLoss(result));
-  json["seconds"] = result.seconds;
-  json["teacher"] = StagesJson(first.teacher, result.teacher);
-  json["student"] = StagesJson(first.student, result.student);
-  json["control"] = result.control ? StagesJson(*first.control, *result.control)
-                                   : Json(nullptr);
-  json["runs"] = Json::array();
-  for (size_t i = 0; i < result.runs.size(); ++i) {
-    Json run = {{"seed", experiment.seed + i}};
-    run.update(RunJson(result.runs[i]));
-    json["runs"].push_back(run);
+  return MakeFolder(folder);
+}
+
+absl::Status WriteReport(const ReportContext& context,
+                         const SeedsResult& result, const std::string& folder,
+                         Observer& observer) {
+  const auto report = MakeReport(context, result, observer);
+  if (!report.ok()) return report.status();
+  const std::pair<const char*, const std::string*> files[] = {
+      {"report.html", &report->html},
+      {"metrics.jsonl", &report->metrics_jsonl},
+      {"predictions.csv", &report->predictions_csv},
+      {kReportJson, &report->json}};
+  for (const auto& [name, contents] : files) {
+    const absl::Status status =
+        WriteFile(absl::StrCat(folder, "/", name), *contents);
+    if (!status.ok()) return status;
   }
-  return json;
+  return absl::OkStatus();
 }
 
 // "3,7" as {3, 7}; nothing as none.
@@ -218,7 +168,7 @@ int ReportError(const absl::Status& status, std::ostream& out,
                 std::ostream& err) {
   const std::string message(status.message());
   err << "distill: " << message << std::endl;
-  out << OneLine({{"status", "error"}, {"message", message}}) << std::endl;
+  out << JsonText({{"status", "error"}, {"message", message}}) << std::endl;
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
 
@@ -272,19 +222,45 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     experiment.labels = options.labels_per_class * train_data->classes;
   }
 
+  const absl::Status prepared = PrepareOutput(options);
+  if (!prepared.ok()) return ReportError(prepared, out, err);
+
   Console console(out, err, console_options);
   const double start_seconds = SecondsSinceStart();
   const auto result = RunSeeds(seeds, *compute, train_data, test_data, console);
   if (!result.ok()) return ReportError(result.status(), out, err);
 
+  ReportContext report;
+  report.configuration = ConfigurationJson(options, experiment, *compute,
+                                           *train_data, result->runs[0]);
   const std::string message = "The student has learnt the teacher's wisdom.";
+  report.printed = {{"status", "success"}, {"message", message}};
+  report.printed.update(report.configuration);
+  report.printed["startSeconds"] = Number(start_seconds);
+  report.printed.update(ResultJson(*result, experiment.seed));
   out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
-                         MeanFinalLoss(*result), result->seconds)
-      << message << std::endl
-      << OneLine(ResultJson(options, experiment, *compute, *train_data, *result,
-                            start_seconds, message))
-      << std::endl;
-  return 0;
+                         MeanFinalLoss(*result), result->seconds);
+  absl::Status written;
+  if (!options.output_dir.empty()) {
+    report.formula = experiment.loss.Formula();
+    report.first_seed = experiment.seed;
+    report.temperature = experiment.loss.kd.temperature;
+    report.compute = *compute;
+    report.train = train_data;
+    report.test = test_data;
+    const std::string folder = OutputFolder(options);
+    written = WriteReport(report, *result, folder, console);
+    if (written.ok()) out << "report:  " << folder << "/report.html\n";
+  }
+  if (!written.ok()) {
+    err << "distill: " << written.message() << std::endl;
+    report.printed["status"] = "error";
+    report.printed["message"] = written.message();
+  } else {
+    out << message << "\n";
+  }
+  out << JsonText(report.printed) << std::endl;
+  return written.ok() ? 0 : 1;
 }
 
 }  // namespace distill

@@ -27,6 +27,9 @@ struct DistillOptions {
   std::string data_dir;
   // What its files must be by their content, "MNIST"; empty if any will do.
   std::string dataset;
+  // Where a report is left (report/report.h); empty: none is made.
+  std::string output_dir;
+  bool overwrite = false;  // Whether it may replace one that is there.
   // `schedule`, `transfer_set` and `omit_classes` are set from the texts above,
   // and `labels` from labels_per_class if that is above 0.
   ExperimentOptions experiment;
@@ -35,6 +38,10 @@ struct DistillOptions {
 // The two-stage run. Writes lines for people to `out`, and as its last line the
 // result as one JSON object; progress and the reason of an error to `err`.
 // Returns the exit code: 0, 1 for an error, 2 for options out of range.
+//
+// Whether a report can be left is tried before anything is trained. Where that
+// fails afterwards all the same, it is an error whose JSON object has the
+// result.
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console);
 

@@ -121,6 +121,12 @@ ABSL_FLAG(int64_t, validation, 0,
 ABSL_FLAG(bool, control, true,
           "Also train the same student without the teacher, to see what "
           "distillation changed.");
+ABSL_FLAG(std::string, output_dir, "",
+          "Folder to leave a report in: report.html for people, and its "
+          "numbers in report.json, metrics.jsonl (the learning curves) and "
+          "predictions.csv. Default: none is made.");
+ABSL_FLAG(bool, overwrite, false,
+          "With --output_dir: replace a report that is there.");
 
 namespace {
 
@@ -132,6 +138,7 @@ constexpr char kUsage[] =
     "  bazel run //cli:distill -- --device=cpu\n"
     "  bazel-bin/cli/distill --device=cpu --temperature=2 --alpha=0.9\n"
     "  bazel-bin/cli/distill --device=cpu --labels=1000 --seeds=5\n"
+    "  bazel-bin/cli/distill --device=cpu --output_dir=out\n"
     "\n"
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
     "2 for\nwrong flags.\n";
@@ -149,6 +156,9 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   if (!choice.ok()) return choice.status();
   options.data_dir = choice->folder;
   options.dataset = choice->name;
+  options.output_dir =
+      distill::FromUsersFolder(absl::GetFlag(FLAGS_output_dir));
+  options.overwrite = absl::GetFlag(FLAGS_overwrite);
   distill::ExperimentOptions& experiment = options.experiment;
   experiment.teacher = absl::GetFlag(FLAGS_teacher);
   experiment.student = absl::GetFlag(FLAGS_student);

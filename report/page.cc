@@ -46,7 +46,7 @@ p { margin: .5rem 0; max-width: 48rem; }
   border-radius: .25rem; }
 .note { color: var(--soft); font-size: .875rem; }
 code { font: .9em ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace;
-  overflow-wrap: anywhere; }
+  white-space: nowrap; }
 .scroll { overflow-x: auto; max-width: 100%; margin: .6rem 0; }
 table { border-collapse: collapse; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
@@ -55,6 +55,11 @@ th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap;
 th { font-weight: 600; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
+@media (max-width: 40rem) {
+  table { font-size: .8rem; }
+  th, td { padding: .3rem .4rem; white-space: normal; }
+  th:first-child { min-width: 5.5rem; }
+}
 .grid { display: grid; gap: 1.2rem 1.6rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 figure { margin: 0; min-width: 0; }
@@ -80,6 +85,11 @@ svg .dot, svg .bar { fill: var(--c); }
 .c6 { --c: var(--c6); }
 )css";
 
+// A percent sign stays in the line of its number.
+std::string CellHtml(const std::string& text) {
+  return absl::StrReplaceAll(EscapeHtml(text), {{" %", "&nbsp;%"}});
+}
+
 }  // namespace
 
 std::string EscapeHtml(const std::string& text) {
@@ -90,14 +100,16 @@ std::string EscapeHtml(const std::string& text) {
                                     {"'", "&#39;"}});
 }
 
-std::string Page(const std::string& title, const std::string& body) {
+std::string Page(const std::string& title, const std::string& body,
+                 const std::string& style) {
   const std::string name = EscapeHtml(title);
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" "
       "content=\"width=device-width, initial-scale=1\">\n<title>",
-      name, "</title>\n<style>", kStyle, "</style>\n</head>\n<body>\n<h1>",
-      name, "</h1>\n", body, "</body>\n</html>\n");
+      name, "</title>\n<style>", kStyle, style,
+      "</style>\n</head>\n<body>\n<h1>", name, "</h1>\n", body,
+      "</body>\n</html>\n");
 }
 
 std::string Section(const std::string& heading, const std::string& body) {
@@ -115,14 +127,14 @@ std::string Table(const std::vector<std::string>& header,
                   const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<div class=\"scroll\"><table>\n<thead><tr>";
   for (const std::string& cell : header) {
-    absl::StrAppend(&html, "<th scope=\"col\">", EscapeHtml(cell), "</th>");
+    absl::StrAppend(&html, "<th scope=\"col\">", CellHtml(cell), "</th>");
   }
   absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
   for (const std::vector<std::string>& row : rows) {
     absl::StrAppend(&html, "<tr>");
     for (size_t i = 0; i < row.size(); ++i) {
       absl::StrAppend(&html, i == 0 ? "<th scope=\"row\">" : "<td>",
-                      EscapeHtml(row[i]), i == 0 ? "</th>" : "</td>");
+                      CellHtml(row[i]), i == 0 ? "</th>" : "</td>");
     }
     absl::StrAppend(&html, "</tr>\n");
   }

@@ -148,7 +148,6 @@ class Experiment {
   const Method& method() const { return *FindMethod(options_.loss.method); }
 
   void SayWhatRuns(const Classifier& teacher, const Classifier& student) const;
-  void SayWhatChanged(const ExperimentResult& result) const;
 
   const ExperimentOptions& options_;
   const Compute& compute_;
@@ -300,29 +299,6 @@ void Experiment::SayWhatRuns(const Classifier& teacher,
       ", and their images alone, in as many steps as the student's"));
 }
 
-void Experiment::SayWhatChanged(const ExperimentResult& result) const {
-  if (!result.control) {
-    observer_.OnLine(
-        "Whether distillation helped is not known: there was no control "
-        "student (--control=true trains one).");
-    return;
-  }
-  const int64_t saved =
-      result.control->test.errors - result.student.test.errors;
-  const double points =
-      100 * (result.student.test.accuracy() - result.control->test.accuracy());
-  observer_.OnLine(absl::StrFormat(
-      "Distillation %s: %+.2f points of test accuracy against the same student "
-      "trained without the teacher (%s). One seed proves nothing.",
-      saved > 0   ? "helped in this run"
-      : saved < 0 ? "made the student worse in this run"
-                  : "changed nothing in this run",
-      points,
-      saved == 0  ? "as many errors"
-      : saved > 0 ? Count(saved, "error") + " fewer"
-                  : Count(-saved, "error") + " more"));
-}
-
 absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   auto stage =
       RunStage("teacher", MakeTeacher(),
@@ -442,7 +418,7 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
     result.control = *std::move(stage);
   }
   result.seconds = SecondsSince(start);
-  SayWhatChanged(result);
+  observer_.OnLine(VerdictLine(result));
   return result;
 }
 
@@ -573,6 +549,27 @@ absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
   if (name == "labelled") return TransferSet::kLabelled;
   return absl::InvalidArgumentError(absl::StrCat(
       "--transfer_set is \"", name, "\"; it must be all or labelled"));
+}
+
+std::string VerdictLine(const ExperimentResult& result) {
+  if (!result.control) {
+    return "Whether distillation helped is not known: there was no control "
+           "student (--control=true trains one).";
+  }
+  const int64_t saved =
+      result.control->test.errors - result.student.test.errors;
+  const double points =
+      100 * (result.student.test.accuracy() - result.control->test.accuracy());
+  return absl::StrFormat(
+      "Distillation %s: %+.2f points of test accuracy against the same student "
+      "trained without the teacher (%s). One seed proves nothing.",
+      saved > 0   ? "helped in this run"
+      : saved < 0 ? "made the student worse in this run"
+                  : "changed nothing in this run",
+      points,
+      saved == 0  ? "as many errors"
+      : saved > 0 ? Count(saved, "error") + " fewer"
+                  : Count(-saved, "error") + " more");
 }
 
 absl::Status ExperimentOptions::Validate() const {

@@ -106,6 +106,9 @@ struct ExperimentResult {
   double seconds = 0;  // From first to last step, evaluations included.
 };
 
+// What one run says of distillation, in a sentence or two.
+std::string VerdictLine(const ExperimentResult& result);
+
 // Trains the teacher on `train`, then the student on the same samples (but for
 // omitted classes) with the method's loss over the teacher's logits (computed
 // once), and, if asked, the control: the student's initial weights, batches,

@@ -56,19 +56,6 @@ std::string WithEnds(const Interval& interval) {
                          Percent(interval.low), Percent(interval.high));
 }
 
-std::string VerdictLine(const SeedsResult& result) {
-  if (!result.difference) {
-    return "Whether distillation helped is not known: there was no control "
-           "student (--control=true trains one).";
-  }
-  const Interval& d = *result.difference;
-  return absl::StrFormat(
-      "%s: with the teacher the student has %+.2f points of test accuracy "
-      "against the control (95 %% interval %+.2f to %+.2f, %s).",
-      VerdictName(result.verdict), 100 * d.mean, 100 * d.low, 100 * d.high,
-      Count(static_cast<int64_t>(result.runs.size()), "pair"));
-}
-
 template <typename Value>
 Interval IntervalOf(const std::vector<ExperimentResult>& runs,
                     const Value& value) {
@@ -93,6 +80,18 @@ void Judge(SeedsResult* result) {
 }
 
 }  // namespace
+
+std::string VerdictLine(const SeedsResult& result) {
+  if (result.runs.size() == 1 || !result.difference) {
+    return VerdictLine(result.runs[0]);
+  }
+  const Interval& d = *result.difference;
+  return absl::StrFormat(
+      "%s: with the teacher the student has %+.2f points of test accuracy "
+      "against the control (95 %% interval %+.2f to %+.2f, %s).",
+      VerdictName(result.verdict), 100 * d.mean, 100 * d.low, 100 * d.high,
+      Count(static_cast<int64_t>(result.runs.size()), "pair"));
+}
 
 absl::Status SeedsOptions::Validate() const {
   absl::Status status = experiment.Validate();

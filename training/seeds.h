@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,6 +39,9 @@ struct SeedsResult {
   Verdict verdict = Verdict::kUnknown;
   double seconds = 0;
 };
+
+// The verdict in words and numbers: with one run, that run's.
+std::string VerdictLine(const SeedsResult& result);
 
 // Runs the experiment once a seed. In each pair the student and the control
 // share initial weights, order and steps, so that what is left between them is

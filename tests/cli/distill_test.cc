@@ -1,13 +1,21 @@
 #include "cli/distill.h"
 
+#include <cmath>
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "data/paths.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
+#include "tests/testing/html.h"
 
 namespace distill {
 namespace {
@@ -290,6 +298,146 @@ TEST_F(DistillTest, ATeacherThatDidNotLearnIsAnError) {
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.result["status"], "error");
   EXPECT_EQ(run.text.find("student: test"), std::string::npos);
+}
+
+// The rows of a CSV file without quotes, by the names of its first line.
+std::vector<std::map<std::string, double>> Rows(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string line;
+  std::getline(lines, line);
+  const std::vector<std::string> names = absl::StrSplit(line, ',');
+  std::vector<std::map<std::string, double>> rows;
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> words = absl::StrSplit(line, ',');
+    EXPECT_EQ(words.size(), names.size());
+    rows.emplace_back();
+    for (size_t i = 0; i < names.size(); ++i) {
+      EXPECT_TRUE(absl::SimpleAtod(words.at(i), &rows.back()[names[i]]));
+    }
+  }
+  return rows;
+}
+
+class OutputTest : public DistillTest {
+ protected:
+  OutputTest() {
+    options_.experiment.teacher = "mlp:20";
+    options_.experiment.student = "mlp:8";
+    options_.output_dir = folder_.File("out/a");
+  }
+  std::string Left(const std::string& name) {
+    return testing::ReadFile(options_.output_dir + "/" + name);
+  }
+};
+
+TEST_F(OutputTest, LeavesItsFourFiles) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_EQ(ListFolder(options_.output_dir),
+            "metrics.jsonl, predictions.csv, report.html, report.json");
+  EXPECT_NE(run.text.find("report:  " + options_.output_dir + "/report.html\n"),
+            std::string::npos)
+      << run.text;
+  EXPECT_EQ(run.result["outputDir"], options_.output_dir);
+  EXPECT_TRUE(testing::IsWholePage(Left("report.html")));
+  // All that was printed is there, and the metrics besides.
+  json report = json::parse(Left("report.json"));
+  for (const auto& [key, value] : run.result.items()) {
+    EXPECT_EQ(report[key], value) << key;
+  }
+  EXPECT_EQ(report["data"]["test"]["images"], 100);
+}
+
+TEST_F(OutputTest, ThePredictionsAreTheMetrics) {
+  options_.seeds = 2;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  const json metrics = json::parse(Left("report.json"))["metrics"];
+  const auto rows = Rows(Left("predictions.csv"));
+  ASSERT_EQ(rows.size(), 100u);
+  for (const std::string who : {"teacher", "student", "control"}) {
+    int errors = 0, agreed = 0;
+    double nll = 0;
+    std::vector<std::vector<int>> confusion(10, std::vector<int>(10));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const std::map<std::string, double>& row = rows[i];
+      EXPECT_EQ(row.at("index"), i);
+      EXPECT_EQ(row.at("label"), i % 10);  // As ToyDataset has it.
+      const bool right = row.at(who) == row.at("label");
+      errors += right ? 0 : 1;
+      agreed += row.at(who) == row.at("teacher") ? 1 : 0;
+      nll -= std::log(row.at(who + "_label_probability"));
+      ++confusion[i % 10][static_cast<size_t>(row.at(who))];
+      EXPECT_EQ(
+          row.at(who + "_probability") == row.at(who + "_label_probability"),
+          right);
+      EXPECT_GE(row.at(who + "_probability"), 0.1);
+      EXPECT_LE(row.at(who + "_probability"), 1);
+    }
+    EXPECT_EQ(metrics[who]["testErrors"], errors) << who;
+    EXPECT_EQ(run.result["runs"][0][who]["testErrors"], errors) << who;
+    EXPECT_EQ(metrics[who]["confusion"], confusion) << who;
+    // The probabilities have nine digits.
+    EXPECT_NEAR(metrics[who]["nll"].get<double>(), nll / 100, 1e-8) << who;
+    if (who != "teacher") {
+      EXPECT_EQ(metrics[who]["agreed"], agreed) << who;
+    }
+  }
+}
+
+TEST_F(OutputTest, WithoutAControlItsPartsAreLeftOut) {
+  options_.experiment.control = false;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_TRUE(testing::IsWholePage(Left("report.html")));
+  EXPECT_FALSE(json::parse(Left("report.json"))["metrics"].contains("control"));
+  EXPECT_EQ(Left("predictions.csv").find("control"), std::string::npos);
+  EXPECT_EQ(Left("metrics.jsonl").find("control"), std::string::npos);
+}
+
+TEST_F(OutputTest, AnEarlierReportIsReplacedOnlyIfAsked) {
+  testing::WriteFile(options_.output_dir + "/report.json", "precious");
+  const Finished refused(options_);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.text, "") << "it trained";
+  EXPECT_NE(refused.err.str().find(options_.output_dir + "/report.json"),
+            std::string::npos)
+      << refused.err.str();
+  EXPECT_NE(refused.err.str().find("--overwrite"), std::string::npos);
+  EXPECT_EQ(Left("report.json"), "precious");
+  options_.overwrite = true;
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+  EXPECT_TRUE(json::accept(Left("report.json")));
+}
+
+TEST_F(OutputTest, AFolderThatCannotBeMadeIsAnErrorBeforeTraining) {
+  testing::WriteFile(folder_.File("out"), "a file");
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.text, "") << "it trained";
+  EXPECT_NE(run.err.str().find(options_.output_dir + ": found"),
+            std::string::npos)
+      << run.err.str();
+}
+
+// A folder in place of a file is what the try before training does not see.
+TEST_F(OutputTest, WhatCannotBeWrittenInTheEndLosesNoResult) {
+  testing::WriteFile(options_.output_dir + "/report.html/a", "");
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.result["status"], "error");
+  const std::string message = run.result["message"];
+  EXPECT_NE(message.find("/report.html: found"), std::string::npos) << message;
+  EXPECT_NE(run.err.str().find(message), std::string::npos);
+  EXPECT_EQ(run.result["student"]["testImages"], 100);
+  EXPECT_NE(run.text.find("Final loss of the student"), std::string::npos);
+}
+
+TEST_F(DistillTest, WithoutAFolderForItThereIsNoReport) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0);
+  EXPECT_TRUE(run.result["outputDir"].is_null());
+  EXPECT_EQ(run.text.find("report:"), std::string::npos);
 }
 
 TEST(ReportErrorTest, APathThatIsNotUtf8StillGivesJson) {

@@ -40,10 +40,11 @@ TEST(PageTest, PartsEscapeTheirTexts) {
 
 TEST(PageTest, TablesNameTheirRowsAndScroll) {
   const std::string html =
-      Table({"", "errors <"}, {{"teacher", "1"}, {"a & b", "2"}});
+      Table({"", "errors <"}, {{"teacher", "1 %"}, {"a & b", "2"}});
   EXPECT_TRUE(IsBalanced(html));
   EXPECT_EQ(html.find("<div class=\"scroll\">"), 0u);
   EXPECT_TRUE(Contains(html, "<th scope=\"col\">errors &lt;</th>"));
+  EXPECT_TRUE(Contains(html, "<td>1&nbsp;%</td>"));
   EXPECT_TRUE(Contains(html, "<th scope=\"row\">a &amp; b</th><td>2</td>"));
 }
 

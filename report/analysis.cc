@@ -1,0 +1,119 @@
+#include "report/analysis.h"
+
+#include <cmath>
+#include <cstddef>
+
+#include "data/batches.h"
+#include "report/latency.h"
+#include "training/torch_status.h"
+
+namespace distill {
+namespace {
+
+std::vector<const StageResult*> StagesOf(const ExperimentResult& run) {
+  std::vector<const StageResult*> stages = {&run.teacher, &run.student};
+  if (run.control) stages.push_back(&*run.control);
+  return stages;
+}
+
+std::vector<Answers> AnswersOfRun(const ExperimentResult& run) {
+  std::vector<Answers> answers;
+  for (const StageResult* stage : StagesOf(run)) {
+    answers.push_back(AnswersOf(stage->test_logits));
+  }
+  return answers;
+}
+
+RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
+                       const std::vector<Answers>& answers,
+                       const std::vector<uint8_t>& labels) {
+  RunAnalysis analysis;
+  analysis.seed = seed;
+  const std::vector<const StageResult*> stages = StagesOf(run);
+  for (size_t i = 0; i < stages.size(); ++i) {
+    StageAnalysis stage;
+    stage.stage = stages[i];
+    stage.metrics = Measure(answers[i], labels);
+    if (i != kTeacherStage) {
+      stage.fidelity =
+          CompareWithTeacher(answers[kTeacherStage], answers[i], labels);
+    }
+    analysis.stages.push_back(std::move(stage));
+  }
+  return analysis;
+}
+
+absl::StatusOr<std::vector<Latency>> LatenciesOf(
+    const RunAnalysis& run, const std::shared_ptr<const Dataset>& test,
+    const Compute& compute, Observer& observer) {
+  const absl::StatusOr<Batches> batches = Batches::Create(test);
+  if (!batches.ok()) return batches.status();
+  std::vector<Latency> latencies;
+  constexpr int64_t kSmall = 1, kLarge = 64;
+  constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);
+  const auto stages = static_cast<int64_t>(run.stages.size());
+  observer.OnBegin("report: latency", stages * kImagesOfStage);
+  for (const StageAnalysis& stage : run.stages) {
+    const FrozenClassifier& model = *stage.stage->model;
+    latencies.push_back(
+        {MedianLatency(model, compute.device, *batches, kSmall),
+         MedianLatency(model, compute.device, *batches, kLarge)});
+    observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
+                        std::nan(""));
+  }
+  observer.OnEnd();
+  return latencies;
+}
+
+void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
+                    Analysis* analysis) {
+  const std::vector<Answers>& answers = analysis->answers;
+  const Answers& teacher = answers[kTeacherStage];
+  const Answers& student = answers[kStudentStage];
+  const Answers* control =
+      analysis->has_control() ? &answers[kControlStage] : nullptr;
+  if (control != nullptr) {
+    analysis->discordance = CompareErrors(student, *control, labels);
+  }
+  analysis->dark_knowledge =
+      MostDarkKnowledge(teacher, labels, temperature, kDarkImages);
+  analysis->only_student_wrong =
+      OnlyStudentWrong(teacher, student, control, labels);
+}
+
+}  // namespace
+
+std::string StageName(int stage) {
+  constexpr const char* kNames[] = {"teacher", "student", "control"};
+  return kNames[stage];
+}
+
+int64_t WeightBytes(const StageResult& stage) {
+  return stage.parameters * static_cast<int64_t>(sizeof(float));
+}
+
+absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
+                                 double temperature,
+                                 const std::shared_ptr<const Dataset>& test,
+                                 const Compute& compute, Observer& observer) {
+  Analysis analysis;
+  const absl::Status status =
+      CatchTorchErrors("making the report", [&]() -> absl::Status {
+        for (size_t i = 0; i < result.runs.size(); ++i) {
+          std::vector<Answers> answers = AnswersOfRun(result.runs[i]);
+          analysis.runs.push_back(AnalyseRun(result.runs[i], first_seed + i,
+                                             answers, test->labels));
+          // Those of 20 seeds of 256 classes would be a gigabyte.
+          if (i == 0) analysis.answers = std::move(answers);
+        }
+        AnalyseAnswers(test->labels, temperature, &analysis);
+        auto latencies = LatenciesOf(analysis.first(), test, compute, observer);
+        if (!latencies.ok()) return latencies.status();
+        analysis.latencies = *std::move(latencies);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return analysis;
+}
+
+}  // namespace distill

@@ -1,0 +1,30 @@
+#include "report/context.h"
+
+#include "absl/strings/str_format.h"
+#include "torch/version.h"
+
+namespace distill {
+namespace {
+
+Json DatasetJson(const Dataset& dataset) {
+  return {{"name", dataset.name},
+          {"images", dataset.count},
+          {"height", dataset.height},
+          {"width", dataset.width},
+          {"classes", dataset.classes},
+          {"imagesCrc32", absl::StrFormat("%08x", dataset.images_crc32)},
+          {"labelsCrc32", absl::StrFormat("%08x", dataset.labels_crc32)}};
+}
+
+}  // namespace
+
+Json ProvenanceJson(const ReportContext& context) {
+  return {
+      {"deviceDescription", context.compute.description},
+      {"versions", {{"libtorch", TORCH_VERSION}, {"compiler", __VERSION__}}},
+      {"data",
+       {{"train", DatasetJson(*context.train)},
+        {"test", DatasetJson(*context.test)}}}};
+}
+
+}  // namespace distill

@@ -1,0 +1,735 @@
+#include "report/html.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "report/chart.h"
+#include "report/latency.h"
+#include "report/metrics.h"
+#include "report/page.h"
+#include "report/png.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// More classes than these have no table of all confusions.
+constexpr int64_t kMostHeatClasses = 30;
+constexpr size_t kMostConfusions = 30;
+constexpr size_t kMostWrongImages = 12;
+// Classes that a model's bars show.
+constexpr size_t kTopClasses = 4;
+
+constexpr char kStyle[] = R"css(
+.heat th, .heat td { padding: .2rem .3rem; text-align: right;
+  border: 1px solid var(--line); min-width: 1.85rem; font-size: .75rem; }
+.cards { display: grid; gap: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
+.card { display: flex; gap: .8rem; padding: .7rem; background: var(--card);
+  border-radius: .4rem; }
+.card img { width: 5.25rem; height: auto; align-self: flex-start;
+  image-rendering: pixelated; border: 1px solid var(--line); }
+.card > div { flex: 1; min-width: 0; font-size: .8rem; }
+.card p { margin: 0 0 .15rem; }
+.card p + div + p { margin-top: .4rem; }
+.top { display: grid; gap: .4rem; align-items: center;
+  grid-template-columns: 2rem 1fr 3.4rem; font-variant-numeric: tabular-nums; }
+.top span:last-child { text-align: right; }
+.top b { height: .5rem; background: var(--line); border-radius: .2rem;
+  overflow: hidden; }
+.top i { display: block; height: 100%; background: var(--c); }
+.heats { grid-template-columns:
+  repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); }
+.config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
+  min-width: 9rem; }
+)css";
+
+// The colour of a stage in every chart; teacher, student, control.
+int ColorOf(size_t stage) { return static_cast<int>(stage) + 1; }
+
+std::string NameOf(size_t stage) { return StageName(static_cast<int>(stage)); }
+
+std::string Decimals(double value, int digits) {
+  return std::isfinite(value) ? absl::StrFormat("%.*f", digits, value) : "-";
+}
+
+std::string Share(int64_t part, int64_t whole) {
+  if (whole == 0) return "-";
+  return absl::StrFormat(
+      "%s (%s of %s)",
+      Percent(static_cast<double>(part) / static_cast<double>(whole)),
+      WithCommas(part), WithCommas(whole));
+}
+
+std::string Ends(const Interval& interval) {
+  return absl::StrCat(Percent(interval.low), " to ", Percent(interval.high));
+}
+
+// ---- The answer.
+
+std::string VerdictHtml(const ReportContext& context,
+                        const SeedsResult& result) {
+  std::string html = Paragraph(VerdictLine(result), "verdict");
+  if (result.runs.size() == 1) {
+    absl::StrAppend(
+        &html,
+        "<p>What one seed shows may be luck, and another may turn it round. "
+        "Run it again with <code>--seeds=5</code>, and the difference has an "
+        "interval and a verdict.</p>\n");
+  }
+  absl::StrAppend(
+      &html,
+      Paragraph(absl::StrCat("The student learns by ", context.formula, "."),
+                "note"),
+      Paragraph(absl::StrCat(context.test->name, ", ",
+                             WithCommas(context.train->count), " training and ",
+                             WithCommas(context.test->count), " test images, ",
+                             context.test->height, " x ", context.test->width,
+                             ", ", context.test->classes,
+                             " classes. Device: ", context.compute.device_name,
+                             " (", context.compute.description, "), precision ",
+                             context.compute.precision_name, "."),
+                "note"));
+  return html;
+}
+
+// ---- Tables of stages.
+
+// Rows of which each has a cell for every stage.
+class StageTable {
+ public:
+  // Of the stages from `first_stage` on.
+  explicit StageTable(const std::vector<StageAnalysis>& stages,
+                      size_t first_stage = 0)
+      : stages_(stages), first_(first_stage) {}
+
+  using Cell = std::function<std::string(const StageAnalysis& stage)>;
+  void Add(const std::string& name, const Cell& cell) {
+    AddAt(name, [&](size_t i) { return cell(stages_[i]); });
+  }
+  void AddAt(const std::string& name,
+             const std::function<std::string(size_t stage)>& cell) {
+    std::vector<std::string> row = {name};
+    for (size_t i = first_; i < stages_.size(); ++i) row.push_back(cell(i));
+    rows_.push_back(std::move(row));
+  }
+
+  std::string Html() const {
+    std::vector<std::string> header = {""};
+    for (size_t i = first_; i < stages_.size(); ++i) {
+      header.push_back(NameOf(i));
+    }
+    return Table(header, rows_);
+  }
+
+ private:
+  const std::vector<StageAnalysis>& stages_;
+  const size_t first_;
+  Rows rows_;
+};
+
+std::string SummaryHtml(const ReportContext& context,
+                        const Analysis& analysis) {
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  StageTable table(stages);
+  table.Add("test accuracy", [](const StageAnalysis& s) {
+    return Percent(s.metrics.accuracy.mean);
+  });
+  table.Add("its 95 % interval, of the images",
+            [](const StageAnalysis& s) { return Ends(s.metrics.accuracy); });
+  table.Add("errors", [](const StageAnalysis& s) {
+    return WithCommas(s.metrics.errors);
+  });
+  table.Add("NLL, nats",
+            [](const StageAnalysis& s) { return Decimals(s.metrics.nll, 4); });
+  table.Add("ECE",
+            [](const StageAnalysis& s) { return Decimals(s.metrics.ece, 4); });
+  if (stages[0].stage->validation) {
+    table.Add("validation accuracy", [](const StageAnalysis& s) {
+      return s.stage->validation ? Percent(s.stage->validation->accuracy())
+                                 : "-";
+    });
+  }
+  table.Add("parameters", [](const StageAnalysis& s) {
+    return WithCommas(s.stage->parameters);
+  });
+  table.Add("weights in float32, bytes", [](const StageAnalysis& s) {
+    return WithCommas(WeightBytes(*s.stage));
+  });
+  table.Add("MFLOP an image", [](const StageAnalysis& s) {
+    return Decimals(static_cast<double>(s.stage->flop) / 1e6, 2);
+  });
+  table.AddAt("latency of 1 image, ms", [&](size_t i) {
+    return Decimals(analysis.latencies[i].batch1, 3);
+  });
+  table.AddAt("latency of 64 images, ms", [&](size_t i) {
+    return Decimals(analysis.latencies[i].batch64, 3);
+  });
+  table.Add("training, seconds", [](const StageAnalysis& s) {
+    return Decimals(s.stage->seconds, 1);
+  });
+  std::string html = table.Html();
+  for (size_t i = 0; i < std::min<size_t>(stages.size(), 2); ++i) {
+    absl::StrAppend(&html,
+                    Paragraph(absl::StrCat(NameOf(i), ": ",
+                                           stages[i].stage->architecture, "."),
+                              "note"));
+  }
+  const bool cpu = context.compute.device.is_cpu();
+  absl::StrAppend(
+      &html,
+      Paragraph(
+          absl::StrCat(
+              "The interval is Wilson's (1927), for how well this one model "
+              "would do on other images; it says nothing of other seeds. NLL "
+              "is the mean of -log of the label's probability. ECE is the "
+              "expected calibration error with 15 bins of equal width (Guo et "
+              "al. 2017). MFLOP are multiplications and additions of a forward "
+              "pass. Latency is the median of ",
+              kLatencyPasses - kUncountedPasses, " forward passes on ",
+              cpu ? Count(context.compute.threads, "thread") + " of the CPU"
+                  : context.compute.device_name +
+                        ", from the host's memory and back",
+              "."),
+          "note"));
+  return Section(analysis.runs.size() == 1
+                     ? "Teacher and students"
+                     : absl::StrCat("Teacher and students of seed ",
+                                    analysis.first().seed),
+                 html);
+}
+
+std::string OmittedHtml(const Analysis& analysis) {
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  if (!stages[kStudentStage].stage->omitted) return "";
+  const auto number = [](int64_t OmittedResult::*field) {
+    return [field](const StageAnalysis& s) {
+      return s.stage->omitted ? WithCommas((*s.stage->omitted).*field) : "-";
+    };
+  };
+  StageTable table(stages, kStudentStage);
+  table.Add("test images of these classes", number(&OmittedResult::samples));
+  table.Add("errors of these", number(&OmittedResult::errors));
+  table.Add("bias that helps most", [](const StageAnalysis& s) {
+    return s.stage->omitted ? Decimals(s.stage->omitted->bias, 2) : "-";
+  });
+  table.Add("errors of these with it",
+            number(&OmittedResult::corrected_omitted_errors));
+  table.Add("errors of all with it", number(&OmittedResult::corrected_errors));
+  return Section(
+      "Classes that the students never saw",
+      table.Html() +
+          Paragraph("The bias is added to the logits of these classes, as in "
+                    "Hinton et al. 2015, section 3; it is chosen by the "
+                    "validation images, or if none were held out by the test "
+                    "images.",
+                    "note"));
+}
+
+std::string FidelityHtml(const Analysis& analysis) {
+  StageTable table(analysis.first().stages, kStudentStage);
+  table.Add("predicts what the teacher does", [](const StageAnalysis& s) {
+    return Share(s.fidelity->agreed, s.metrics.samples);
+  });
+  table.Add("also where the teacher is wrong", [](const StageAnalysis& s) {
+    return Share(s.fidelity->agreed_on_teacher_errors,
+                 s.fidelity->teacher_errors);
+  });
+  table.Add("KL(teacher || it), nats",
+            [](const StageAnalysis& s) { return Decimals(s.fidelity->kl, 4); });
+  std::string html = table.Html();
+  if (analysis.discordance) {
+    absl::StrAppend(
+        &html, Paragraph(absl::StrCat(
+                   "Of ", WithCommas(analysis.answers[0].samples),
+                   " test images the student alone has ",
+                   WithCommas(analysis.discordance->only_first_right),
+                   " right, and the control alone ",
+                   WithCommas(analysis.discordance->only_second_right), ".")));
+  }
+  absl::StrAppend(&html,
+                  Paragraph("KL is of the predictions as they are "
+                            "(temperature 1), the mean over the test images: "
+                            "0 if they are the teacher's.",
+                            "note"));
+  return Section("How near to the teacher", html);
+}
+
+// ---- Seeds.
+
+std::string SeedsHtml(const Analysis& analysis) {
+  if (analysis.runs.size() == 1) return "";
+  struct Quantity {
+    const char* name;
+    bool percent;
+    bool of_teacher;
+    std::function<double(const StageAnalysis&)> value;
+  };
+  const Quantity quantities[] = {
+      {"test accuracy", true, true,
+       [](const StageAnalysis& s) { return s.metrics.accuracy.mean; }},
+      {"NLL, nats", false, true,
+       [](const StageAnalysis& s) { return s.metrics.nll; }},
+      {"ECE", false, true,
+       [](const StageAnalysis& s) { return s.metrics.ece; }},
+      {"agrees with the teacher", true, false,
+       [](const StageAnalysis& s) {
+         return static_cast<double>(s.fidelity->agreed) /
+                static_cast<double>(s.metrics.samples);
+       }},
+      {"KL(teacher || it), nats", false, false,
+       [](const StageAnalysis& s) { return s.fidelity->kl; }}};
+  StageTable means(analysis.first().stages);
+  for (const Quantity& quantity : quantities) {
+    means.AddAt(quantity.name, [&](size_t stage) -> std::string {
+      if (stage == kTeacherStage && !quantity.of_teacher) return "-";
+      std::vector<double> values;
+      values.reserve(analysis.runs.size());
+      for (const RunAnalysis& run : analysis.runs) {
+        values.push_back(quantity.value(run.stages[stage]));
+      }
+      const Interval i = MeanInterval(values);
+      const auto text = [&](double value) {
+        return quantity.percent ? Percent(value) : Decimals(value, 4);
+      };
+      return absl::StrCat(text(i.mean), " (", text(i.low), " to ", text(i.high),
+                          ")");
+    });
+  }
+  std::vector<std::string> header = {"seed"};
+  for (size_t i = 0; i < analysis.first().stages.size(); ++i) {
+    header.push_back(absl::StrCat(NameOf(i), ", errors"));
+  }
+  if (analysis.has_control()) header.push_back("student less control, points");
+  Rows rows;
+  for (const RunAnalysis& run : analysis.runs) {
+    std::vector<std::string> row = {absl::StrCat(run.seed)};
+    for (const StageAnalysis& stage : run.stages) {
+      row.push_back(absl::StrFormat("%s (%s)",
+                                    Percent(stage.metrics.accuracy.mean),
+                                    WithCommas(stage.metrics.errors)));
+    }
+    if (analysis.has_control()) {
+      row.push_back(absl::StrFormat(
+          "%+.2f", 100 * (run.stages[kStudentStage].metrics.accuracy.mean -
+                          run.stages[kControlStage].metrics.accuracy.mean)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return Section(
+      absl::StrCat("Over ", analysis.runs.size(), " seeds"),
+      absl::StrCat(
+          means.Html(),
+          Paragraph("Means over the seeds, and Student's intervals of 95 % for "
+                    "them: the seeds are what is counted, not the images. What "
+                    "follows below is of the first seed.",
+                    "note"),
+          Table(header, rows)));
+}
+
+// ---- Charts.
+
+std::string CurvesHtml(const Analysis& analysis) {
+  struct Term {
+    const char* title;
+    double EpochLosses::*field;
+  };
+  constexpr Term kTerms[] = {{"Total loss", &EpochLosses::total},
+                             {"Soft term", &EpochLosses::soft},
+                             {"Hard term", &EpochLosses::hard}};
+  std::string charts;
+  for (const Term& term : kTerms) {
+    std::vector<ChartSeries> all;
+    const std::vector<StageAnalysis>& stages = analysis.first().stages;
+    for (size_t i = 0; i < stages.size(); ++i) {
+      ChartSeries series;
+      series.name = NameOf(i);
+      series.color = ColorOf(i);
+      series.dashed = i == kControlStage;
+      for (const CurvePoint& point : stages[i].stage->training.curve) {
+        const double loss = point.losses.*term.field;
+        if (std::isfinite(loss)) {
+          series.points.push_back({static_cast<double>(point.step), loss});
+        }
+      }
+      if (!series.points.empty()) all.push_back(std::move(series));
+    }
+    ChartOptions options;
+    options.title = term.title;
+    options.x_label = "step";
+    options.y_label = "nats";
+    options.log_y = true;
+    absl::StrAppend(&charts, LineChart(options, all));
+  }
+  return Section(
+      "Learning curves",
+      absl::StrCat(
+          "<div class=\"grid\">\n", charts, "</div>\n",
+          Paragraph("Each point is the mean over the training images of the "
+                    "steps since the point before, on a logarithmic scale. The "
+                    "soft term pulls towards the teacher, the hard one towards "
+                    "the labels; both are without their weights, and the total "
+                    "has them. The totals of student and control are different "
+                    "losses and do not compare.",
+                    "note")));
+}
+
+std::string CalibrationHtml(const Analysis& analysis) {
+  std::string charts;
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const ModelMetrics& metrics = stages[i].metrics;
+    ChartSeries perfect;
+    perfect.color = 0;
+    perfect.dashed = true;
+    perfect.points = {{0, 0}, {1, 1}};
+    ChartSeries found;
+    found.color = ColorOf(i);
+    found.dots = true;
+    for (const CalibrationBin& bin : metrics.bins) {
+      if (bin.samples == 0) continue;
+      const Interval share = WilsonInterval(bin.hits, bin.samples);
+      found.points.push_back(
+          {bin.confidence, share.mean, share.low, share.high});
+    }
+    ChartOptions options;
+    options.title = absl::StrFormat("%s: ECE %.4f", NameOf(i), metrics.ece);
+    options.x_label = "probability of the predicted class";
+    options.y_label = "share predicted right";
+    options.x = options.y = {0, 1};
+    absl::StrAppend(&charts, LineChart(options, {perfect, found}));
+  }
+  return Section(
+      "Calibration",
+      absl::StrCat(
+          "<div class=\"grid\">\n", charts, "</div>\n",
+          Paragraph("A model that is right as often as it says lies on the "
+                    "dashed line; below it, it is too sure. Each dot is a bin "
+                    "of test images, its whisker Wilson's interval of 95 %: a "
+                    "long one is a bin of few images.",
+                    "note")));
+}
+
+std::string ClassesHtml(const Analysis& analysis) {
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  const size_t other = analysis.has_control() ? kControlStage : kTeacherStage;
+  const ModelMetrics& student = stages[kStudentStage].metrics;
+  std::vector<ChartBar> bars;
+  Rows rows;
+  for (int64_t c = 0; c < student.classes; ++c) {
+    std::vector<std::string> row = {absl::StrCat("class ", c)};
+    for (const StageAnalysis& stage : stages) {
+      const double accuracy = stage.metrics.ClassAccuracy(c);
+      row.push_back(std::isnan(accuracy) ? "-" : Percent(accuracy));
+    }
+    rows.push_back(std::move(row));
+    const double points = 100 * (student.ClassAccuracy(c) -
+                                 stages[other].metrics.ClassAccuracy(c));
+    if (std::isnan(points)) continue;
+    bars.push_back(
+        {absl::StrCat("class ", c), points, absl::StrFormat("%+.2f", points)});
+  }
+  std::vector<std::string> header = {"test accuracy"};
+  for (size_t i = 0; i < stages.size(); ++i) header.push_back(NameOf(i));
+  return Section(
+      "Class by class",
+      absl::StrCat("<div class=\"grid\">\n",
+                   BarChart(absl::StrCat("Student less ", NameOf(other),
+                                         ", points of test accuracy"),
+                            bars, 3, 2),
+                   "<div class=\"tall\">\n", Table(header, rows),
+                   "</div>\n</div>\n"));
+}
+
+// ---- Confusions.
+
+// A cell's text and the share of colour behind it, from -1 (worse) to 1 (a
+// gain), or of the neutral colour.
+struct HeatCell {
+  std::string text;
+  double heat = 0;
+  const char* color = "--heat";
+};
+
+std::string HeatTable(
+    const std::string& title, int64_t classes,
+    const std::function<HeatCell(int64_t label, int64_t predicted)>& cell) {
+  std::string html = absl::StrCat(
+      "<figure>\n<figcaption>", EscapeHtml(title),
+      "</figcaption>\n<div class=\"scroll\"><table class=\"heat\">\n<thead>"
+      "<tr><th></th>");
+  for (int64_t c = 0; c < classes; ++c) {
+    absl::StrAppend(&html, "<th scope=\"col\">", c, "</th>");
+  }
+  absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
+  for (int64_t label = 0; label < classes; ++label) {
+    absl::StrAppend(&html, "<tr><th scope=\"row\">", label, "</th>");
+    for (int64_t c = 0; c < classes; ++c) {
+      const HeatCell found = cell(label, c);
+      if (found.heat > 0) {
+        absl::StrAppendFormat(
+            &html, "<td style=\"background:rgba(var(%s),%.2f)\">%s</td>",
+            found.color, found.heat, EscapeHtml(found.text));
+      } else {
+        absl::StrAppend(&html, "<td>", EscapeHtml(found.text), "</td>");
+      }
+    }
+    absl::StrAppend(&html, "</tr>\n");
+  }
+  return absl::StrCat(html, "</tbody>\n</table></div>\n</figure>\n");
+}
+
+// Weak enough for the text on it at its strongest.
+double Heat(int64_t value, int64_t largest) {
+  if (value == 0) return 0;
+  return 0.08 + 0.5 * static_cast<double>(std::abs(value)) /
+                    static_cast<double>(std::max<int64_t>(largest, 1));
+}
+
+// The largest absolute value off the diagonal.
+int64_t LargestOff(int64_t classes,
+                   const std::function<int64_t(int64_t, int64_t)>& value) {
+  int64_t largest = 0;
+  for (int64_t a = 0; a < classes; ++a) {
+    for (int64_t b = 0; b < classes; ++b) {
+      if (a != b) largest = std::max(largest, std::abs(value(a, b)));
+    }
+  }
+  return largest;
+}
+
+std::string ConfusionTable(const std::string& title,
+                           const ModelMetrics& metrics) {
+  const int64_t largest =
+      LargestOff(metrics.classes, [&](int64_t label, int64_t predicted) {
+        return metrics.Confused(label, predicted);
+      });
+  return HeatTable(title, metrics.classes,
+                   [&](int64_t label, int64_t predicted) -> HeatCell {
+                     const int64_t count = metrics.Confused(label, predicted);
+                     if (count == 0) return {};
+                     return {absl::StrCat(count),
+                             label == predicted ? 0 : Heat(count, largest)};
+                   });
+}
+
+std::string ChangeTable(const ModelMetrics& student,
+                        const ModelMetrics& control) {
+  const auto change = [&](int64_t label, int64_t predicted) {
+    return student.Confused(label, predicted) -
+           control.Confused(label, predicted);
+  };
+  const int64_t largest = LargestOff(student.classes, change);
+  return HeatTable("Student less control", student.classes,
+                   [&](int64_t label, int64_t predicted) -> HeatCell {
+                     const int64_t more = change(label, predicted);
+                     if (more == 0) return {};
+                     const bool gain = (label == predicted) == (more > 0);
+                     return {absl::StrFormat("%+d", more),
+                             std::min(Heat(more, largest), 0.58),
+                             gain ? "--gain" : "--loss"};
+                   });
+}
+
+// Where a table of all would be too large: the pairs of classes that the
+// student confuses most.
+std::string TopConfusions(const std::vector<StageAnalysis>& stages) {
+  const ModelMetrics& student = stages[kStudentStage].metrics;
+  std::vector<std::tuple<int64_t, int64_t, int64_t>> pairs;
+  for (int64_t a = 0; a < student.classes; ++a) {
+    for (int64_t b = 0; b < student.classes; ++b) {
+      const int64_t count = student.Confused(a, b);
+      if (a != b && count > 0) pairs.emplace_back(-count, a, b);
+    }
+  }
+  std::sort(pairs.begin(), pairs.end());
+  std::vector<std::string> header = {"label, predicted"};
+  for (size_t i = 0; i < stages.size(); ++i) header.push_back(NameOf(i));
+  Rows rows;
+  for (const auto& [count, label, predicted] : pairs) {
+    if (rows.size() == kMostConfusions) break;
+    std::vector<std::string> row = {absl::StrCat(label, " as ", predicted)};
+    for (const StageAnalysis& stage : stages) {
+      row.push_back(WithCommas(stage.metrics.Confused(label, predicted)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return absl::StrCat(
+      Paragraph("The pairs that the student confuses most; report.json has "
+                "all."),
+      Table(header, rows));
+}
+
+std::string ConfusionHtml(const Analysis& analysis) {
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  const ModelMetrics& student = stages[kStudentStage].metrics;
+  if (student.classes > kMostHeatClasses) {
+    return Section("Confusions", TopConfusions(stages));
+  }
+  std::string tables = ConfusionTable("Student", student);
+  if (analysis.has_control()) {
+    const ModelMetrics& control = stages[kControlStage].metrics;
+    absl::StrAppend(&tables, ConfusionTable("Control", control),
+                    ChangeTable(student, control));
+  }
+  return Section(
+      "Confusions",
+      absl::StrCat(
+          "<div class=\"grid heats\">\n", tables, "</div>\n",
+          Paragraph(
+              absl::StrCat("Test images by their label (row) and the predicted "
+                           "class (column). The diagonal is what is right.",
+                           analysis.has_control()
+                               ? " In the difference green is a gain: fewer "
+                                 "errors, or more that is right."
+                               : ""),
+              "note")));
+}
+
+// ---- Images.
+
+std::string TopClasses(const std::string& title, size_t stage,
+                       const std::vector<double>& probabilities) {
+  std::vector<std::pair<double, size_t>> ranked;
+  for (size_t c = 0; c < probabilities.size(); ++c) {
+    ranked.emplace_back(-probabilities[c], c);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  ranked.resize(std::min(ranked.size(), kTopClasses));
+  std::string html = absl::StrCat("<p>", EscapeHtml(title), "</p>\n<div>\n");
+  for (const auto& [negative, c] : ranked) {
+    absl::StrAppendFormat(
+        &html,
+        "<div class=\"top c%d\"><span>%d</span><b><i style=\"width:%.1f%%\">"
+        "</i></b><span>%s</span></div>\n",
+        ColorOf(stage), c, -100 * negative, Percent(-negative));
+  }
+  return absl::StrCat(html, "</div>\n");
+}
+
+std::string ImageCard(const Dataset& test, int64_t index,
+                      const std::string& predictions) {
+  const int64_t pixels = test.height * test.width;
+  const int label = test.labels[index];
+  const std::string what =
+      absl::StrFormat("test image %d, label %d", index, label);
+  return absl::StrCat(
+      "<div class=\"card\"><img alt=\"", what, "\" src=\"",
+      GreyPngUri(test.images.data() + index * pixels, test.height, test.width),
+      "\" width=\"", test.width, "\" height=\"", test.height, "\">\n<div>\n<p>",
+      what, "</p>\n", predictions, "</div></div>\n");
+}
+
+std::string DarkKnowledgeHtml(const ReportContext& context,
+                              const Analysis& analysis) {
+  const Answers& teacher = analysis.answers[kTeacherStage];
+  const std::string at = absl::StrFormat("T = %g", context.temperature);
+  std::string cards;
+  for (int64_t i : analysis.dark_knowledge) {
+    absl::StrAppend(
+        &cards,
+        ImageCard(*context.test, i,
+                  TopClasses(absl::StrCat("teacher at ", at), kTeacherStage,
+                             Softened(teacher, i, context.temperature))));
+  }
+  return Section(
+      "Where the teacher has most to say",
+      absl::StrCat(
+          Paragraph(absl::StrCat(
+              "Test images that the teacher gets right and whose prediction, "
+              "softened at ",
+              at,
+              ", has the largest entropy: there it says most of how alike the "
+              "classes are, beyond the label. On images like these the student "
+              "learns this \"dark knowledge\".")),
+          cards.empty()
+              ? Paragraph("There are none.")
+              : absl::StrCat("<div class=\"cards\">\n", cards, "</div>\n")));
+}
+
+std::string OnlyStudentWrongHtml(const ReportContext& context,
+                                 const Analysis& analysis) {
+  const auto& wrong = analysis.only_student_wrong;
+  const std::string others = analysis.has_control()
+                                 ? "the teacher and the control get"
+                                 : "the teacher gets";
+  std::string cards;
+  for (size_t k = 0; k < std::min(wrong.size(), kMostWrongImages); ++k) {
+    std::string predictions;
+    for (size_t stage : {kStudentStage, kTeacherStage}) {
+      absl::StrAppend(&predictions, TopClasses(NameOf(stage), stage,
+                                               Softened(analysis.answers[stage],
+                                                        wrong[k], 1)));
+    }
+    absl::StrAppend(&cards, ImageCard(*context.test, wrong[k], predictions));
+  }
+  return Section(
+      "What only the student gets wrong",
+      absl::StrCat(Paragraph(absl::StrCat(
+                       Count(static_cast<int64_t>(wrong.size()), "test image"),
+                       ", which ", others, " right",
+                       wrong.size() > kMostWrongImages
+                           ? absl::StrCat("; the first ", kMostWrongImages,
+                                          " of them, and report.json has all")
+                           : "",
+                       ".")),
+                   cards.empty() ? ""
+                                 : absl::StrCat("<div class=\"cards\">\n",
+                                                cards, "</div>\n")));
+}
+
+// ---- What ran.
+
+std::string Word(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
+}
+
+// The members of `json`, those of objects in it under "a b".
+void AddFields(const std::string& prefix, const Json& json, Rows* rows) {
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) {
+      AddFields(absl::StrCat(prefix, key, " "), value, rows);
+    } else {
+      rows->push_back({prefix + key, Word(value)});
+    }
+  }
+}
+
+std::string ConfigurationHtml(const ReportContext& context) {
+  Rows rows;
+  AddFields("", context.configuration, &rows);
+  AddFields("", ProvenanceJson(context), &rows);
+  return Section("What ran",
+                 absl::StrCat("<div class=\"config\">\n",
+                              Table({"field", "value"}, rows), "</div>\n"));
+}
+
+}  // namespace
+
+std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
+                       const Analysis& analysis) {
+  return Page(absl::StrCat("Distillation on ", context.test->name),
+              absl::StrCat(VerdictHtml(context, result), SeedsHtml(analysis),
+                           SummaryHtml(context, analysis),
+                           OmittedHtml(analysis), CurvesHtml(analysis),
+                           FidelityHtml(analysis), CalibrationHtml(analysis),
+                           ClassesHtml(analysis), ConfusionHtml(analysis),
+                           DarkKnowledgeHtml(context, analysis),
+                           OnlyStudentWrongHtml(context, analysis),
+                           ConfigurationHtml(context)),
+              kStyle);
+}
+
+}  // namespace distill

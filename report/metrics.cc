@@ -1,0 +1,209 @@
+#include "report/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "c10/core/ScalarType.h"
+#include "c10/util/Exception.h"
+
+namespace distill {
+namespace {
+
+// Of the standard normal distribution: |x| is below it with probability 0.95.
+constexpr double kNormal95 = 1.959963984540054;
+
+// log(sum of exp(scale * value)), without overflow.
+double LogSumExp(const double* values, int64_t count, double scale) {
+  const double largest = *std::max_element(values, values + count) * scale;
+  double sum = 0;
+  for (int64_t c = 0; c < count; ++c) {
+    sum += std::exp(values[c] * scale - largest);
+  }
+  return largest + std::log(sum);
+}
+
+int BinOf(double probability) {
+  const int bin =
+      static_cast<int>(std::ceil(probability * kCalibrationBins)) - 1;
+  return std::min(std::max(bin, 0), kCalibrationBins - 1);
+}
+
+double ExpectedCalibrationError(const std::vector<CalibrationBin>& bins,
+                                int64_t samples) {
+  double sum = 0;
+  for (const CalibrationBin& bin : bins) {
+    const auto n = static_cast<double>(bin.samples);
+    sum += std::fabs(static_cast<double>(bin.hits) - n * bin.confidence);
+  }
+  return sum / static_cast<double>(samples);
+}
+
+}  // namespace
+
+double Answers::Probability(int64_t sample, int64_t class_index) const {
+  return std::exp(LogProbability(sample, class_index));
+}
+
+Answers AnswersOf(const at::Tensor& logits) {
+  TORCH_CHECK(
+      logits.dim() == 2 && logits.numel() > 0 &&
+          logits.scalar_type() == at::kFloat && logits.device().is_cpu(),
+      "logits: found ", logits.sizes(), " ", logits.scalar_type(), " on ",
+      logits.device(), "; expected [samples, classes] float32 on the CPU");
+  Answers answers;
+  answers.samples = logits.size(0);
+  answers.classes = logits.size(1);
+  const at::Tensor rows = logits.contiguous();
+  const float* values = rows.const_data_ptr<float>();
+  answers.log_probabilities.assign(values, values + rows.numel());
+  answers.predicted.reserve(answers.samples);
+  for (int64_t i = 0; i < answers.samples; ++i) {
+    double* row = &answers.log_probabilities[i * answers.classes];
+    double* end = row + answers.classes;
+    TORCH_CHECK(std::all_of(row, end,
+                            [](double value) { return std::isfinite(value); }),
+                "logits: found one of sample ", i, " that is not finite");
+    const double log_sum = LogSumExp(row, answers.classes, 1);
+    answers.predicted.push_back(
+        static_cast<int>(std::max_element(row, end) - row));
+    std::for_each(row, end, [log_sum](double& value) { value -= log_sum; });
+  }
+  return answers;
+}
+
+std::vector<double> Softened(const Answers& answers, int64_t sample,
+                             double temperature) {
+  const double* row = &answers.log_probabilities[sample * answers.classes];
+  // Logits less a constant have the same softmax.
+  const double log_sum = LogSumExp(row, answers.classes, 1 / temperature);
+  std::vector<double> probabilities(answers.classes);
+  std::transform(
+      row, row + answers.classes, probabilities.begin(),
+      [&](double value) { return std::exp(value / temperature - log_sum); });
+  return probabilities;
+}
+
+Interval WilsonInterval(int64_t hits, int64_t samples) {
+  const auto n = static_cast<double>(samples);
+  const double share = static_cast<double>(hits) / n;
+  const double z2 = kNormal95 * kNormal95;
+  const double middle = (share + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal95 / (1 + z2 / n) *
+                      std::sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+  // In exact arithmetic the ends are 0 and 1 there.
+  return {share, hits == 0 ? 0 : middle - half,
+          hits == samples ? 1 : middle + half};
+}
+
+double ModelMetrics::ClassAccuracy(int64_t label) const {
+  int64_t count = 0;
+  for (int64_t c = 0; c < classes; ++c) count += Confused(label, c);
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN()
+                    : static_cast<double>(Confused(label, label)) /
+                          static_cast<double>(count);
+}
+
+ModelMetrics Measure(const Answers& answers,
+                     const std::vector<uint8_t>& labels) {
+  TORCH_CHECK(static_cast<int64_t>(labels.size()) == answers.samples,
+              "labels: found ", labels.size(), "; expected ", answers.samples,
+              ", one a sample");
+  ModelMetrics metrics;
+  metrics.samples = answers.samples;
+  metrics.classes = answers.classes;
+  metrics.bins.resize(kCalibrationBins);
+  metrics.confusion.resize(answers.classes * answers.classes);
+  for (int64_t i = 0; i < answers.samples; ++i) {
+    const int predicted = answers.predicted[i];
+    const bool hit = predicted == labels[i];
+    metrics.errors += hit ? 0 : 1;
+    metrics.nll -= answers.LogProbability(i, labels[i]);
+    ++metrics.confusion[labels[i] * answers.classes + predicted];
+    const double confidence = answers.Probability(i, predicted);
+    CalibrationBin& bin = metrics.bins[BinOf(confidence)];
+    ++bin.samples;
+    bin.hits += hit ? 1 : 0;
+    bin.confidence += confidence;  // The sum, here.
+  }
+  for (CalibrationBin& bin : metrics.bins) {
+    if (bin.samples > 0) bin.confidence /= static_cast<double>(bin.samples);
+  }
+  metrics.nll /= static_cast<double>(answers.samples);
+  metrics.accuracy =
+      WilsonInterval(answers.samples - metrics.errors, answers.samples);
+  metrics.ece = ExpectedCalibrationError(metrics.bins, answers.samples);
+  return metrics;
+}
+
+Fidelity CompareWithTeacher(const Answers& teacher, const Answers& student,
+                            const std::vector<uint8_t>& labels) {
+  Fidelity fidelity;
+  for (int64_t i = 0; i < teacher.samples; ++i) {
+    const bool agreed = teacher.predicted[i] == student.predicted[i];
+    const bool wrong = teacher.predicted[i] != labels[i];
+    fidelity.agreed += agreed ? 1 : 0;
+    fidelity.teacher_errors += wrong ? 1 : 0;
+    fidelity.agreed_on_teacher_errors += agreed && wrong ? 1 : 0;
+    for (int64_t c = 0; c < teacher.classes; ++c) {
+      const double log_p = teacher.LogProbability(i, c);
+      fidelity.kl += std::exp(log_p) * (log_p - student.LogProbability(i, c));
+    }
+  }
+  fidelity.kl /= static_cast<double>(teacher.samples);
+  return fidelity;
+}
+
+Discordance CompareErrors(const Answers& first, const Answers& second,
+                          const std::vector<uint8_t>& labels) {
+  Discordance discordance;
+  for (int64_t i = 0; i < first.samples; ++i) {
+    const bool first_right = first.predicted[i] == labels[i];
+    const bool second_right = second.predicted[i] == labels[i];
+    if (first_right && !second_right) ++discordance.only_first_right;
+    if (second_right && !first_right) ++discordance.only_second_right;
+  }
+  return discordance;
+}
+
+double Entropy(const std::vector<double>& probabilities) {
+  double sum = 0;
+  for (double p : probabilities) sum -= p > 0 ? p * std::log(p) : 0;
+  return sum;
+}
+
+std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
+                                       const std::vector<uint8_t>& labels,
+                                       double temperature, int64_t most) {
+  std::vector<std::pair<double, int64_t>> ranked;
+  for (int64_t i = 0; i < teacher.samples; ++i) {
+    if (teacher.predicted[i] != labels[i]) continue;
+    ranked.emplace_back(-Entropy(Softened(teacher, i, temperature)), i);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<int64_t> samples;
+  for (const auto& [entropy, sample] : ranked) {
+    if (static_cast<int64_t>(samples.size()) == most) break;
+    samples.push_back(sample);
+  }
+  return samples;
+}
+
+std::vector<int64_t> OnlyStudentWrong(const Answers& teacher,
+                                      const Answers& student,
+                                      const Answers* control,
+                                      const std::vector<uint8_t>& labels) {
+  std::vector<int64_t> samples;
+  for (int64_t i = 0; i < student.samples; ++i) {
+    if (student.predicted[i] != labels[i] &&
+        teacher.predicted[i] == labels[i] &&
+        (control == nullptr || control->predicted[i] == labels[i])) {
+      samples.push_back(i);
+    }
+  }
+  return samples;
+}
+
+}  // namespace distill

@@ -1,0 +1,124 @@
+// What a test set says of models, beyond their accuracy.
+#ifndef DISTILL_REPORT_METRICS_H_
+#define DISTILL_REPORT_METRICS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "training/statistics.h"
+
+namespace distill {
+
+// One model's predictions for every sample of a set.
+struct Answers {
+  int64_t samples = 0;
+  int64_t classes = 0;
+  // log softmax(logits), [samples, classes], row-major, in nats.
+  std::vector<double> log_probabilities;
+  // [samples], the class with the largest logit; the first of equal ones.
+  std::vector<int> predicted;
+
+  double LogProbability(int64_t sample, int64_t class_index) const {
+    return log_probabilities[sample * classes + class_index];
+  }
+  double Probability(int64_t sample, int64_t class_index) const;
+};
+
+// Of `logits` [samples, classes] float32 on the CPU, at least one of each and
+// all finite (TORCH_CHECK).
+Answers AnswersOf(const at::Tensor& logits);
+
+// softmax(logits / temperature) of one sample, [classes]; temperature > 0.
+std::vector<double> Softened(const Answers& answers, int64_t sample,
+                             double temperature);
+
+// The interval of 95 % for a probability of which `hits` of `samples` >= 1
+// tries came true; mean is the share itself. Never outside of [0, 1], and right
+// also where all or none came true.
+//
+// E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
+// Inference", 1927, with z = 1.959964, the normal distribution's quantile.
+Interval WilsonInterval(int64_t hits, int64_t samples);
+
+// Samples whose predicted class has a probability in one part of (0, 1].
+struct CalibrationBin {
+  int64_t samples = 0;
+  int64_t hits = 0;       // Of these, predicted right.
+  double confidence = 0;  // Mean of the probabilities; 0 without samples.
+};
+
+constexpr int kCalibrationBins = 15;
+
+struct ModelMetrics {
+  int64_t samples = 0;
+  int64_t errors = 0;
+  Interval accuracy;  // Wilson's.
+  // Mean of -log of the label's probability, in nats.
+  double nll = 0;
+  // The expected calibration error, in [0, 1]: the mean over the samples of
+  // |share of right predictions - mean probability of the predicted class| of
+  // their bin, with 15 bins of equal width. C. Guo et al., "On Calibration of
+  // Modern Neural Networks", 2017, equation 3.
+  double ece = 0;
+  // Bin i has the probabilities in (i / 15, (i + 1) / 15].
+  std::vector<CalibrationBin> bins;
+  // [classes, classes], row-major: how often the label `row` was predicted to
+  // be `column`.
+  int64_t classes = 0;
+  std::vector<int64_t> confusion;
+
+  int64_t Confused(int64_t label, int64_t predicted) const {
+    return confusion[label * classes + predicted];
+  }
+  // Share of right predictions among the label's samples; NaN without any.
+  double ClassAccuracy(int64_t label) const;
+};
+
+// `labels` [samples], each in [0, classes).
+ModelMetrics Measure(const Answers& answers,
+                     const std::vector<uint8_t>& labels);
+
+// How near a student is to its teacher.
+struct Fidelity {
+  // Samples of which both predict the same class, in all and among those of
+  // which the teacher is wrong.
+  int64_t agreed = 0;
+  int64_t teacher_errors = 0;
+  int64_t agreed_on_teacher_errors = 0;
+  // Mean KL(teacher || student) of the predictions at temperature 1, in nats.
+  double kl = 0;
+};
+
+Fidelity CompareWithTeacher(const Answers& teacher, const Answers& student,
+                            const std::vector<uint8_t>& labels);
+
+// How many samples one of two models predicts right and the other wrong.
+struct Discordance {
+  int64_t only_first_right = 0;
+  int64_t only_second_right = 0;
+};
+
+Discordance CompareErrors(const Answers& first, const Answers& second,
+                          const std::vector<uint8_t>& labels);
+
+// Where the teacher has most to say beyond the label: the samples that it
+// predicts right with the largest entropies of softmax(logits / temperature),
+// largest first, at most `most`; of equal ones the first.
+std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
+                                       const std::vector<uint8_t>& labels,
+                                       double temperature, int64_t most);
+
+// Of `probabilities` that sum to 1, in nats.
+double Entropy(const std::vector<double>& probabilities);
+
+// The samples that the student predicts wrong, the teacher right, and the
+// control, if there is one (not null), right; in their order.
+std::vector<int64_t> OnlyStudentWrong(const Answers& teacher,
+                                      const Answers& student,
+                                      const Answers* control,
+                                      const std::vector<uint8_t>& labels);
+
+}  // namespace distill
+
+#endif  // DISTILL_REPORT_METRICS_H_

@@ -1,0 +1,272 @@
+#include "report/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "ATen/ops/tensor.h"
+#include "c10/util/Exception.h"
+#include "data/random.h"
+#include "gtest/gtest.h"
+
+namespace distill {
+namespace {
+
+// Sums of a few thousand numbers in double, in different orders: each rounding
+// is 2^-53 of at most about 1e4.
+constexpr double kRounding = 1e-11;
+
+at::Tensor Logits(const std::vector<float>& values, int64_t classes) {
+  return at::tensor(values).reshape({-1, classes});
+}
+
+// The logits that give these probabilities, to float32's digits.
+at::Tensor LogitsOf(std::vector<float> probabilities, int64_t classes) {
+  for (float& p : probabilities) p = std::log(p);
+  return Logits(probabilities, classes);
+}
+
+// Four samples of two classes. Predicted: 0, 1, 0, 1; so the third is wrong.
+const std::vector<uint8_t>& FourLabels() {
+  static const auto& labels = *new std::vector<uint8_t>{0, 1, 1, 1};
+  return labels;
+}
+Answers FourAnswers() {
+  return AnswersOf(
+      LogitsOf({0.9f, 0.1f, 0.3f, 0.7f, 0.6f, 0.4f, 0.38f, 0.62f}, 2));
+}
+
+// Random logits, labels that are often the largest one, and a slow reference.
+struct Made {
+  explicit Made(int64_t classes, uint64_t seed = 1) : classes(classes) {
+    Random random(seed, "test metrics");
+    for (int64_t i = 0; i < kSamples; ++i) {
+      labels.push_back(
+          static_cast<uint8_t>(random.Below(static_cast<uint64_t>(classes))));
+      for (int64_t c = 0; c < classes; ++c) {
+        values.push_back(static_cast<float>(6 * random.Uniform() - 3) +
+                         (c == labels.back() ? 2 : 0));
+      }
+    }
+    answers = AnswersOf(Logits(values, classes));
+  }
+  // By the definition, without care for overflow.
+  double P(int64_t i, int64_t c, double temperature = 1) const {
+    double sum = 0;
+    for (int64_t j = 0; j < classes; ++j) {
+      sum += std::exp(values[i * classes + j] / temperature);
+    }
+    return std::exp(values[i * classes + c] / temperature) / sum;
+  }
+  int64_t Predicted(int64_t i) const {
+    int64_t best = 0;
+    for (int64_t c = 1; c < classes; ++c) {
+      if (values[i * classes + c] > values[i * classes + best]) best = c;
+    }
+    return best;
+  }
+  static constexpr int64_t kSamples = 700;
+  int64_t classes;
+  std::vector<float> values;
+  std::vector<uint8_t> labels;
+  Answers answers;
+};
+
+TEST(MetricsTest, CountsByHand) {
+  const ModelMetrics metrics = Measure(FourAnswers(), FourLabels());
+  EXPECT_EQ(metrics.samples, 4);
+  EXPECT_EQ(metrics.errors, 1);
+  EXPECT_EQ(metrics.confusion, (std::vector<int64_t>{1, 0, 1, 2}));
+  EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(0), 1);
+  EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(1), 2.0 / 3);
+  // The labels' probabilities are 0.9, 0.7, 0.4, 0.62, as float32's.
+  EXPECT_NEAR(
+      metrics.nll,
+      -(std::log(0.9) + std::log(0.7) + std::log(0.4) + std::log(0.62)) / 4,
+      1e-6);
+}
+
+// The tops are 0.9, 0.7, 0.6, 0.62: times 15 that is 13.5, 10.5, 9.0, 9.3. 0.6
+// is the end of bin 8, and 0.62 in bin 9. Each bin has one sample, so the error
+// is the mean of |hit - top|: (0.1 + 0.3 + 0.6 + 0.38) / 4.
+TEST(MetricsTest, CalibrationByHand) {
+  const ModelMetrics metrics =
+      Measure(AnswersOf(LogitsOf(
+                  {0.9f, 0.1f, 0.3f, 0.7f, 0.599f, 0.401f, 0.38f, 0.62f}, 2)),
+              FourLabels());
+  for (int bin : {13, 10, 8, 9}) {
+    EXPECT_EQ(metrics.bins[bin].samples, 1) << bin;
+  }
+  EXPECT_EQ(metrics.bins[8].hits, 0);
+  EXPECT_NEAR(metrics.bins[9].confidence, 0.62, 1e-6);
+  EXPECT_NEAR(metrics.ece, (0.1 + 0.3 + 0.599 + 0.38) / 4, 1e-6);
+}
+
+// Two samples of one bin, 0.95 and 0.97, one of them right: |1 - 1.92| / 2.
+TEST(MetricsTest, ABinIsJudgedAsAWhole) {
+  const ModelMetrics metrics =
+      Measure(AnswersOf(LogitsOf({0.95f, 0.05f, 0.97f, 0.03f}, 2)), {0, 1});
+  EXPECT_EQ(metrics.bins[14].samples, 2);
+  EXPECT_NEAR(metrics.ece, 0.46, 1e-6);
+}
+
+TEST(MetricsTest, AgreesWithASlowReference) {
+  for (int64_t classes : {2, 10, 256}) {
+    const Made made(classes);
+    const ModelMetrics metrics = Measure(made.answers, made.labels);
+    int64_t errors = 0;
+    double nll = 0, ece = 0;
+    for (int64_t i = 0; i < Made::kSamples; ++i) {
+      errors += made.Predicted(i) != made.labels[i] ? 1 : 0;
+      nll -= std::log(made.P(i, made.labels[i]));
+    }
+    int64_t binned = 0;
+    for (int bin = 0; bin < 15; ++bin) {
+      double gap = 0;
+      for (int64_t i = 0; i < Made::kSamples; ++i) {
+        const double top = made.P(i, made.Predicted(i));
+        if (top <= bin / 15.0 || top > (bin + 1) / 15.0) continue;
+        gap += (made.Predicted(i) == made.labels[i] ? 1 : 0) - top;
+        ++binned;
+      }
+      ece += std::fabs(gap) / Made::kSamples;
+    }
+    ASSERT_EQ(binned, Made::kSamples);
+    EXPECT_EQ(metrics.errors, errors);
+    EXPECT_NEAR(metrics.nll, nll / Made::kSamples, kRounding);
+    EXPECT_NEAR(metrics.ece, ece, kRounding);
+    int64_t wrong = 0;
+    for (int64_t a = 0; a < classes; ++a) {
+      for (int64_t b = 0; b < classes; ++b) {
+        if (a != b) wrong += metrics.Confused(a, b);
+      }
+    }
+    EXPECT_EQ(wrong, errors);
+  }
+}
+
+TEST(MetricsTest, ManyAndFewLogitsOverflowNothing) {
+  const Answers answers =
+      AnswersOf(Logits({1000, -1000, 3e38f, -3e38f, 0, 0}, 2));
+  EXPECT_EQ(answers.predicted, (std::vector<int>{0, 0, 0}));
+  EXPECT_DOUBLE_EQ(answers.LogProbability(0, 1), -2000);
+  const ModelMetrics metrics = Measure(answers, {1, 0, 1});
+  EXPECT_NEAR(metrics.nll, (2000 + std::log(2)) / 3, kRounding);
+  EXPECT_NEAR(Softened(answers, 2, 5)[0], 0.5, kRounding);
+}
+
+TEST(MetricsTest, NeedsFiniteLogitsAndALabelEach) {
+  EXPECT_THROW(AnswersOf(Logits({1, NAN}, 2)), c10::Error);
+  EXPECT_THROW(AnswersOf(Logits({1, INFINITY}, 2)), c10::Error);
+  EXPECT_THROW(AnswersOf(at::tensor({1.0, 2.0}).reshape({1, 2})), c10::Error);
+  EXPECT_THROW(Measure(FourAnswers(), {0, 1}), c10::Error);
+}
+
+TEST(MetricsTest, AClassWithoutSamplesHasNoAccuracy) {
+  const ModelMetrics metrics = Measure(AnswersOf(Logits({3, 2, 1}, 3)), {0});
+  EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(0), 1);
+  EXPECT_TRUE(std::isnan(metrics.ClassAccuracy(2)));
+}
+
+// The ends are where |share - p| = z sqrt(p (1 - p) / n), which is how Wilson
+// finds them; and by symmetry those of the misses are 1 less these.
+TEST(MetricsTest, WilsonsIntervalSolvesItsEquation) {
+  for (int64_t n : {1, 10, 10000}) {
+    for (int64_t hits : {int64_t{0}, n / 3, n}) {
+      const Interval interval = WilsonInterval(hits, n);
+      const double share = static_cast<double>(hits) / static_cast<double>(n);
+      EXPECT_DOUBLE_EQ(interval.mean, share);
+      for (double p : {interval.low, interval.high}) {
+        EXPECT_GE(p, 0);
+        EXPECT_LE(p, 1);
+        if (p == share) continue;
+        EXPECT_NEAR(std::fabs(share - p),
+                    1.959964 * std::sqrt(p * (1 - p) / static_cast<double>(n)),
+                    1e-6);
+      }
+      const Interval misses = WilsonInterval(n - hits, n);
+      EXPECT_NEAR(misses.low, 1 - interval.high, kRounding);
+    }
+  }
+  // With none of 10: 0, and z^2 / (n + z^2) = 3.841459 / 13.841459.
+  EXPECT_EQ(WilsonInterval(0, 10).low, 0);
+  EXPECT_NEAR(WilsonInterval(0, 10).high, 0.277533, 1e-6);
+}
+
+// The teacher predicts 0, 1, 0, 1, the student below 0, 1, 0, 0: three in four
+// agree, and on the one that the teacher has wrong (the third) they agree.
+TEST(MetricsTest, FidelityByHand) {
+  const Answers student =
+      AnswersOf(LogitsOf({0.9f, 0.1f, 0.3f, 0.7f, 0.6f, 0.4f, 0.5f, 0.5f}, 2));
+  const Fidelity fidelity =
+      CompareWithTeacher(FourAnswers(), student, FourLabels());
+  EXPECT_EQ(fidelity.agreed, 3);
+  EXPECT_EQ(fidelity.teacher_errors, 1);
+  EXPECT_EQ(fidelity.agreed_on_teacher_errors, 1);
+  // Only the last differs: 0.38 log(0.38 / 0.5) + 0.62 log(0.62 / 0.5).
+  EXPECT_NEAR(fidelity.kl, (0.38 * std::log(0.76) + 0.62 * std::log(1.24)) / 4,
+              1e-6);
+  const Discordance discordance =
+      CompareErrors(FourAnswers(), student, FourLabels());
+  EXPECT_EQ(discordance.only_first_right, 1);
+  EXPECT_EQ(discordance.only_second_right, 0);
+}
+
+TEST(MetricsTest, FidelityAgreesWithASlowReference) {
+  const Made teacher(10), student(10, 2);
+  const Fidelity fidelity =
+      CompareWithTeacher(teacher.answers, student.answers, teacher.labels);
+  double kl = 0;
+  int64_t agreed = 0;
+  for (int64_t i = 0; i < Made::kSamples; ++i) {
+    agreed += teacher.Predicted(i) == student.Predicted(i) ? 1 : 0;
+    for (int64_t c = 0; c < 10; ++c) {
+      kl += teacher.P(i, c) * std::log(teacher.P(i, c) / student.P(i, c));
+    }
+  }
+  EXPECT_EQ(fidelity.agreed, agreed);
+  EXPECT_NEAR(fidelity.kl, kl / Made::kSamples, kRounding);
+  EXPECT_NEAR(
+      CompareWithTeacher(teacher.answers, teacher.answers, teacher.labels).kl,
+      0, kRounding);
+}
+
+TEST(MetricsTest, DarkKnowledgeIsWhatTheTeacherHasRightAndUnsure) {
+  // Right are samples 0, 1 and 3, with tops of 0.9, 0.7 and 0.62. Of two
+  // classes, entropy falls with the top at any temperature.
+  EXPECT_EQ(MostDarkKnowledge(FourAnswers(), FourLabels(), 5, 10),
+            (std::vector<int64_t>{3, 1, 0}));
+  EXPECT_EQ(MostDarkKnowledge(FourAnswers(), FourLabels(), 5, 1),
+            (std::vector<int64_t>{3}));
+  EXPECT_NEAR(Entropy({0.5, 0.25, 0.25, 0}), 1.5 * std::log(2), kRounding);
+}
+
+TEST(MetricsTest, SofteningDividesTheLogits) {
+  const Made made(10);
+  for (double temperature : {0.5, 1.0, 5.0}) {
+    const std::vector<double> softened = Softened(made.answers, 3, temperature);
+    for (int64_t c = 0; c < 10; ++c) {
+      EXPECT_NEAR(softened[c], made.P(3, c, temperature), kRounding);
+    }
+  }
+}
+
+TEST(MetricsTest, OnlyTheStudentIsWrong) {
+  const std::vector<uint8_t> labels = {0, 0, 0, 0};
+  const auto answers = [](std::vector<float> right) {
+    std::vector<float> logits;
+    for (float r : right) logits.insert(logits.end(), {r, 1 - r});
+    return AnswersOf(Logits(logits, 2));
+  };
+  const Answers teacher = answers({1, 1, 0, 1});
+  const Answers student = answers({0, 0, 0, 1});
+  const Answers control = answers({1, 0, 1, 1});
+  EXPECT_EQ(OnlyStudentWrong(teacher, student, &control, labels),
+            (std::vector<int64_t>{0}));
+  EXPECT_EQ(OnlyStudentWrong(teacher, student, nullptr, labels),
+            (std::vector<int64_t>{0, 1}));
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,228 @@
+#include "report/report.h"
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/ops/from_blob.h"
+#include "ATen/ops/zeros.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "data/random.h"
+#include "gtest/gtest.h"
+#include "models/classifier.h"
+#include "tests/testing/datasets.h"
+#include "tests/testing/html.h"
+#include "training/evaluation.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Answers every image with the same logits; the report asks it for its time.
+class Silent : public Classifier {
+ public:
+  explicit Silent(int64_t classes) : classes_(classes) {}
+  at::Tensor Logits(const at::Tensor& images) override {
+    return at::zeros({images.size(0), classes_});
+  }
+  int64_t FlopPerImage() const override { return 0; }
+  std::string Describe() const override { return "<silent> & co"; }
+
+ private:
+  int64_t classes_;
+};
+
+// A result that no training made: of random logits.
+class ReportTest : public ::testing::Test {
+ protected:
+  void Make(int classes, int64_t seeds, bool control) {
+    testing::ToyOptions toy;
+    toy.count = 300;
+    toy.height = toy.width = 6;
+    toy.classes = classes;
+    context_.train = testing::ToyDataset(toy);
+    toy.split = Split::kTest;
+    context_.test = testing::ToyDataset(toy);
+    context_.configuration = {{"dataset", "<toy> & co"}, {"classes", classes}};
+    context_.printed = {{"status", "success"}};
+    context_.formula = "loss = <none>";
+    context_.temperature = 5;
+    context_.first_seed = 7;
+    context_.compute.device_name = "cpu";
+    result_ = SeedsResult();
+    for (int64_t i = 0; i < seeds; ++i) {
+      ExperimentResult run;
+      run.teacher = Stage(3 * i);
+      run.student = Stage(3 * i + 1);
+      if (control) run.control = Stage(3 * i + 2);
+      result_.runs.push_back(std::move(run));
+    }
+    if (control && seeds > 1) {
+      result_.difference = Interval{-0.01, -0.02, -0.001};
+      result_.verdict = Judge(*result_.difference);
+    }
+  }
+
+  StageResult Stage(uint64_t seed) const {
+    const Dataset& test = *context_.test;
+    Random random(seed, "test report");
+    std::vector<float> logits;
+    for (int64_t i = 0; i < test.count; ++i) {
+      for (int c = 0; c < test.classes; ++c) {
+        logits.push_back(static_cast<float>(5 * random.Uniform()) +
+                         (c == test.labels[i] ? 2.5f : 0.0f));
+      }
+    }
+    StageResult stage;
+    stage.parameters = 1234567;
+    stage.training.epochs = {{1, std::nan(""), 1}};
+    stage.training.curve = {{5, {2, std::nan(""), 2}},
+                            {10, {1, std::nan(""), 1}}};
+    stage.architecture = "<silent> & co";
+    stage.model = std::make_shared<const FrozenClassifier>(
+        std::make_shared<Silent>(test.classes));
+    stage.test_logits =
+        at::from_blob(logits.data(), {test.count, test.classes}).clone();
+    stage.test = EvaluateLogits(stage.test_logits, test);
+    return stage;
+  }
+
+  Report Reported() {
+    Observer nobody;
+    auto report = MakeReport(context_, result_, nobody);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *std::move(report) : Report();
+  }
+
+  ReportContext context_;
+  SeedsResult result_;
+};
+
+TEST_F(ReportTest, ThePageStandsAloneWhateverTheClassesAndStages) {
+  for (int classes : {2, 10, 31, 256}) {
+    for (int64_t seeds : {1, 3}) {
+      for (bool control : {true, false}) {
+        Make(classes, seeds, control);
+        const std::string html = Reported().html;
+        const std::string which =
+            absl::StrCat(classes, " classes, ", seeds, " seeds, ", control);
+        EXPECT_TRUE(testing::IsWholePage(html)) << which;
+        EXPECT_EQ(Contains(html, "control<"), control) << which;
+        EXPECT_EQ(Contains(html, "Over 3 seeds"), seeds == 3) << which;
+        EXPECT_EQ(Contains(html, "class=\"heat\""), classes <= 30) << which;
+        EXPECT_FALSE(Contains(html, "nan")) << which;
+        EXPECT_FALSE(Contains(html, "<toy>")) << which;
+        EXPECT_FALSE(Contains(html, "<silent>")) << which;
+        EXPECT_LT(html.size(), 1u << 20) << which;
+      }
+    }
+  }
+}
+
+TEST_F(ReportTest, TheVerdictComesFirst) {
+  Make(10, 1, true);
+  std::string html = Reported().html;
+  EXPECT_LT(html.find("class=\"verdict\">Distillation "),
+            html.find("<section"));
+  EXPECT_TRUE(Contains(html, "--seeds=5"));
+  Make(10, 3, true);
+  html = Reported().html;
+  EXPECT_LT(html.find("class=\"verdict\">WORSE: with the teacher the student "
+                      "has -1.00 points"),
+            html.find("<section"));
+  EXPECT_FALSE(Contains(html, "--seeds=5"));
+  Make(10, 3, false);
+  EXPECT_TRUE(Contains(Reported().html, "class=\"verdict\">Whether"));
+}
+
+// Both are counted once by training/evaluation and once by report/metrics.
+TEST_F(ReportTest, TheNumbersAreTheResults) {
+  Make(10, 3, true);
+  const json report = json::parse(Reported().json);
+  EXPECT_EQ(report["status"], "success");
+  EXPECT_EQ(report["metrics"]["seed"], 7);
+  ASSERT_EQ(report["metricsBySeed"].size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const json& seed = report["metricsBySeed"][i];
+    const ExperimentResult& run = result_.runs[i];
+    EXPECT_EQ(seed["seed"], 7 + i);
+    EXPECT_EQ(seed["teacher"]["testErrors"], run.teacher.test.errors);
+    EXPECT_EQ(seed["student"]["testErrors"], run.student.test.errors);
+    EXPECT_EQ(seed["control"]["testErrors"], run.control->test.errors);
+    // Evaluation's loss is a sum in float32.
+    EXPECT_NEAR(seed["student"]["nll"].get<double>(), run.student.test.loss,
+                1e-5);
+    EXPECT_EQ(seed["student"]["teacherErrors"], run.teacher.test.errors);
+  }
+  const json& metrics = report["metrics"];
+  EXPECT_EQ(metrics["student"]["weightBytes"], 4 * 1234567);
+  EXPECT_EQ(metrics["darkKnowledge"].size(), 12u);
+  const json& change = metrics["studentLessControl"];
+  EXPECT_EQ(change["onlyStudentRight"].get<int64_t>() -
+                change["onlyControlRight"].get<int64_t>(),
+            result_.runs[0].control->test.errors -
+                result_.runs[0].student.test.errors);
+  for (int a = 0; a < 10; ++a) {
+    for (int b = 0; b < 10; ++b) {
+      EXPECT_EQ(change["confusion"][a][b].get<int>(),
+                metrics["student"]["confusion"][a][b].get<int>() -
+                    metrics["control"]["confusion"][a][b].get<int>());
+    }
+  }
+}
+
+TEST_F(ReportTest, CurvesHaveEveryPointAndASharedTeacherOnce) {
+  Make(10, 2, true);
+  for (bool shared : {false, true}) {
+    if (shared) result_.runs[1].teacher = result_.runs[0].teacher;
+    const std::string text = Reported().metrics_jsonl;
+    std::istringstream lines(text);
+    std::string line;
+    int count = 0;
+    while (std::getline(lines, line)) {
+      const json point = json::parse(line);
+      EXPECT_EQ(point.size(), 6u);
+      EXPECT_EQ(point["total"], point["step"] == 5 ? 2 : 1);
+      EXPECT_TRUE(point["soft"].is_null());
+      ++count;
+    }
+    EXPECT_EQ(count, shared ? 10 : 12);
+    EXPECT_EQ(text.find("{\"seed\":7,\"stage\":\"teacher\",\"step\":5,"), 0u);
+  }
+}
+
+TEST_F(ReportTest, OmittedClassesAndValidationHaveTheirPlace) {
+  Make(10, 1, true);
+  EXPECT_FALSE(Contains(Reported().html, "never saw"));
+  result_.runs[0].student.omitted = OmittedResult{30, 29, 1.25, 17, 8};
+  for (StageResult* stage : {&result_.runs[0].teacher, &result_.runs[0].student,
+                             &*result_.runs[0].control}) {
+    stage->validation = Evaluation{100, 25, 1};
+  }
+  const std::string html = Reported().html;
+  EXPECT_TRUE(Contains(html, "Classes that the students never saw"));
+  EXPECT_TRUE(Contains(html, "<td>1.25</td><td>-</td>"));
+  EXPECT_TRUE(Contains(html, "validation accuracy</th><td>75.00&nbsp;%</td>"));
+}
+
+TEST_F(ReportTest, AnswersThatAreNoNumbersAreAnError) {
+  Make(10, 1, true);
+  result_.runs[0].student.test_logits[3][4] = NAN;
+  Observer nobody;
+  const auto report = MakeReport(context_, result_, nobody);
+  EXPECT_EQ(report.status().code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(Contains(std::string(report.status().message()), "sample 3"));
+}
+
+}  // namespace
+}  // namespace distill
