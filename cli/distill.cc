@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "cli/errors.h"
 #include "data/dataset.h"
 #include "data/files.h"
 #include "data/paths.h"
@@ -166,10 +167,7 @@ absl::Status CheckLabels(const DistillOptions& options) {
 
 int ReportError(const absl::Status& status, std::ostream& out,
                 std::ostream& err) {
-  const std::string message(status.message());
-  err << "distill: " << message << std::endl;
-  out << JsonText({{"status", "error"}, {"message", message}}) << std::endl;
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  return EndWithError("distill", status, out, err);
 }
 
 int RunDistill(const DistillOptions& options, std::ostream& out,
