@@ -135,7 +135,8 @@ std::string TopComment(const LoadedModel& loaded,
       " grey images, written by distill: ", InComment(info.architecture),
       ".\n *\n");
   for (const auto& [key, value] : info.notes) {
-    absl::StrAppend(&text, " * ", InComment(key), ": ", InComment(value), "\n");
+    absl::StrAppend(&text, " * By the model's file, ", InComment(key), ": ",
+                    InComment(value), "\n");
   }
   for (const std::string& remark : options.remarks) {
     absl::StrAppend(&text, " * ", InComment(remark), "\n");

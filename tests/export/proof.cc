@@ -39,7 +39,9 @@ LoadedModel RandomModel(const std::string& architecture, int64_t height,
   Random random(1, "test");
   loaded.model = std::make_shared<ConvNet>(*options, random);
   const at::NoGradGuard no_grad;
-  for (at::Tensor parameter : loaded.model->parameters()) parameter.mul_(3);
+  for (const at::Tensor& parameter : loaded.model->parameters()) {
+    parameter.mul_(3);
+  }
   return loaded;
 }
 
