@@ -17,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "cli/errors.h"
 #include "cli/run_folder.h"
 #include "data/class_names.h"
 #include "data/dataset.h"
@@ -222,10 +223,7 @@ absl::Status CheckCounts(const DistillOptions& options) {
 
 int ReportError(const absl::Status& status, std::ostream& out,
                 std::ostream& err) {
-  const std::string message(status.message());
-  err << "distill: " << message << std::endl;
-  out << JsonText({{"status", "error"}, {"message", message}}) << std::endl;
-  return absl::IsInvalidArgument(status) ? 2 : 1;
+  return EndWithError("distill", status, out, err);
 }
 
 int RunDistill(const DistillOptions& options, std::ostream& out,

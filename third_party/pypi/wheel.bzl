@@ -5,13 +5,23 @@ for pip is used); Bazel checks its SHA-256 and keeps it in the repository cache,
 which all clones of one user share: a wheel is downloaded once per machine.
 """
 
-def wheel(requirement, file, sha256, megabytes):
-    """Describes one wheel: `requirement` is name==version, `megabytes` its size."""
-    return struct(requirement = requirement, file = file, sha256 = sha256, megabytes = megabytes)
+def wheel(requirement, file, sha256, megabytes, python = "3.12"):
+    """Describes one wheel.
 
-# Wheels are chosen by these tags, not by the Python that happens to run pip, so
-# that every machine gets the same file.
-_PLATFORM = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.12"] + [
+    `requirement` is name==version, `megabytes` its size, `python` a version of
+    Python that it is for.
+    """
+    return struct(
+        requirement = requirement,
+        file = file,
+        sha256 = sha256,
+        megabytes = megabytes,
+        python = python,
+    )
+
+# Wheels are chosen by these tags and by their own `python`, not by the Python
+# that happens to run pip, so that every machine gets the same file.
+_PLATFORM = ["--only-binary=:all:", "--implementation=cp"] + [
     "--platform={}_x86_64".format(tag)
     for tag in ["manylinux_2_{}".format(minor) for minor in [28, 27, 25, 18, 17, 12, 5]] + [
         "manylinux2014",
@@ -48,7 +58,7 @@ def fetch_wheel(ctx, wheel):
     result = ctx.execute(
         [python, "-m", "pip", "download", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off"] +
         _PLATFORM +
-        ["--no-deps", "--require-hashes", "--requirement=pip/requirements.txt", "--dest=pip"],
+        ["--python-version=" + wheel.python, "--no-deps", "--require-hashes", "--requirement=pip/requirements.txt", "--dest=pip"],
         timeout = 3600,
     )
     if result.return_code != 0:

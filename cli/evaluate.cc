@@ -1,0 +1,114 @@
+#include "cli/evaluate.h"
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/errors.h"
+#include "cli/judge.h"
+#include "models/weights.h"
+#include "report/metrics.h"
+#include "report/result_json.h"
+#include "training/text.h"
+
+namespace distill {
+namespace {
+
+constexpr char kProgram[] = "evaluate";
+
+int64_t SamplesOf(const ModelMetrics& metrics, int64_t label) {
+  int64_t samples = 0;
+  for (int64_t predicted = 0; predicted < metrics.classes; ++predicted) {
+    samples += metrics.Confused(label, predicted);
+  }
+  return samples;
+}
+
+double MegaFlop(const LoadedModel& loaded) {
+  return static_cast<double>(loaded.model->FlopPerImage()) / 1e6;
+}
+
+Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
+  Json classes = Json::array();
+  for (int64_t c = 0; c < info.classes; ++c) {
+    const int64_t samples = SamplesOf(metrics, c);
+    classes.push_back({{"name", info.class_names[c]},
+                       {"images", samples},
+                       {"errors", samples - metrics.Confused(c, c)},
+                       {"accuracy", Number(metrics.ClassAccuracy(c))}});
+  }
+  return classes;
+}
+
+void Write(const LoadedModel& loaded, const EvaluateOptions& options,
+           const Dataset& dataset, const ModelMetrics& metrics,
+           std::ostream& out) {
+  const ModelInfo& info = loaded.info;
+  out << options.model << ": " << info.architecture << ", "
+      << WithCommas(loaded.model->ParameterCount()) << " parameters, "
+      << absl::StrFormat("%.3g", MegaFlop(loaded)) << " MFLOP an image\n";
+  const auto trained_on = info.notes.find("dataset");
+  if (trained_on != info.notes.end() && trained_on->second != dataset.name) {
+    out << "note: by its file the model was trained on " << trained_on->second
+        << ", and this is " << dataset.name << "\n";
+  }
+  out << WithCommas(metrics.samples) << " " << SplitName(dataset.split)
+      << " images of " << dataset.name << ": accuracy "
+      << Percent(metrics.accuracy.mean) << " (95 % interval "
+      << Percent(metrics.accuracy.low) << " to "
+      << Percent(metrics.accuracy.high) << "), "
+      << Count(metrics.errors, "error") << "\n"
+      << absl::StrFormat(
+             "negative log-likelihood %.4f nats, expected calibration error "
+             "%.4f\n",
+             metrics.nll, metrics.ece);
+  for (int64_t c = 0; c < info.classes; ++c) {
+    const int64_t samples = SamplesOf(metrics, c);
+    out << "  " << info.class_names[c] << ": "
+        << (samples > 0 ? Percent(metrics.ClassAccuracy(c)) : "nothing")
+        << " of " << WithCommas(samples) << "\n";
+  }
+}
+
+}  // namespace
+
+int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
+                std::ostream& err, const ConsoleOptions& console_options) {
+  if (options.split != "test" && options.split != "train") {
+    return EndWithError(
+        kProgram,
+        absl::InvalidArgumentError(absl::StrCat(
+            "--split is \"", options.split, "\"; it must be test or train")),
+        out, err);
+  }
+  const auto loaded = LoadModel(options.model);
+  if (!loaded.ok()) return EndWithError(kProgram, loaded.status(), out, err);
+  const auto dataset =
+      LoadDatasetFor(loaded->info, options.data,
+                     options.split == "test" ? Split::kTest : Split::kTrain);
+  if (!dataset.ok()) return EndWithError(kProgram, dataset.status(), out, err);
+  Console console(out, err, console_options);
+  const auto metrics = Judge(*loaded, *dataset, console);
+  if (!metrics.ok()) return EndWithError(kProgram, metrics.status(), out, err);
+
+  Write(*loaded, options, **dataset, *metrics, out);
+  out << JsonText({{"status", "success"},
+                   {"message", "The model has been evaluated."},
+                   {"model", options.model},
+                   {"architecture", loaded->info.architecture},
+                   {"parameters", loaded->model->ParameterCount()},
+                   {"mflop", MegaFlop(*loaded)},
+                   {"dataset", (*dataset)->name},
+                   {"split", options.split},
+                   {"images", metrics->samples},
+                   {"errors", metrics->errors},
+                   {"accuracy", IntervalJson(metrics->accuracy)},
+                   {"nll", Number(metrics->nll)},
+                   {"ece", Number(metrics->ece)},
+                   {"classes", ClassesJson(loaded->info, *metrics)}})
+      << std::endl;
+  return 0;
+}
+
+}  // namespace distill

@@ -1,0 +1,63 @@
+#include "cli/judge.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "data/batches.h"
+#include "training/evaluation.h"
+#include "training/torch_status.h"
+
+namespace distill {
+
+absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
+    const ModelInfo& info, const DatasetChoice& choice, Split split) {
+  auto dataset = LoadDataset(choice.folder, split);
+  if (absl::IsInvalidArgument(dataset.status())) {
+    // A data set that is wrong is an error of the machine's, not of the flags.
+    return absl::FailedPreconditionError(dataset.status().message());
+  }
+  if (!dataset.ok()) return dataset.status();
+  const std::string found =
+      absl::StrCat("the ", SplitName(split), " images in ", dataset->folder);
+  if (!choice.name.empty() && dataset->name != choice.name) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        found, " were to be ", choice.name, ", and by their content they are ",
+        dataset->name, ". Pass another --data_dir or --dataset."));
+  }
+  if (dataset->height != info.height || dataset->width != info.width) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        found, " (", dataset->name, ") have ", dataset->height, " x ",
+        dataset->width, " pixels; the model was trained on ", info.height,
+        " x ", info.width, ". Pass the data set that it was trained for."));
+  }
+  if (dataset->classes != info.classes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(found, " (", dataset->name, ") have ", dataset->classes,
+                     " classes; the model knows ", info.classes,
+                     ". Pass the data set that it was trained for."));
+  }
+  return std::make_shared<const Dataset>(*std::move(dataset));
+}
+
+absl::StatusOr<ModelMetrics> Judge(
+    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
+    Observer& observer) {
+  BatchesOptions options;
+  options.normalization = loaded.info.normalization;
+  const auto batches = Batches::Create(dataset, options);
+  if (!batches.ok()) return batches.status();
+  ModelMetrics metrics;
+  const absl::Status status = CatchTorchErrors("evaluating the model", [&] {
+    const at::Tensor logits =
+        ComputeLogits(FrozenClassifier(loaded.model), *batches, at::kCPU,
+                      "evaluating", observer);
+    metrics = Measure(AnswersOf(logits), dataset->labels);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return metrics;
+}
+
+}  // namespace distill

@@ -1,0 +1,32 @@
+// A model from a file, judged on a data set: what `evaluate` and `export` do.
+#ifndef DISTILL_CLI_JUDGE_H_
+#define DISTILL_CLI_JUDGE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "cli/paths.h"
+#include "data/dataset.h"
+#include "models/weights.h"
+#include "report/metrics.h"
+#include "training/observer.h"
+
+namespace distill {
+
+// The split that `choice` names, if it is right for the model.
+// FailedPrecondition, with what was found and expected, where the files are not
+// the data set that was asked for, or where its images have another size or its
+// labels other classes than the model; and LoadDataset's errors, of which the
+// files' faults are FailedPrecondition too.
+absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
+    const ModelInfo& info, const DatasetChoice& choice, Split split);
+
+// How good the model is, computed in float32 on the CPU. Internal if a logit is
+// not finite.
+absl::StatusOr<ModelMetrics> Judge(
+    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
+    Observer& observer);
+
+}  // namespace distill
+
+#endif  // DISTILL_CLI_JUDGE_H_

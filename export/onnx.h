@@ -1,0 +1,33 @@
+// A model as an ONNX file, which ONNX Runtime and many others run.
+#ifndef DISTILL_EXPORT_ONNX_H_
+#define DISTILL_EXPORT_ONNX_H_
+
+#include <string>
+
+#include "models/weights.h"
+
+namespace distill {
+
+struct OnnxOptions {
+  // Whether the model is fed pixels as they are and normalises them itself.
+  bool pixels = true;
+};
+
+// The contents of a .onnx file: a ModelProto of opset 17 (github.com/onnx/onnx,
+// onnx/onnx.proto, whose field numbers are in the .cc).
+//
+//   input   "images"  [batch, 1, height, width]: uint8, 0 to 255, or without
+//                     options.pixels float32, normalised by the user
+//   output  "logits"  [batch, classes] float32; softmax makes probabilities
+//
+// The batch may have any size. Metadata: "architecture", "mean", "std",
+// "class_names" (a JSON array), and the model's notes.
+//
+// Limit: 2 GB, as for all of protobuf; the largest model that the zoo can spell
+// out in less than that is a matter of its weights, 4 bytes each.
+std::string OnnxFile(const LoadedModel& loaded,
+                     const OnnxOptions& options = {});
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPORT_ONNX_H_

@@ -1,0 +1,107 @@
+#include "cli/evaluate.h"
+
+#include <functional>
+#include <sstream>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/cli/toy_model.h"
+#include "tests/testing/process.h"
+#include "training/evaluation.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+
+class EvaluateTest : public testing::ToyModelTest {
+ protected:
+  int Run() {
+    out_.str("");
+    err_.str("");
+    return RunEvaluate(options_, out_, err_, {});
+  }
+  json Last() const {
+    testing::ProcessResult result;
+    result.out = out_.str();
+    return json::parse(result.LastLine());
+  }
+
+  EvaluateOptions options_{model_path_, {folder_.path(), ""}, "test"};
+  std::ostringstream out_, err_;
+};
+
+TEST_F(EvaluateTest, SaysWhatTheEvaluationSays) {
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const Evaluation expected = Expected(*test_);
+  const json result = Last();
+  EXPECT_EQ(result["status"], "success");
+  EXPECT_EQ(result["images"], 90);
+  EXPECT_EQ(result["errors"], expected.errors);
+  EXPECT_NEAR(result["accuracy"]["mean"], expected.accuracy(), 1e-12);
+  EXPECT_LT(result["accuracy"]["low"], result["accuracy"]["mean"]);
+  EXPECT_NEAR(result["nll"], expected.loss, 1e-5);
+  EXPECT_GE(result["ece"], 0);
+  // cnn:4 for 9 x 8 pixels: 4 * 9 + 4, and 4 * 4 * 4 * 10 + 10.
+  EXPECT_EQ(result["parameters"], 690);
+  // Two for each multiply-add: 9 * 8 * 36 of the convolution, and 640.
+  EXPECT_NEAR(result["mflop"], 2 * (9 * 8 * 36 + 640) / 1e6, 1e-12);
+  ASSERT_EQ(result["classes"].size(), 10);
+  int64_t errors = 0;
+  for (const json& one : result["classes"]) {
+    EXPECT_EQ(one["images"], 9);  // 90 images, the classes in turn.
+    errors += one["errors"].get<int64_t>();
+  }
+  EXPECT_EQ(errors, expected.errors);
+  EXPECT_EQ(result["classes"][3]["name"], "class 3");
+  EXPECT_NE(out_.str().find("class 3: "), std::string::npos);
+  EXPECT_NE(out_.str().find("by its file the model was trained on toys"),
+            std::string::npos);
+}
+
+TEST_F(EvaluateTest, TheTrainingImagesCanBeAskedFor) {
+  options_.split = "train";
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_EQ(Last()["images"], 120);
+  EXPECT_EQ(Last()["errors"], Expected(*train_).errors);
+}
+
+TEST_F(EvaluateTest, RefusesWhatDoesNotFit) {
+  struct Case {
+    std::function<void()> change;
+    int exit_code;
+    std::string part;
+  };
+  const Case cases[] = {
+      {[&] { options_.split = "all"; }, 2, "--split is \"all\""},
+      {[&] { options_.model = folder_.File("none"); }, 1, "none"},
+      {[&] { options_.data.folder = folder_.File("none"); }, 1, "none"},
+      {[&] { options_.data.name = "MNIST"; }, 1, "were to be MNIST"},
+      {[&] { WriteModel("cnn:4", 9, 10, 10); }, 1,
+       "9 x 8 pixels; the model was trained on 9 x 10"},
+      {[&] { WriteModel("cnn:4", 9, 8, 12); }, 1,
+       "10 classes; the model knows 12"},
+  };
+  for (const Case& one : cases) {
+    options_ = {model_path_, {folder_.path(), ""}, "test"};
+    one.change();
+    EXPECT_EQ(Run(), one.exit_code) << one.part;
+    EXPECT_EQ(Last()["status"], "error");
+    EXPECT_NE(err_.str().find(one.part), std::string::npos) << err_.str();
+    EXPECT_EQ(err_.str().find("evaluate: "), 0);
+  }
+}
+
+TEST_F(EvaluateTest, TheProgramReadsItsFlags) {
+  const std::string program = testing::ProgramPath("cli/evaluate");
+  const auto result =
+      testing::RunInShell("cd '" + folder_.path() + "' && '" + program +
+                          "' --model=m.safetensors --data_dir=. --split=train");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(json::parse(result.LastLine())["images"], 120);
+  EXPECT_EQ(testing::RunInShell("'" + program + "' --modle=x 2>&1").exit_code,
+            2);
+}
+
+}  // namespace
+}  // namespace distill

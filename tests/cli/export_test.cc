@@ -1,0 +1,136 @@
+#include "cli/export.h"
+
+#include <unistd.h>
+
+#include <functional>
+#include <sstream>
+
+#include "export/c_header.h"
+#include "export/int8.h"
+#include "export/onnx.h"
+#include "gtest/gtest.h"
+#include "models/weights.h"
+#include "nlohmann/json.hpp"
+#include "tests/cli/toy_model.h"
+#include "tests/testing/files.h"
+#include "tests/testing/process.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+
+class ExportTest : public testing::ToyModelTest {
+ protected:
+  ExportTest() {
+    options_.model = model_path_;
+    options_.output = folder_.File("out");
+  }
+  int Run() {
+    out_.str("");
+    err_.str("");
+    return RunExport(options_, out_, err_, {});
+  }
+  json Last() const {
+    testing::ProcessResult result;
+    result.out = out_.str();
+    return json::parse(result.LastLine());
+  }
+  std::string Output() const { return testing::ReadFile(options_.output); }
+
+  ExportOptions options_;
+  std::ostringstream out_, err_;
+};
+
+TEST_F(ExportTest, WritesOnnxWithAndWithoutPixels) {
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const LoadedModel loaded = *LoadModel(model_path_);
+  EXPECT_EQ(Output(), OnnxFile(loaded));
+  EXPECT_EQ(Last()["bytes"], Output().size());
+  EXPECT_TRUE(Last()["testAccuracy"].is_null());
+  options_.pixels = false;
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_NE(Output(), OnnxFile(loaded));
+  EXPECT_EQ(Output(), OnnxFile(loaded, {false}));
+}
+
+TEST_F(ExportTest, WritesSafetensorsAgain) {
+  options_.format = "safetensors";
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_EQ(Output(), testing::ReadFile(model_path_));
+}
+
+TEST_F(ExportTest, WritesCWithoutAMeasurement) {
+  options_.format = "c";
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_EQ(Output(), CHeader(*LoadModel(model_path_)));
+  EXPECT_EQ(Last()["constantBytes"], 690 * 4);
+  options_.int8 = true;
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_NE(Output().find("int8 weights: not measured"), std::string::npos);
+}
+
+TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
+  options_.format = "c";
+  options_.int8 = true;
+  options_.data = DatasetChoice{folder_.path(), ""};
+  ASSERT_EQ(Run(), 0) << err_.str();
+  // 690 parameters, of which 14 are biases; 14 scales.
+  EXPECT_EQ(Last()["constantBytes"], 676 + 14 * 8);
+  EXPECT_NEAR(Last()["floatTestAccuracy"]["mean"], Expected(*test_).accuracy(),
+              1e-12);
+  model_ = WithInt8Weights(*LoadModel(model_path_));
+  EXPECT_NEAR(Last()["testAccuracy"]["mean"], Expected(*test_).accuracy(),
+              1e-12);
+  for (const std::string& text : {out_.str(), Output()}) {
+    EXPECT_NE(text.find("Accuracy with int8 weights: "), std::string::npos);
+    EXPECT_NE(text.find(" of 90 test images"), std::string::npos);
+  }
+}
+
+TEST_F(ExportTest, RefusesWhatItCannotDo) {
+  struct Case {
+    std::function<void()> change;
+    int exit_code;
+    std::string part;
+  };
+  const Case cases[] = {
+      {[&] { options_.format = "pdf"; }, 2, "must be one of onnx"},
+      {[&] { options_.int8 = true; }, 2, "--int8 is given"},
+      {[&] { options_.format = "c", options_.pixels = false; }, 2,
+       "--nopixels is given"},
+      {[&] { options_.output = ""; }, 2, "--output is missing"},
+      {[&] { options_.output = model_path_; }, 2, "the model itself"},
+      {[&] { options_.model = folder_.File("none"); }, 1, "none"},
+      {[&] { options_.output = folder_.File("none/out"); }, 1, "none/out"},
+      {[&] {
+         options_.data = DatasetChoice{folder_.path(), "MNIST"};
+       },
+       1, "were to be MNIST"},
+  };
+  const ExportOptions good = options_;
+  for (const Case& one : cases) {
+    options_ = good;
+    one.change();
+    EXPECT_EQ(Run(), one.exit_code) << one.part;
+    EXPECT_EQ(Last()["status"], "error");
+    EXPECT_NE(err_.str().find(one.part), std::string::npos) << err_.str();
+    EXPECT_NE(access(folder_.File("out").c_str(), F_OK), 0) << one.part;
+  }
+}
+
+TEST_F(ExportTest, TheProgramReadsItsFlags) {
+  const std::string program = testing::ProgramPath("cli/export");
+  const auto result = testing::RunInShell(
+      "cd '" + folder_.path() + "' && '" + program +
+      "' --model=m.safetensors --format=c --int8 --data_dir=. --output=m.h");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(json::parse(result.LastLine())["output"], "m.h");
+  EXPECT_NE(testing::ReadFile(folder_.File("m.h")).find("signed char"),
+            std::string::npos);
+  EXPECT_EQ(testing::RunInShell("'" + program + "' --formt=x 2>&1").exit_code,
+            2);
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,99 @@
+#include "export/onnx.h"
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "export/protobuf_writer.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/export/proof.h"
+
+namespace distill {
+namespace {
+
+using testing::MnistTest;
+using testing::ProofFolder;
+using testing::RandomModel;
+
+// ONNX's checker accepts the file, and ONNX Runtime finds our logits and our
+// classes with it.
+void ExpectProven(const LoadedModel& model, const Dataset& dataset,
+                  int64_t count, const OnnxOptions& options) {
+  const ProofFolder folder(model, dataset, count);
+  folder.Write("student.onnx", OnnxFile(model, options));
+  folder.Write("names", nlohmann::json(model.info.class_names).dump());
+  const auto result = testing::RunPython(absl::StrCat(
+      testing::Source("tests/export/onnx_proof.py"), " ",
+      folder.Quoted("student.onnx"), " ", folder.Quoted("images"), " ",
+      folder.Quoted("logits"), " \"$(cat ", folder.Quoted("names"), ")\""));
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  std::cout << result.out;
+}
+
+TEST(OnnxTest, StudentOfPixelsOnAllTestImages) {
+  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000, {});
+}
+
+TEST(OnnxTest, StudentOfNormalisedImagesOnAllTestImages) {
+  OnnxOptions options;
+  options.pixels = false;
+  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000, options);
+}
+
+TEST(OnnxTest, TeacherOnAllTestImages) {
+  ExpectProven(RandomModel("cnn:32,64,fc128", 28, 28, 10), MnistTest(), 10000,
+               {});
+}
+
+TEST(OnnxTest, HiddenLayersAloneOnAllTestImages) {
+  ExpectProven(RandomModel("mlp:64,32", 28, 28, 10), MnistTest(), 10000, {});
+}
+
+TEST(OnnxTest, OddSizesOtherNormalisationAndClasses) {
+  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
+  model.info.normalization = {0.286f, 0.353f};
+  ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000, {});
+}
+
+TEST(OnnxTest, TheDocumentedProgramPrintsTheClasses) {
+  const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
+  const ProofFolder folder(model, MnistTest(), 100);
+  folder.Write("student.onnx", OnnxFile(model));
+  const auto result = testing::RunPython(absl::StrCat(
+      testing::Source("docs/examples/onnx_student.py"), " ",
+      folder.Quoted("student.onnx"), " ", folder.Quoted("images")));
+  const at::Tensor expected = folder.logits().argmax(1);
+  std::string names;
+  for (int64_t i = 0; i < 100; ++i) {
+    absl::StrAppend(&names, model.info.class_names[expected[i].item<int64_t>()],
+                    "\n");
+  }
+  EXPECT_EQ(result.out, names);
+}
+
+// The first two are the examples of protobuf.dev's "Encoding".
+TEST(ProtobufWriterTest, WritesTheWireFormat) {
+  ProtobufWriter number;
+  number.Int(1, 150);
+  EXPECT_EQ(number.bytes(), "\x08\x96\x01");
+  ProtobufWriter text;
+  text.Bytes(2, "testing");
+  EXPECT_EQ(text.bytes(), "\x12\x07testing");
+  ProtobufWriter outer;
+  outer.Message(3, number);
+  EXPECT_EQ(outer.bytes(), "\x1a\x03\x08\x96\x01");
+  // Field 16 needs two bytes: 16 * 8 is 128.
+  ProtobufWriter far;
+  far.Int(16, 1);
+  EXPECT_EQ(far.bytes(), "\x80\x01\x01");
+  // All 64 bits of -1, seven at a time: nine bytes of ones, and one bit.
+  ProtobufWriter negative;
+  negative.Int(1, -1);
+  EXPECT_EQ(negative.bytes(), "\x08" + std::string(9, '\xff') + "\x01");
+  ProtobufWriter zero;
+  zero.Int(1, 0);
+  EXPECT_EQ(zero.bytes(), std::string("\x08\x00", 2));
+}
+
+}  // namespace
+}  // namespace distill

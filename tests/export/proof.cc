@@ -1,0 +1,114 @@
+#include "tests/export/proof.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include "ATen/core/grad_mode.h"
+#include "absl/strings/str_cat.h"
+#include "c10/util/Exception.h"
+#include "data/random.h"
+#include "models/zoo.h"
+#include "tests/testing/mnist.h"
+#include "training/evaluation.h"
+#include "training/observer.h"
+
+namespace distill {
+namespace testing {
+namespace {
+
+std::string Quote(const std::string& path) {
+  return absl::StrCat("'", path, "'");
+}
+
+}  // namespace
+
+LoadedModel RandomModel(const std::string& architecture, int64_t height,
+                        int64_t width, int64_t classes) {
+  LoadedModel loaded;
+  loaded.info.architecture = architecture;
+  loaded.info.height = height;
+  loaded.info.width = width;
+  loaded.info.classes = classes;
+  for (int64_t i = 0; i < classes; ++i) {
+    loaded.info.class_names.push_back(
+        absl::StrCat("what\?\?/ \"\\*/ h\xc3\xa9 ", i));
+  }
+  loaded.info.notes = {{"dataset", "of a test"}, {"odd */ \?\?/", "\n\\"}};
+  const auto options = ParseModel("test", architecture, height, width, classes);
+  TORCH_CHECK(options.ok(), std::string(options.status().message()));
+  Random random(1, "test");
+  loaded.model = std::make_shared<ConvNet>(*options, random);
+  const at::NoGradGuard no_grad;
+  for (const at::Tensor& parameter : loaded.model->parameters()) {
+    parameter.mul_(3);
+  }
+  return loaded;
+}
+
+const Dataset& MnistTest() {
+  static const auto* const kDataset = [] {
+    auto dataset = LoadDataset(RealMnistFolder(), Split::kTest);
+    TORCH_CHECK(dataset.ok(), kNoMnist);
+    return new Dataset(*std::move(dataset));
+  }();
+  return *kDataset;
+}
+
+Dataset RandomImages(int64_t count, int64_t height, int64_t width) {
+  Dataset dataset;
+  dataset.name = "random";
+  dataset.count = count;
+  dataset.height = height;
+  dataset.width = width;
+  dataset.classes = 10;
+  dataset.labels.assign(count, 0);
+  Random random(2, "test");
+  for (int64_t i = 0; i < count * height * width; ++i) {
+    dataset.images.push_back(static_cast<uint8_t>(random.Below(256)));
+  }
+  return dataset;
+}
+
+at::Tensor LogitsOf(const LoadedModel& loaded, const Dataset& dataset) {
+  BatchesOptions options;
+  options.normalization = loaded.info.normalization;
+  const auto batches =
+      Batches::Create(std::make_shared<const Dataset>(dataset), options);
+  TORCH_CHECK(batches.ok(), std::string(batches.status().message()));
+  Observer nobody;
+  return ComputeLogits(FrozenClassifier(loaded.model), *batches, at::kCPU,
+                       "test", nobody);
+}
+
+ProofFolder::ProofFolder(const LoadedModel& loaded, const Dataset& dataset,
+                         int64_t count) {
+  const auto first = Slice(dataset, 0, count);
+  TORCH_CHECK(first.ok(), std::string(first.status().message()));
+  logits_ = LogitsOf(loaded, *first);
+  Write("images", {first->images.begin(), first->images.end()});
+  Write("logits", ToSafeTensor("logits", logits_).bytes);
+}
+
+std::string ProofFolder::Quoted(const std::string& name) const {
+  return Quote(folder_.File(name));
+}
+
+void ProofFolder::Write(const std::string& name,
+                        const std::string& contents) const {
+  WriteFile(folder_.File(name), contents);
+}
+
+std::string ProofFolder::Read(const std::string& name) const {
+  return ReadFile(folder_.File(name));
+}
+
+ProcessResult RunPython(const std::string& arguments) {
+  return RunInShell(absl::StrCat(
+      Quote(absl::StrCat(std::getenv("TEST_SRCDIR"), "/python_proof/python")),
+      " ", arguments, " 2>&1"));
+}
+
+std::string Source(const std::string& path) { return Quote(ProgramPath(path)); }
+
+}  // namespace testing
+}  // namespace distill

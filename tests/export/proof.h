@@ -1,0 +1,63 @@
+// What the tests of exported models have in common: models, images, and the
+// logits that another program has to find.
+#ifndef DISTILL_TESTS_EXPORT_PROOF_H_
+#define DISTILL_TESTS_EXPORT_PROOF_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "data/dataset.h"
+#include "models/weights.h"
+#include "tests/testing/files.h"
+#include "tests/testing/process.h"
+
+namespace distill {
+namespace testing {
+
+// A model with random weights, three times as large as at the start of a
+// training, so that its logits are about as large as a trained model's. Its
+// note "dataset" is "of a test"; its classes have names that need escapes.
+LoadedModel RandomModel(const std::string& architecture, int64_t height,
+                        int64_t width, int64_t classes);
+
+// MNIST's test images. Aborts if they are missing: see kNoMnist.
+const Dataset& MnistTest();
+
+// Images of random pixels, with labels of 0.
+Dataset RandomImages(int64_t count, int64_t height, int64_t width);
+
+// Our logits [count, classes], in float32.
+at::Tensor LogitsOf(const LoadedModel& loaded, const Dataset& dataset);
+
+// A folder with the first `count` of the images in "images" and their logits in
+// "logits", raw; what else is in it is the test's.
+class ProofFolder {
+ public:
+  ProofFolder(const LoadedModel& loaded, const Dataset& dataset, int64_t count);
+
+  // Quoted for a shell.
+  std::string Quoted(const std::string& name) const;
+  void Write(const std::string& name, const std::string& contents) const;
+  std::string Read(const std::string& name) const;
+  const TempFolder& folder() const { return folder_; }
+  // [count, classes]
+  const at::Tensor& logits() const { return logits_; }
+
+ private:
+  TempFolder folder_;
+  at::Tensor logits_;
+};
+
+// Runs the Python of @python_proof with `arguments`, as a shell reads them. The
+// result has stderr, too.
+ProcessResult RunPython(const std::string& arguments);
+
+// The quoted path of a file of this repository among the test's data.
+std::string Source(const std::string& path);
+
+}  // namespace testing
+}  // namespace distill
+
+#endif  // DISTILL_TESTS_EXPORT_PROOF_H_

@@ -1,0 +1,141 @@
+"""Others' readers of what this project writes: tests prove exported models by them.
+
+A folder of Python packages (NumPy, ONNX, ONNX Runtime, safetensors and what they
+import) from pinned wheels, and a script `python` that runs the machine's python3
+with just these. Only tests need it, and Bazel fetches it only for them.
+
+The wheels of three of them are made for one version of Python each: python3 must
+be one of those that are pinned here. DISTILL_TEST_PYTHON=/path/to/python3 names
+another one than the first of python3, python3.13, ... on the PATH.
+"""
+
+load("//third_party/pypi:wheel.bzl", "unpack_wheel", "wheel")
+
+def _any(python, requirement, file, sha256):
+    return wheel(requirement = requirement, file = file, sha256 = sha256, megabytes = 1, python = python)
+
+def _made_for(python, name, version, tags, sha256):
+    tag = "cp" + python.replace(".", "")
+    return wheel(
+        requirement = "{}=={}".format(name, version),
+        file = "{}-{}-{}-{}-{}.whl".format(name, version, tag, tag, tags),
+        sha256 = sha256,
+        megabytes = 17,
+        python = python,
+    )
+
+# By version of Python: the SHA-256 of the wheels of NumPy, ONNX and ONNX Runtime.
+_SHA256 = {
+    "3.10": (
+        "fc7b73d02efb0e18c000e9ad8b83480dfcd5dfd11065997ed4c6747470ae8915",
+        "bfb1f271b1523b29f324bfd223f6a4cfbdc5a2f2f16e73563671932d33663365",
+        "4ca88747e708e5c67337b0f65eed4b7d0dd70d22ac332038c9fc4635760018f7",
+    ),
+    "3.11": (
+        "ba10f8411898fc418a521833e014a77d3ca01c15b0c6cdcce6a0d2897e6dbbdf",
+        "6acafb3823238bbe8f4340c7ac32fb218689442e074d797bee1c5c9a02fdae75",
+        "da44b99206e77734c5819aa2142c69e64f3b46edc3bd314f6a45a932defc0b3e",
+    ),
+    "3.12": (
+        "fd83c01228a688733f1ded5201c678f0c53ecc1006ffbc404db9f7a899ac6249",
+        "99afac90b4cdb1471432203c3c1f74e16549c526df27056d39f41a9a47cfb4af",
+        "0f9b4ae77f8e3c9bee50c27bc1beede83f786fe1d52e99ac85aa8d65a01e9b77",
+    ),
+    "3.13": (
+        "1bc23a79bfabc5d056d106f9befb8d50c31ced2fbc70eedb8155aec74a45798f",
+        "3c137eecf6bc618c2f9398bcc381474b55c817237992b169dfe728e169549e8f",
+        "8bace4e0d46480fbeeb7bbe1ffe1f080e6663a42d1086ff95c1551f2d39e7872",
+    ),
+}
+
+def _wheels(python):
+    numpy, onnx, onnxruntime = _SHA256[python]
+    many = "manylinux_2_17_x86_64.manylinux2014_x86_64"
+    return [
+        _made_for(python, "numpy", "2.2.6", many, numpy),
+        _made_for(python, "onnx", "1.18.0", many, onnx),
+        _made_for(python, "onnxruntime", "1.23.2", "manylinux_2_27_x86_64.manylinux_2_28_x86_64", onnxruntime),
+        _any(
+            python,
+            "protobuf==6.33.5",
+            "protobuf-6.33.5-cp39-abi3-manylinux2014_x86_64.whl",
+            "cbf16ba3350fb7b889fca858fb215967792dc125b35c7976ca4818bee3521cf0",
+        ),
+        _any(
+            python,
+            "safetensors==0.8.0",
+            "safetensors-0.8.0-cp310-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "fd6f3f93c9a0a7cc2788ee63fb763353d4bd2e89b0751bc78fcf7dda00bea774",
+        ),
+    ]
+
+def _typing_extensions(python):
+    return _any(
+        python,
+        "typing_extensions==4.16.0",
+        "typing_extensions-4.16.0-py3-none-any.whl",
+        "481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8",
+    )
+
+# Prints the path of the interpreter itself (not of a script that chooses one,
+# as pyenv's) and its version.
+_WHO = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
+
+def _find_python(ctx):
+    """Returns the path and the version of a Python that wheels are pinned for."""
+    named = ctx.os.environ.get("DISTILL_TEST_PYTHON", "")
+    candidates = [named] if named else [
+        str(ctx.which(name))
+        for name in ["python3"] + ["python" + version for version in reversed(_SHA256.keys())]
+        if ctx.which(name)
+    ]
+    found = []
+    for candidate in candidates:
+        result = ctx.execute([candidate, "-c", _WHO])
+        words = result.stdout.strip().split(" ")
+        if result.return_code == 0 and len(words) == 2 and words[1] in _SHA256:
+            return words[0], words[1]
+        found.append("{} ({})".format(candidate, words[-1] if result.return_code == 0 else "does not run"))
+    fail(("\n\n  The tests of exported models need a Python of version {wanted}; found: {found}.\n" +
+          "  What to do: install one of these and set DISTILL_TEST_PYTHON=/path/to/python3,\n" +
+          "  or leave these tests out: bazel test -- //... -//tests/export/...\n").format(
+        wanted = ", ".join(_SHA256.keys()),
+        found = ", ".join(found) or "none",
+    ))
+
+def _python_proof_impl(ctx):
+    python, version = _find_python(ctx)
+    for each in _wheels(version):
+        unpack_wheel(ctx, each, ["*.py", "*.so*"])
+    unpack_wheel(ctx, _typing_extensions(version), ["*.py"])
+    ctx.file("python", """\
+#!/bin/sh
+# Python {version} with the packages beside this file and no others.
+here=$(dirname "$0")
+PYTHONPATH=$here PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1 exec {python} "$@"
+""".format(version = version, python = python), executable = True)
+    ctx.file("BUILD.bazel", """\
+filegroup(
+    name = "python_proof",
+    srcs = ["python"] + glob(
+        ["**/*.py", "**/*.so*"],
+        exclude = [
+            "**/tests/**",
+            "numpy/distutils/**",
+            "numpy/f2py/tests/**",
+            "onnx/backend/**",
+            "onnx/reference/**",
+            "onnx/test/**",
+            "onnxruntime/quantization/**",
+            "onnxruntime/tools/**",
+            "onnxruntime/transformers/**",
+        ],
+    ),
+    visibility = ["//visibility:public"],
+)
+""")
+
+python_proof = repository_rule(
+    implementation = _python_proof_impl,
+    environ = ["DISTILL_TEST_PYTHON"],
+)
