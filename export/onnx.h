@@ -23,8 +23,7 @@ struct OnnxOptions {
 // The batch may have any size. Metadata: "architecture", "mean", "std",
 // "class_names" (a JSON array), and the model's notes.
 //
-// Limit: 2 GB, as for all of protobuf; the largest model that the zoo can spell
-// out in less than that is a matter of its weights, 4 bytes each.
+// Not for more than 2 GB, protobuf's limit: half a billion weights.
 std::string OnnxFile(const LoadedModel& loaded,
                      const OnnxOptions& options = {});
 
