@@ -13,19 +13,11 @@ namespace distill {
 
 absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
     const ModelInfo& info, const DatasetChoice& choice, Split split) {
-  auto dataset = LoadDataset(choice.folder, split);
-  if (absl::IsInvalidArgument(dataset.status())) {
-    // A data set that is wrong is an error of the machine's, not of the flags.
-    return absl::FailedPreconditionError(dataset.status().message());
-  }
-  if (!dataset.ok()) return dataset.status();
+  const auto splits = LoadSplits(choice);
+  if (!splits.ok()) return splits.status();
+  const auto dataset = split == Split::kTrain ? splits->train : splits->test;
   const std::string found =
       absl::StrCat("the ", SplitName(split), " images in ", dataset->folder);
-  if (!choice.name.empty() && dataset->name != choice.name) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        found, " were to be ", choice.name, ", and by their content they are ",
-        dataset->name, ". Pass another --data_dir or --dataset."));
-  }
   if (dataset->height != info.height || dataset->width != info.width) {
     return absl::FailedPreconditionError(absl::StrCat(
         found, " (", dataset->name, ") have ", dataset->height, " x ",
@@ -38,7 +30,7 @@ absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
                      " classes; the model knows ", info.classes,
                      ". Pass the data set that it was trained for."));
   }
-  return std::make_shared<const Dataset>(*std::move(dataset));
+  return dataset;
 }
 
 absl::StatusOr<ModelMetrics> Judge(

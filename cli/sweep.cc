@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "cli/distill.h"
+#include "cli/errors.h"
 #include "cli/run_log.h"
 #include "data/files.h"
 #include "report/result_json.h"
@@ -182,7 +182,7 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
 int RunSweepProgram(const SweepArguments& arguments, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console) {
   const absl::Status status = Run(arguments, out, err, console);
-  return status.ok() ? 0 : ReportError(status, out, err);
+  return status.ok() ? 0 : EndWithError("sweep", status, out, err);
 }
 
 }  // namespace distill

@@ -8,7 +8,7 @@
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "cli/console.h"
-#include "cli/distill.h"
+#include "cli/errors.h"
 #include "cli/experiment_flags.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
   const auto help =
       distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (!help.ok()) {
-    return distill::ReportError(help.status(), std::cout, std::cerr);
+    return distill::EndWithError("sweep", help.status(), std::cout, std::cerr);
   }
   if (*help) {
     std::cout << distill::HelpText(kUsage,
@@ -88,7 +88,8 @@ int main(int argc, char** argv) {
   }
   const auto arguments = ArgumentsFromFlags(argv[0]);
   if (!arguments.ok()) {
-    return distill::ReportError(arguments.status(), std::cout, std::cerr);
+    return distill::EndWithError("sweep", arguments.status(), std::cout,
+                                 std::cerr);
   }
   return distill::RunSweepProgram(*arguments, std::cout, std::cerr,
                                   distill::ConsoleOptionsOfStderr());
