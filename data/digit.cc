@@ -390,7 +390,8 @@ absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const GreyImage& image) {
   if (!digit.has_value()) {
     return absl::InvalidArgumentError(
         "found nothing drawn on it; expected a digit that stands out from its "
-        "background. Take a picture with more contrast.");
+        "background. Take a picture with more contrast; what is transparent "
+        "counts as white.");
   }
   const Grid part = Crop(*digit);
   const double scale = static_cast<double>(kDigitBoxSize) /

@@ -108,7 +108,7 @@ TEST(DecodeImageTest, ReadsJpegGreyColouredAndProgressive) {
 
 // The contents of an APP1 marker with nothing but that orientation.
 std::string App1(bool big_endian, char orientation) {
-  const auto number = [&](int value, int size) {
+  const auto number = [&](uint64_t value, int size) {
     std::string bytes;
     for (int i = 0; i < size; ++i) {
       bytes += static_cast<char>(value >> 8 * (big_endian ? size - 1 - i : i));
@@ -117,7 +117,8 @@ std::string App1(bool big_endian, char orientation) {
   };
   return std::string("Exif\0\0", 6) + (big_endian ? "MM" : "II") +
          number(42, 2) + number(8, 4) + number(1, 2) + number(0x0112, 2) +
-         number(3, 2) + number(1, 4) + number(orientation, 2) + number(0, 6);
+         number(3, 2) + number(1, 4) +
+         number(static_cast<uint64_t>(orientation), 2) + number(0, 6);
 }
 
 TEST(DecodeImageTest, TurnsAPhotographAsItsCameraSays) {
