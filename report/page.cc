@@ -90,14 +90,16 @@ std::string EscapeHtml(const std::string& text) {
                                     {"'", "&#39;"}});
 }
 
-std::string Page(const std::string& title, const std::string& body) {
+std::string Page(const std::string& title, const std::string& body,
+                 const std::string& style) {
   const std::string name = EscapeHtml(title);
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" "
       "content=\"width=device-width, initial-scale=1\">\n<title>",
-      name, "</title>\n<style>", kStyle, "</style>\n</head>\n<body>\n<h1>",
-      name, "</h1>\n", body, "</body>\n</html>\n");
+      name, "</title>\n<style>", kStyle, style,
+      "</style>\n</head>\n<body>\n<h1>", name, "</h1>\n", body,
+      "</body>\n</html>\n");
 }
 
 std::string Section(const std::string& heading, const std::string& body) {

@@ -15,13 +15,14 @@ std::string EscapeHtml(const std::string& text);
 // A document with the style that all pages share: light or dark as the reader's
 // system has it, for a wide window and for a phone, without scripts and without
 // a thing from elsewhere. `title` is text, and also the page's heading; `body`
-// is HTML.
+// is HTML, and `style` CSS of this page alone.
 //
 // What the style knows, besides the usual elements: section; p class="verdict"
 // (the answer, large) and class="note" (small print); div class="scroll" (wide
 // things scroll sideways in it) and "grid" (its parts side by side where there
 // is room); and the classes c0 (grey) to c6 (Color below).
-std::string Page(const std::string& title, const std::string& body);
+std::string Page(const std::string& title, const std::string& body,
+                 const std::string& style = "");
 
 // A heading and HTML below it, apart from the rest.
 std::string Section(const std::string& heading, const std::string& body);
