@@ -4,14 +4,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <numeric>
 #include <system_error>
 #include <utility>
 
 #include "ATen/core/Tensor.h"
+#include "ATen/core/grad_mode.h"
 #include "ATen/ops/empty.h"
-#include "ATen/ops/softmax.h"
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -159,6 +158,7 @@ class Predictor {
   static std::vector<double> Softmax(const std::vector<float>& logits) {
     const double most = *std::max_element(logits.begin(), logits.end());
     std::vector<double> result;
+    result.reserve(logits.size());
     for (const float logit : logits) result.push_back(std::exp(logit - most));
     const double sum = std::accumulate(result.begin(), result.end(), 0.);
     for (double& value : result) value /= sum;

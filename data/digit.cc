@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -21,6 +22,7 @@ constexpr double kDeviationOfMedian = 1.4826;
 constexpr double kLeastContrast = 16;  // Of 255; less is no ink to see.
 constexpr size_t kLeastPiece = 4;      // Pixels of the largest piece.
 constexpr size_t kSpeckShare = 20;
+constexpr int64_t kRimShare = 16;
 
 // Numbers of [height, width], row-major.
 struct Grid {
@@ -242,37 +244,67 @@ void Neighbours(const Grid& grid, size_t place, const Visit& visit) {
   }
 }
 
-// The places of the ink: all pieces, connected over edges and corners, that are
-// no specks. Empty if there is none.
-std::vector<size_t> FindInk(const Grid& strength, double threshold) {
+// Ink that is connected over edges and corners.
+using Piece = std::vector<size_t>;  // The places of its pixels.
+
+std::vector<Piece> FindPieces(const Grid& strength, double threshold) {
   std::vector<bool> seen(strength.values.size());
-  std::vector<size_t> places;  // Piece after piece.
-  std::vector<size_t> ends;    // Where in `places` each piece ends.
-  size_t largest = 0;
+  std::vector<Piece> pieces;
   for (size_t start = 0; start < seen.size(); ++start) {
+    Piece piece;
     const auto take = [&](size_t place) {
       if (seen[place] || strength.values[place] <= threshold) return;
       seen[place] = true;
-      places.push_back(place);
+      piece.push_back(place);
     };
-    const size_t begin = places.size();
     take(start);
-    for (size_t i = begin; i < places.size(); ++i) {
-      Neighbours(strength, places[i], take);
+    for (size_t i = 0; i < piece.size(); ++i) {
+      Neighbours(strength, piece[i], take);
     }
-    if (places.size() == begin) continue;
-    ends.push_back(places.size());
-    largest = std::max(largest, places.size() - begin);
+    if (!piece.empty()) pieces.push_back(std::move(piece));
   }
+  return pieces;
+}
+
+// Whether a piece is what lies beside the paper: it has a corner of the picture
+// and much of its rim.
+bool IsBeside(const Piece& piece, const Grid& grid) {
+  int64_t rim = 0, corners = 0;
+  for (const size_t place : piece) {
+    const int64_t y = static_cast<int64_t>(place) / grid.width;
+    const int64_t x = static_cast<int64_t>(place) % grid.width;
+    const bool end_y = y == 0 || y == grid.height - 1;
+    const bool end_x = x == 0 || x == grid.width - 1;
+    rim += end_y || end_x ? 1 : 0;
+    corners += end_y && end_x ? 1 : 0;
+  }
+  return corners > 0 && rim * kRimShare >= 2 * (grid.height + grid.width);
+}
+
+size_t Largest(const std::vector<Piece>& pieces) {
+  size_t largest = 0;
+  for (const Piece& piece : pieces) largest = std::max(largest, piece.size());
+  return largest;
+}
+
+// The places of the digit's ink: of all pieces that count. Empty if there is
+// none.
+std::vector<size_t> FindInk(const Grid& strength, double threshold) {
+  std::vector<Piece> pieces = FindPieces(strength, threshold);
+  std::vector<Piece> inside;
+  for (const Piece& piece : pieces) {
+    if (!IsBeside(piece, strength)) inside.push_back(piece);
+  }
+  // A digit that fills the whole picture stays.
+  if (Largest(inside) * kSpeckShare >= Largest(pieces)) {
+    pieces = std::move(inside);
+  }
+  const size_t largest = Largest(pieces);
   std::vector<size_t> ink;
   if (largest < kLeastPiece) return ink;
-  size_t begin = 0;
-  for (const size_t end : ends) {
-    if ((end - begin) * kSpeckShare >= largest) {
-      ink.insert(ink.end(), places.begin() + static_cast<int64_t>(begin),
-                 places.begin() + static_cast<int64_t>(end));
-    }
-    begin = end;
+  for (const Piece& piece : pieces) {
+    if (piece.size() * kSpeckShare < largest) continue;
+    ink.insert(ink.end(), piece.begin(), piece.end());
   }
   return ink;
 }

@@ -180,7 +180,7 @@ function neighbours(grid, at, visit) {
   }
 }
 
-function findInk(strength, threshold) {
+function findPieces(strength, threshold) {
   const seen = new Uint8Array(strength.values.length);
   const pieces = [];
   let piece = [];
@@ -197,9 +197,32 @@ function findInk(strength, threshold) {
     }
     if (piece.length > 0) pieces.push(piece);
   }
-  const largest = Math.max(0, ...pieces.map((one) => one.length));
+  return pieces;
+}
+
+function isBeside(piece, grid) {
+  let rim = 0, corners = 0;
+  for (const at of piece) {
+    const y = Math.floor(at / grid.width), x = at % grid.width;
+    const endY = y === 0 || y === grid.height - 1;
+    const endX = x === 0 || x === grid.width - 1;
+    if (endY || endX) rim += 1;
+    if (endY && endX) corners += 1;
+  }
+  return corners > 0 && rim * 16 >= 2 * (grid.height + grid.width);
+}
+
+function largestOf(pieces) {
+  return pieces.reduce((most, piece) => Math.max(most, piece.length), 0);
+}
+
+function findInk(strength, threshold) {
+  let pieces = findPieces(strength, threshold);
+  const inside = pieces.filter((piece) => !isBeside(piece, strength));
+  if (largestOf(inside) * 20 >= largestOf(pieces)) pieces = inside;
+  const largest = largestOf(pieces);
   if (largest < 4) return [];
-  return [].concat(...pieces.filter((one) => one.length * 20 >= largest));
+  return [].concat(...pieces.filter((piece) => piece.length * 20 >= largest));
 }
 
 function findDigit(image) {

@@ -114,7 +114,15 @@ TEST(PrepareDigitTest, TheSameDigitAnyhowIsTheSame) {
   for (size_t i = 500; i < specks.pixels.size(); i += 7919) {
     specks.pixels[i] = 0;
   }
+  GreyImage edge = Draw(280, 280, kSeven, 0.08, 0, 255);
+  GreyImage corner = edge;
+  for (size_t i = 0; i < edge.pixels.size(); ++i) {
+    if (i % 280 < 20) edge.pixels[i] = 40;
+    if (i % 280 + i / 280 < 80) corner.pixels[i] = 40;
+  }
   const Case cases[] = {
+      {"a table along a side", edge, 0.03},
+      {"a table in a corner", corner, 0.03},
       {"dark on light", Draw(280, 280, kSeven, 0.08, 0, 255), 0.01},
       {"grey on grey", Draw(280, 280, kSeven, 0.08, 90, 140), 0.03},
       {"large", Draw(1500, 1500, kSeven, 0.08, 0, 255), 0.05},
@@ -127,6 +135,22 @@ TEST(PrepareDigitTest, TheSameDigitAnyhowIsTheSame) {
   for (const Case& one : cases) {
     EXPECT_LE(Difference(digit, Prepared(one.image)), one.most) << one.name;
   }
+}
+
+TEST(PrepareDigitTest, ADigitMayFillThePicture) {
+  // A seven whose strokes end outside, and a bar over the left half.
+  const std::vector<Stroke> strokes = {{-0.1, 0, 1, 0}, {1, 0, 0.4, 1.1}};
+  const Bytes digit = Prepared(Draw(100, 100, strokes, 0.2, 0, 255));
+  EXPECT_GT(std::accumulate(digit.begin(), digit.end(), 0.) / 255, 40);
+  GreyImage bar = Image(Bytes(100 * 100, 255), 100, 100);
+  for (size_t i = 0; i < bar.pixels.size(); ++i) {
+    if (i % 100 < 30) bar.pixels[i] = 0;
+    // And a speck, which is not the digit.
+    if (i % 100 / 3 == 20 && i / 300 == 12) bar.pixels[i] = 0;
+  }
+  // 20 by 20 * 0.3.
+  const Bytes half = Prepared(bar);
+  EXPECT_NEAR(std::accumulate(half.begin(), half.end(), 0.) / 255, 120, 1);
 }
 
 TEST(PrepareDigitTest, TinyAndThinDigitsStayVisible) {
