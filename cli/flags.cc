@@ -67,11 +67,20 @@ absl::Status Unknown(const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments) {
+absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
+                                std::vector<std::string>* others) {
   bool help = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
+    if (others != nullptr && argument == "--") {
+      others->insert(others->end(), arguments.begin() + i + 1, arguments.end());
+      break;
+    }
     if (argument.size() < 2 || argument[0] != '-') {
+      if (others != nullptr) {
+        others->push_back(argument);
+        continue;
+      }
       return absl::InvalidArgumentError(
           absl::StrCat("unexpected argument \"", argument,
                        "\": everything is set by flags; --help lists them"));

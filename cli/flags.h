@@ -16,8 +16,10 @@ namespace distill {
 //
 // InvalidArgument, naming the flag and what was found, for an unknown flag
 // (with the nearest name), a value that is not of the flag's type, a missing
-// value, or an argument that is no flag.
-absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments);
+// value, or an argument that is no flag. Where `others` is given, arguments
+// that are no flags go there, and all that come after "--".
+absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
+                                std::vector<std::string>* others = nullptr);
 
 // The text of --help: `usage`, then each flag that is defined in one of the
 // source files `files` (pass __FILE__), with its help and its default, in

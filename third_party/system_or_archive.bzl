@@ -3,8 +3,8 @@
 `system_or_archive` looks for the library's header and binaries where Linux
 distributions put them. If they are there it links to them (seconds, nothing is
 downloaded). If not, it downloads the archive of the same version, checks its
-SHA-256 and compiles the sources. If that fails too, the error names the
-package to install.
+SHA-256 and compiles the sources. If that fails too, or if there is no archive,
+the error names the package to install.
 
 Both ways give the repository the same labels.
 """
@@ -100,9 +100,19 @@ def _system_or_archive_impl(ctx):
             hdrs = ["include/**"],
             includes = ["include"],
             linkopts = group + ctx.attr.linkopts,
+            deps = ctx.attr.system_deps,
         )
         for name in ctx.attr.mains:
             build += _library(name, linkopts = [names.get(name, "-l" + name)], deps = [":library"])
+    elif not ctx.attr.urls:
+        fail(("\n\n  {name} is not installed.\n" +
+              "  Looked for: include/{header} and its library under {roots}\n" +
+              "  What to do: sudo apt-get install {package}   (Debian, Ubuntu)\n").format(
+            name = ctx.name,
+            header = ctx.attr.header,
+            roots = " and ".join(_ROOTS),
+            package = ctx.attr.package,
+        ))
     else:
         result = ctx.download_and_extract(
             url = ctx.attr.urls,
@@ -153,16 +163,17 @@ system_or_archive = repository_rule(
         "header": attr.string(mandatory = True, doc = "A header to look for, relative to include/."),
         "system_headers": attr.string_list(mandatory = True, doc = "Entries of include/ that belong to it."),
         "system_libraries": attr.string_list(doc = "Names as in -lNAME; a final * matches many."),
+        "system_deps": attr.string_list(doc = "Labels that the system's package is linked with."),
         "linkopts": attr.string_list(doc = "Further linker options, either way."),
         "mains": attr.string_dict(doc = "Targets with a main(): name (as in -lNAME) to source in the archive."),
         "targets": attr.string_list(doc = "Labels (package:name) that stand for the library."),
-        "urls": attr.string_list(mandatory = True),
-        "sha256": attr.string(mandatory = True),
+        "urls": attr.string_list(doc = "Of the archive; none where the system's package is the only way."),
+        "sha256": attr.string(),
         "strip_prefix": attr.string(),
         "archive_srcs": attr.string_list(),
-        "archive_hdrs": attr.string_list(mandatory = True),
+        "archive_hdrs": attr.string_list(),
         "archive_exclude": attr.string_list(),
-        "archive_includes": attr.string_list(mandatory = True),
+        "archive_includes": attr.string_list(),
         "archive_copts": attr.string_list(),
     },
 )

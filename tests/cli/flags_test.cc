@@ -41,6 +41,21 @@ TEST(ParseFlagsTest, ReadsEveryForm) {
   EXPECT_EQ(absl::GetFlag(FLAGS_test_number), -1);
 }
 
+TEST(ParseFlagsTest, KeepsWhatIsNoFlagWhereThatIsWanted) {
+  const absl::FlagSaver saver;
+  std::vector<std::string> others;
+  const auto help = ParseFlags(
+      {"a.png", "--test_number", "2", "-", "--notest_switch", "--", "--b"},
+      &others);
+  ASSERT_TRUE(help.ok()) << help.status();
+  EXPECT_FALSE(*help);
+  EXPECT_EQ(others, (std::vector<std::string>{"a.png", "-", "--b"}));
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), 2);
+  EXPECT_FALSE(absl::GetFlag(FLAGS_test_switch));
+  EXPECT_TRUE(FailsWith(ParseFlags({"a.png", "--c"}, &others).status(),
+                        absl::StatusCode::kInvalidArgument, {"--c"}));
+}
+
 TEST(ParseFlagsTest, KnowsHelp) {
   const absl::FlagSaver saver;
   EXPECT_TRUE(*Parse({"--help"}));

@@ -1,0 +1,26 @@
+// Pictures in PNG, through libpng.
+#ifndef DISTILL_DATA_PNG_H_
+#define DISTILL_DATA_PNG_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "data/grey_image.h"
+
+namespace distill {
+
+// Whether `bytes` start as a PNG does.
+bool IsPng(absl::string_view bytes);
+
+// The picture in a file's `bytes`, of any colour type, depth (16 bits are
+// rounded to 8) and interlacing. Colours become their luma (ITU-R BT.601), and
+// what is transparent shows white. `name` is the file's, for messages.
+//
+// Errors: those of CheckImageSize and CorruptImage. Throws std::bad_alloc.
+absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,
+                                    const std::string& name);
+
+}  // namespace distill
+
+#endif  // DISTILL_DATA_PNG_H_
