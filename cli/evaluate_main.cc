@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
       distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (!help.ok()) return Fail(help.status());
   if (*help) {
-    std::cout << distill::HelpText(kUsage, __FILE__);
+    std::cout << distill::HelpText(kUsage, {__FILE__});
     return 0;
   }
   auto data = distill::ChooseDataset(absl::GetFlag(FLAGS_dataset),

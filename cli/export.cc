@@ -15,6 +15,7 @@
 #include "data/paths.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
+#include "export/html.h"
 #include "export/int8.h"
 #include "export/onnx.h"
 #include "models/weights.h"
@@ -31,7 +32,8 @@ constexpr char kProgram[] = "export";
 struct FormatOptions {
   bool int8 = false;
   bool pixels = true;
-  std::vector<std::string> remarks;  // How good it is, for people.
+  std::vector<std::string> remarks;      // How good it is, for people.
+  const LoadedModel* teacher = nullptr;  // If there is one.
 };
 
 struct Format {
@@ -66,11 +68,29 @@ absl::StatusOr<std::string> C(const LoadedModel& loaded,
   return CHeader(loaded, header);
 }
 
+absl::StatusOr<std::string> Html(const LoadedModel& loaded,
+                                 const FormatOptions& options) {
+  for (const LoadedModel* model : {&loaded, options.teacher}) {
+    if (model == nullptr) continue;
+    const ModelInfo& info = model->info;
+    if (info.height != 28 || info.width != 28 ||
+        info.class_names != loaded.info.class_names) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the page is for models of 28 x 28 pixels with the same class names; "
+          "found one of ",
+          info.height, " x ", info.width, " pixels and the classes ",
+          absl::StrJoin(info.class_names, ", ")));
+    }
+  }
+  return HtmlPage(loaded, options.teacher);
+}
+
 constexpr Format kFormats[] = {
     {"onnx", "for ONNX Runtime and others", &Onnx, false, true},
     {"safetensors", "as the model's own file, written again", &SafeTensorsFile,
      false, false},
     {"c", "a C99 header that depends on nothing", &C, true, false},
+    {"html", "a page to draw on, for a browser", &Html, false, false},
 };
 
 absl::StatusOr<Format> FindFormat(const ExportOptions& options) {
@@ -85,6 +105,11 @@ absl::StatusOr<Format> FindFormat(const ExportOptions& options) {
       return absl::InvalidArgumentError(
           absl::StrCat("--nopixels is given, and --format is ", format.name,
                        "; the choice is there with --format=onnx alone"));
+    }
+    if (!options.teacher.empty() && options.format != "html") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--teacher is given, and --format is ", format.name,
+                       "; --format=html alone shows it"));
     }
     return format;
   }
@@ -172,8 +197,15 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   Console console(out, err, console_options);
   const auto judgement = JudgeExport(*loaded, options, console);
   if (!judgement.ok()) return judgement.status();
-  const auto contents = format->contents(
-      *loaded, {options.int8, options.pixels, judgement->remarks});
+  FormatOptions format_options = {options.int8, options.pixels,
+                                  judgement->remarks, nullptr};
+  absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");
+  if (!options.teacher.empty()) {
+    teacher = LoadModel(options.teacher);
+    if (!teacher.ok()) return teacher.status();
+    format_options.teacher = &*teacher;
+  }
+  const auto contents = format->contents(*loaded, format_options);
   if (!contents.ok()) return contents.status();
   const absl::Status written = WriteFile(options.output, *contents);
   if (!written.ok()) return written;

@@ -17,6 +17,7 @@ struct ExportOptions {
   std::string format = "onnx";  // One that ExportFormatsHelp() lists.
   bool int8 = false;            // See CHeaderOptions.
   bool pixels = true;           // See OnnxOptions.
+  std::string teacher;          // A model for the page to show too; or none.
   // Whose test images say how good what is written is; if none is given,
   // nothing says so.
   std::optional<DatasetChoice> data;

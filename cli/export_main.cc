@@ -20,6 +20,9 @@ ABSL_FLAG(
     bool, int8, false,
     "With --format=c: weights of one byte instead of four. With --dataset "
     "or --data_dir the cost in accuracy is measured.");
+ABSL_FLAG(std::string, teacher, "",
+          "With --format=html: a second model, whose answers the page shows "
+          "beside the first one's.");
 ABSL_FLAG(bool, pixels, true,
           "With --format=onnx: the file takes pixels from 0 to 255 (uint8) and "
           "normalises them itself. Else it takes normalised float32.");
@@ -54,7 +57,7 @@ int main(int argc, char** argv) {
       distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (!help.ok()) return Fail(help.status());
   if (*help) {
-    std::cout << distill::HelpText(kUsage, __FILE__);
+    std::cout << distill::HelpText(kUsage, {__FILE__});
     return 0;
   }
   distill::ExportOptions options;
@@ -63,6 +66,7 @@ int main(int argc, char** argv) {
   options.format = absl::GetFlag(FLAGS_format);
   options.int8 = absl::GetFlag(FLAGS_int8);
   options.pixels = absl::GetFlag(FLAGS_pixels);
+  options.teacher = distill::FromUsersFolder(absl::GetFlag(FLAGS_teacher));
   const std::string dataset = absl::GetFlag(FLAGS_dataset);
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
   if (!dataset.empty() || !data_dir.empty()) {

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (*help) {
-    std::cout << distill::HelpText(kUsage, __FILE__);
+    std::cout << distill::HelpText(kUsage, {__FILE__});
     return 0;
   }
   options.model = absl::GetFlag(FLAGS_model);

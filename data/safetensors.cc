@@ -133,6 +133,10 @@ class Parser {
       // Nothing of the format is deeper; what is, is not kept.
       return depth <= 4;
     };
+    // The parser takes a byte of 0 for the text's end.
+    if (text.find('\0') != absl::string_view::npos) {
+      return Wrong("a header with a byte of 0", "a JSON object");
+    }
     header_ = Json::parse(text.begin(), text.end(), watch,
                           /*allow_exceptions=*/false);
     if (header_.is_discarded() || !header_.is_object()) {

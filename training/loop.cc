@@ -63,6 +63,7 @@ class Training {
     if (!newest.ok() || !newest->has_value()) return newest.status();
     state_ = **std::move(newest);
     seconds_before_ = state_.result.seconds;
+    kept_steps_ = state_.result.steps;
     return Restore(state_.tensors, stepper_->State());
   }
 
@@ -131,7 +132,11 @@ class Training {
   }
 
   absl::Status KeepState() {
-    if (options_.keeper == nullptr) return absl::OkStatus();
+    // The same state again would take the place of the one before it.
+    if (options_.keeper == nullptr || state_.result.steps == kept_steps_) {
+      return absl::OkStatus();
+    }
+    kept_steps_ = state_.result.steps;
     state_.tensors = stepper_->State();
     const absl::Status kept =
         options_.keeper->Keep(state_, /*last=*/state_.result.steps == steps_);
@@ -169,6 +174,7 @@ class Training {
   TrainingState state_;
   Clock::time_point start_;
   double seconds_before_ = 0;  // Of the training before it was interrupted.
+  int64_t kept_steps_ = 0;     // Of the newest state that is kept.
 };
 
 }  // namespace

@@ -333,11 +333,12 @@ class OutputTest : public DistillTest {
   }
 };
 
-TEST_F(OutputTest, LeavesItsFourFiles) {
+TEST_F(OutputTest, LeavesItsFiles) {
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
   EXPECT_EQ(ListFolder(options_.output_dir),
-            "metrics.jsonl, predictions.csv, report.html, report.json");
+            "config.json, metrics.jsonl, predictions.csv, report.html, "
+            "report.json, student.safetensors, teacher.safetensors");
   EXPECT_NE(run.text.find("report:  " + options_.output_dir + "/report.html\n"),
             std::string::npos)
       << run.text;

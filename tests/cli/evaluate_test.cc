@@ -27,7 +27,7 @@ class EvaluateTest : public testing::ToyModelTest {
     return json::parse(result.LastLine());
   }
 
-  EvaluateOptions options_{model_path_, {folder_.path(), ""}, "test"};
+  EvaluateOptions options_{model_path_, {folder_.path(), "", {}}, "test"};
   std::ostringstream out_, err_;
 };
 
@@ -83,7 +83,7 @@ TEST_F(EvaluateTest, RefusesWhatDoesNotFit) {
        "10 classes; the model knows 12"},
   };
   for (const Case& one : cases) {
-    options_ = {model_path_, {folder_.path(), ""}, "test"};
+    options_ = {model_path_, {folder_.path(), "", {}}, "test"};
     one.change();
     EXPECT_EQ(Run(), one.exit_code) << one.part;
     EXPECT_EQ(Last()["status"], "error");

@@ -3,13 +3,18 @@
 #include <unistd.h>
 
 #include <functional>
+#include <memory>
 #include <sstream>
 
+#include "data/files.h"
+#include "data/random.h"
 #include "export/c_header.h"
+#include "export/html.h"
 #include "export/int8.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
 #include "models/weights.h"
+#include "models/zoo.h"
 #include "nlohmann/json.hpp"
 #include "tests/cli/toy_model.h"
 #include "tests/testing/files.h"
@@ -54,6 +59,33 @@ TEST_F(ExportTest, WritesOnnxWithAndWithoutPixels) {
   EXPECT_EQ(Output(), OnnxFile(loaded, {false}));
 }
 
+TEST_F(ExportTest, WritesThePageOfModelsThatFitIt) {
+  options_.format = "html";
+  EXPECT_EQ(Run(), 1);
+  EXPECT_NE(err_.str().find("28 x 28 pixels"), std::string::npos) << err_.str();
+  // One of the size that the page draws.
+  Random random(1, "test");
+  ModelInfo info;
+  info.architecture = "mlp:3";
+  info.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  const auto model = std::make_shared<ConvNet>(
+      *ParseModel("m", info.architecture, 28, 28, 10), random);
+  options_.model = folder_.File("digits");
+  ASSERT_TRUE(WriteFile(options_.model,
+                        *SerializeSafeTensors(ModelFile(
+                            FrozenClassifier(model).Parameters(), info)))
+                  .ok());
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const LoadedModel loaded = *LoadModel(options_.model);
+  EXPECT_EQ(Output(), HtmlPage(loaded, nullptr));
+  options_.teacher = options_.model;
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_EQ(Output(), HtmlPage(loaded, &loaded));
+  options_.format = "onnx";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_NE(err_.str().find("--format=html alone"), std::string::npos);
+}
+
 TEST_F(ExportTest, WritesSafetensorsAgain) {
   options_.format = "safetensors";
   ASSERT_EQ(Run(), 0) << err_.str();
@@ -73,7 +105,7 @@ TEST_F(ExportTest, WritesCWithoutAMeasurement) {
 TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
   options_.format = "c";
   options_.int8 = true;
-  options_.data = DatasetChoice{folder_.path(), ""};
+  options_.data = DatasetChoice{folder_.path(), "", {}};
   ASSERT_EQ(Run(), 0) << err_.str();
   // 690 parameters, of which 14 are biases; 14 scales.
   EXPECT_EQ(Last()["constantBytes"], 676 + 14 * 8);
@@ -104,7 +136,7 @@ TEST_F(ExportTest, RefusesWhatItCannotDo) {
       {[&] { options_.model = folder_.File("none"); }, 1, "none"},
       {[&] { options_.output = folder_.File("none/out"); }, 1, "none/out"},
       {[&] {
-         options_.data = DatasetChoice{folder_.path(), "MNIST"};
+         options_.data = DatasetChoice{folder_.path(), "MNIST", {}};
        },
        1, "were to be MNIST"},
   };

@@ -117,8 +117,9 @@ TEST_F(ResumeTest, KilledAtTwentyMomentsItEndsWithTheSameBytes) {
       // It came to its end between two kills: begin again.
       std::filesystem::remove_all(folder_.File(out));
     }
-    const int status =
-        RunAndSignal(out, "--resume", duration * random.Uniform(), SIGKILL);
+    const Seconds moment = duration * random.Uniform();
+    const int status = RunAndSignal(
+        out, "--resume", [&] { std::this_thread::sleep_for(moment); }, SIGKILL);
     if (WIFSIGNALED(status)) ++killed;
   }
   ASSERT_EQ(killed, 20) << "of " << runs << " runs";

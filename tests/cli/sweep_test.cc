@@ -168,7 +168,7 @@ TEST_F(SweepProgramTest, TwoInOneFolderAreOneTooMany) {
   ASSERT_TRUE(log.ok()) << log.status();
   const Finished second(arguments_);
   EXPECT_EQ(second.exit_code, 1);
-  EXPECT_TRUE(Contains(second.result["message"], "another sweep at work"));
+  EXPECT_TRUE(Contains(second.result["message"], "another run at work"));
 }
 
 TEST_F(SweepProgramTest, WithoutValidationImagesItDoesNotChoose) {

@@ -92,6 +92,7 @@ TEST(SafeTensorsTest, WhatIsWrongIsNamed) {
   const Case cases[] = {
       {File("{" + good + "}", "1234"), ""},
       {File("{" + good + "}", "12345"), "1 bytes after the last tensor"},
+      {File(std::string("{} \0", 4), ""), "a header with a byte of 0"},
       {File("[]", ""), "not a JSON object"},
       {File("", ""), "not a JSON object"},
       {File("{", ""), "not a JSON object"},

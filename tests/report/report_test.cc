@@ -32,9 +32,11 @@ bool Contains(const std::string& text, const std::string& part) {
 class Silent : public Classifier {
  public:
   explicit Silent(int64_t classes) : classes_(classes) {}
-  at::Tensor Logits(const at::Tensor& images) override {
-    return at::zeros({images.size(0), classes_});
+  Outputs Forward(const at::Tensor& images,
+                  const std::vector<std::string>& /*features*/) override {
+    return {at::zeros({images.size(0), classes_}), {}};
   }
+  std::vector<Feature> Features() const override { return {}; }
   int64_t FlopPerImage() const override { return 0; }
   std::string Describe() const override { return "<silent> & co"; }
 

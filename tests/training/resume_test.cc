@@ -190,7 +190,9 @@ TEST(FolderKeeperTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
     auto state = keeper.Of("seed 0, model")->Newest();
     ASSERT_TRUE(state.ok());
     EXPECT_EQ(state->has_value(), !damage_both);
-    if (!damage_both) EXPECT_EQ((*state)->result.steps, 3);
+    if (!damage_both) {
+      EXPECT_EQ((*state)->result.steps, 3);
+    }
     EXPECT_NE(stopper.lines.find("warning: " + newest +
                                  ": found another "
                                  "checksum"),
