@@ -126,7 +126,7 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
 
 // Copies the tensor into `parameter`, if it is right for it.
 absl::Status Fill(const SafeTensor& tensor, const std::string& file,
-                  at::Tensor parameter) {
+                  const at::Tensor& parameter) {
   const std::string what = absl::StrCat("the tensor \"", tensor.name, "\"");
   if (at::IntArrayRef(tensor.shape) != parameter.sizes() ||
       tensor.dtype != "F32") {
