@@ -59,7 +59,7 @@ struct Case {
     auto teacher =
         std::make_shared<const FrozenClassifier>(std::make_shared<ConvNet>(
             *ParseModel("m", "cnn:6", 14, 14, 10), random));
-    const auto leaf = [&](std::vector<int64_t> sizes) {
+    const auto leaf = [&](const std::vector<int64_t>& sizes) {
       return UniformTensor(sizes, 0.5, random).requires_grad_(true);
     };
     MethodOptions method;

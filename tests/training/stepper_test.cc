@@ -126,7 +126,7 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
   options.method = "fitnets";
   const auto make_objective = [&] {
     Random random(1, "regressor");
-    const auto leaf = [&](std::vector<int64_t> sizes) {
+    const auto leaf = [&](const std::vector<int64_t>& sizes) {
       return UniformTensor(sizes, 0.25, random).requires_grad_(true);
     };
     const at::Tensor weight = leaf({32, 16});
