@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -172,6 +173,11 @@ absl::Status WriteResults(const ReportContext& context,
   return folder.Finish();
 }
 
+int ReportError(const absl::Status& status, std::ostream& out,
+                std::ostream& err) {
+  return EndWithError("distill", status, out, err);
+}
+
 // The end of a run that a signal stopped.
 int ReportInterruption(const absl::Status& status, bool kept, std::ostream& out,
                        std::ostream& err) {
@@ -220,11 +226,6 @@ absl::Status CheckCounts(const DistillOptions& options) {
 }
 
 }  // namespace
-
-int ReportError(const absl::Status& status, std::ostream& out,
-                std::ostream& err) {
-  return EndWithError("distill", status, out, err);
-}
 
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {

@@ -6,7 +6,6 @@
 #include <ostream>
 #include <string>
 
-#include "absl/status/status.h"
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
 
@@ -39,11 +38,6 @@ struct DistillOptions : ExperimentArguments {
 // result.
 int RunDistill(const DistillOptions& options, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console);
-
-// The end of a run that failed with `status`: the reason on `err`, the JSON
-// object on `out`. Returns the exit code.
-int ReportError(const absl::Status& status, std::ostream& out,
-                std::ostream& err);
 
 }  // namespace distill
 

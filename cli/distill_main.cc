@@ -3,15 +3,14 @@
 #include <iostream>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "cli/console.h"
 #include "cli/distill.h"
 #include "cli/experiment_flags.h"
-#include "cli/flags.h"
 #include "cli/paths.h"
+#include "cli/program.h"
 #include "losses/methods.h"
 #include "training/interrupt.h"
 
@@ -112,21 +111,13 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto help =
-      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
-  if (!help.ok()) {
-    return distill::ReportError(help.status(), std::cout, std::cerr);
-  }
-  if (*help) {
-    std::cout << distill::HelpText(kUsage,
-                                   {__FILE__, distill::kExperimentFlagsFile});
-    return 0;
-  }
-  const auto options = OptionsFromFlags(argv[0]);
-  if (!options.ok()) {
-    return distill::ReportError(options.status(), std::cout, std::cerr);
-  }
-  distill::CatchInterrupts();
-  return distill::RunDistill(*options, std::cout, std::cerr,
-                             distill::ConsoleOptionsOfStderr());
+  return distill::RunProgram(
+      {"distill", kUsage, {__FILE__, distill::kExperimentFlagsFile}}, argc,
+      argv, [argv]() -> absl::StatusOr<int> {
+        const auto options = OptionsFromFlags(argv[0]);
+        if (!options.ok()) return options.status();
+        distill::CatchInterrupts();
+        return distill::RunDistill(*options, std::cout, std::cerr,
+                                   distill::ConsoleOptionsOfStderr());
+      });
 }

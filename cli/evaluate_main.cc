@@ -1,15 +1,13 @@
 // bazel run //cli:evaluate: the flags, and nothing else.
 #include <iostream>
 #include <string>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "cli/console.h"
-#include "cli/errors.h"
 #include "cli/evaluate.h"
-#include "cli/flags.h"
 #include "cli/paths.h"
+#include "cli/program.h"
 
 ABSL_FLAG(std::string, model, "student.safetensors",
           "The model: a file that distill left in its --output_dir.");
@@ -33,27 +31,21 @@ constexpr char kUsage[] =
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
     "2 for\nwrong flags.\n";
 
-int Fail(const absl::Status& status) {
-  return distill::EndWithError("evaluate", status, std::cout, std::cerr);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto help =
-      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
-  if (!help.ok()) return Fail(help.status());
-  if (*help) {
-    std::cout << distill::HelpText(kUsage, {__FILE__});
-    return 0;
-  }
-  auto data = distill::ChooseDataset(absl::GetFlag(FLAGS_dataset),
-                                     absl::GetFlag(FLAGS_data_dir), argv[0]);
-  if (!data.ok()) return Fail(data.status());
-  distill::EvaluateOptions options;
-  options.model = distill::FromUsersFolder(absl::GetFlag(FLAGS_model));
-  options.data = *std::move(data);
-  options.split = absl::GetFlag(FLAGS_split);
-  return distill::RunEvaluate(options, std::cout, std::cerr,
-                              distill::ConsoleOptionsOfStderr());
+  return distill::RunProgram(
+      {"evaluate", kUsage, {__FILE__}}, argc, argv,
+      [argv]() -> absl::StatusOr<int> {
+        auto data =
+            distill::ChooseDataset(absl::GetFlag(FLAGS_dataset),
+                                   absl::GetFlag(FLAGS_data_dir), argv[0]);
+        if (!data.ok()) return data.status();
+        distill::EvaluateOptions options;
+        options.model = distill::FromUsersFolder(absl::GetFlag(FLAGS_model));
+        options.data = *std::move(data);
+        options.split = absl::GetFlag(FLAGS_split);
+        return distill::RunEvaluate(options, std::cout, std::cerr,
+                                    distill::ConsoleOptionsOfStderr());
+      });
 }

@@ -1,15 +1,13 @@
 // bazel run //cli:export: the flags, and nothing else.
 #include <iostream>
 #include <string>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "cli/console.h"
-#include "cli/errors.h"
 #include "cli/export.h"
-#include "cli/flags.h"
 #include "cli/paths.h"
+#include "cli/program.h"
 
 ABSL_FLAG(std::string, model, "student.safetensors",
           "The model: a file that distill left in its --output_dir.");
@@ -46,34 +44,28 @@ constexpr char kUsage[] =
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
     "2 for\nwrong flags.\n";
 
-int Fail(const absl::Status& status) {
-  return distill::EndWithError("export", status, std::cout, std::cerr);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto help =
-      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
-  if (!help.ok()) return Fail(help.status());
-  if (*help) {
-    std::cout << distill::HelpText(kUsage, {__FILE__});
-    return 0;
-  }
-  distill::ExportOptions options;
-  options.model = distill::FromUsersFolder(absl::GetFlag(FLAGS_model));
-  options.output = distill::FromUsersFolder(absl::GetFlag(FLAGS_output));
-  options.format = absl::GetFlag(FLAGS_format);
-  options.int8 = absl::GetFlag(FLAGS_int8);
-  options.pixels = absl::GetFlag(FLAGS_pixels);
-  options.teacher = distill::FromUsersFolder(absl::GetFlag(FLAGS_teacher));
-  const std::string dataset = absl::GetFlag(FLAGS_dataset);
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  if (!dataset.empty() || !data_dir.empty()) {
-    auto data = distill::ChooseDataset(dataset, data_dir, argv[0]);
-    if (!data.ok()) return Fail(data.status());
-    options.data = *std::move(data);
-  }
-  return distill::RunExport(options, std::cout, std::cerr,
-                            distill::ConsoleOptionsOfStderr());
+  return distill::RunProgram(
+      {"export", kUsage, {__FILE__}}, argc, argv,
+      [argv]() -> absl::StatusOr<int> {
+        distill::ExportOptions options;
+        options.model = distill::FromUsersFolder(absl::GetFlag(FLAGS_model));
+        options.output = distill::FromUsersFolder(absl::GetFlag(FLAGS_output));
+        options.format = absl::GetFlag(FLAGS_format);
+        options.int8 = absl::GetFlag(FLAGS_int8);
+        options.pixels = absl::GetFlag(FLAGS_pixels);
+        options.teacher =
+            distill::FromUsersFolder(absl::GetFlag(FLAGS_teacher));
+        const std::string dataset = absl::GetFlag(FLAGS_dataset);
+        const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
+        if (!dataset.empty() || !data_dir.empty()) {
+          auto data = distill::ChooseDataset(dataset, data_dir, argv[0]);
+          if (!data.ok()) return data.status();
+          options.data = *std::move(data);
+        }
+        return distill::RunExport(options, std::cout, std::cerr,
+                                  distill::ConsoleOptionsOfStderr());
+      });
 }

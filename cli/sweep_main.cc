@@ -3,15 +3,13 @@
 #include <iostream>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "cli/console.h"
-#include "cli/errors.h"
 #include "cli/experiment_flags.h"
-#include "cli/flags.h"
 #include "cli/paths.h"
+#include "cli/program.h"
 #include "cli/sweep.h"
 #include "losses/methods.h"
 
@@ -76,21 +74,12 @@ absl::StatusOr<distill::SweepArguments> ArgumentsFromFlags(
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto help =
-      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
-  if (!help.ok()) {
-    return distill::EndWithError("sweep", help.status(), std::cout, std::cerr);
-  }
-  if (*help) {
-    std::cout << distill::HelpText(kUsage,
-                                   {__FILE__, distill::kExperimentFlagsFile});
-    return 0;
-  }
-  const auto arguments = ArgumentsFromFlags(argv[0]);
-  if (!arguments.ok()) {
-    return distill::EndWithError("sweep", arguments.status(), std::cout,
-                                 std::cerr);
-  }
-  return distill::RunSweepProgram(*arguments, std::cout, std::cerr,
-                                  distill::ConsoleOptionsOfStderr());
+  return distill::RunProgram(
+      {"sweep", kUsage, {__FILE__, distill::kExperimentFlagsFile}}, argc, argv,
+      [argv]() -> absl::StatusOr<int> {
+        const auto arguments = ArgumentsFromFlags(argv[0]);
+        if (!arguments.ok()) return arguments.status();
+        return distill::RunSweepProgram(*arguments, std::cout, std::cerr,
+                                        distill::ConsoleOptionsOfStderr());
+      });
 }

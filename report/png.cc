@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "data/files.h"
 
 namespace distill {
 namespace {
@@ -20,11 +21,8 @@ std::string Number(uint32_t value) {
 // Length of the data, name, data, CRC-32 of name and data.
 std::string Chunk(const std::string& name, const std::string& data) {
   const std::string body = name + data;
-  const auto crc = static_cast<uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(body.data()),
-            static_cast<uInt>(body.size())));
   return absl::StrCat(Number(static_cast<uint32_t>(data.size())), body,
-                      Number(crc));
+                      Number(Crc32(body)));
 }
 
 std::string Deflate(const std::string& data) {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "cli/errors.h"
 #include "data/paths.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -444,9 +445,11 @@ TEST_F(DistillTest, WithoutAFolderForItThereIsNoReport) {
   EXPECT_EQ(run.text.find("report:"), std::string::npos);
 }
 
-TEST(ReportErrorTest, APathThatIsNotUtf8StillGivesJson) {
+TEST(EndWithErrorTest, APathThatIsNotUtf8StillGivesJson) {
   std::ostringstream out, err;
-  EXPECT_EQ(ReportError(absl::NotFoundError("no file /tmp/\xff"), out, err), 1);
+  EXPECT_EQ(EndWithError("distill", absl::NotFoundError("no file /tmp/\xff"),
+                         out, err),
+            1);
   EXPECT_EQ(json::parse(out.str())["status"], "error");
 }
 

@@ -7,24 +7,16 @@
 
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
+#include "tests/testing/experiment.h"
 #include "tests/testing/mnist.h"
 #include "tests/testing/status.h"
 
 namespace distill {
 namespace {
 
+using testing::Cpu;
 using testing::FailsWith;
-
-std::shared_ptr<const Dataset> Toy(int64_t count, Split split,
-                                   double noise = 0.2, int64_t side = 28) {
-  testing::ToyOptions toy;
-  toy.count = count;
-  toy.height = side;
-  toy.noise = noise;
-  toy.split = split;
-  toy.seed = split == Split::kTrain ? 1 : 2;
-  return testing::ToyDataset(toy);
-}
+using testing::ToySplit;
 
 struct Lines : Observer {
   void OnLine(const std::string& line) override { all += line + "\n"; }
@@ -44,19 +36,13 @@ ExperimentOptions ToyExperiment() {
   return options;
 }
 
-Compute Cpu() {
-  ComputeOptions options;
-  options.device = "cpu";
-  options.precision = "f32";
-  return *ResolveCompute(options);
-}
-
 TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
   ExperimentOptions options = ToyExperiment();
   options.student_epochs = 3;
   Lines lines;
-  const auto result = RunExperiment(options, Cpu(), Toy(600, Split::kTrain),
-                                    Toy(200, Split::kTest), lines);
+  const auto result =
+      RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain),
+                    ToySplit(200, Split::kTest), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->teacher.parameters, 421642);
   EXPECT_EQ(result->student.parameters, 31530);
@@ -81,8 +67,8 @@ TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
   options.loss.kd.alpha = 0;
   Lines lines;
   const auto result =
-      RunExperiment(options, Cpu(), Toy(600, Split::kTrain, 0.4),
-                    Toy(200, Split::kTest, 0.4), lines);
+      RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain, 0.4),
+                    ToySplit(200, Split::kTest, 0.4), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->student.training.epochs[0].total,
             result->control->training.epochs[0].total);
@@ -95,8 +81,8 @@ TEST(ExperimentTest, WithAlphaAboveZeroItIsNot) {
   ExperimentOptions options = ToyExperiment();
   Lines lines;
   const auto result =
-      RunExperiment(options, Cpu(), Toy(600, Split::kTrain, 0.4),
-                    Toy(200, Split::kTest, 0.4), lines);
+      RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain, 0.4),
+                    ToySplit(200, Split::kTest, 0.4), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_NE(result->student.test.loss, result->control->test.loss);
 }
@@ -107,8 +93,8 @@ TEST(ExperimentTest, TheSameSeedGivesTheSameResult) {
     options.seed = seed;
     Lines lines;
     const auto result =
-        RunExperiment(options, Cpu(), Toy(300, Split::kTrain, 0.4),
-                      Toy(100, Split::kTest, 0.4), lines);
+        RunExperiment(options, Cpu(), ToySplit(300, Split::kTrain, 0.4),
+                      ToySplit(100, Split::kTest, 0.4), lines);
     EXPECT_TRUE(result.ok()) << result.status();
     return std::vector<double>{result->teacher.test.loss,
                                result->student.test.loss,
@@ -126,8 +112,8 @@ TEST(ExperimentTest, WithFewLabelsTheControlHasThemAloneAndAsManySteps) {
     options.transfer_set = set;
     Lines lines;
     const auto result =
-        RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
-                      Toy(100, Split::kTest, 0.4), lines);
+        RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                      ToySplit(100, Split::kTest, 0.4), lines);
     ASSERT_TRUE(result.ok()) << result.status();
     const bool all = set == TransferSet::kAll;
     EXPECT_EQ(result->labels, 50);
@@ -149,8 +135,8 @@ TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
   options.transfer_set = TransferSet::kLabelled;
   Lines lines;
   const auto result =
-      RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
-                    Toy(100, Split::kTest, 0.4), lines);
+      RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                    ToySplit(100, Split::kTest, 0.4), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->student.test.loss, result->control->test.loss);
 }
@@ -162,8 +148,8 @@ TEST(ExperimentTest, OmittedClassesAreNotTrainedOnAndAreJudgedApart) {
     options.labels = labels;
     Lines lines;
     const auto result =
-        RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
-                      Toy(100, Split::kTest, 0.4), lines);
+        RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                      ToySplit(100, Split::kTest, 0.4), lines);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_FALSE(result->teacher.omitted.has_value());
     EXPECT_EQ(result->teacher.training.steps, 2 * 10);
@@ -188,8 +174,8 @@ TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
   options.validation = 64;
   Lines lines;
   const auto result =
-      RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
-                    Toy(100, Split::kTest, 0.4), lines);
+      RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                    ToySplit(100, Split::kTest, 0.4), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->teacher.training.steps, 2 * 8);
   EXPECT_EQ(result->student.training.steps, 8);
@@ -211,8 +197,8 @@ TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
   Lines lines;
   TrainedTeacher teacher;
   const auto run = [&] {
-    return RunExperiment(options, Cpu(), Toy(320, Split::kTrain, 0.4),
-                         Toy(100, Split::kTest, 0.4), lines, &teacher);
+    return RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                         ToySplit(100, Split::kTest, 0.4), lines, &teacher);
   };
   const auto first = run();
   ASSERT_TRUE(first.ok()) << first.status();
@@ -229,8 +215,9 @@ TEST(ExperimentTest, WithoutAControlItSaysWhatIsNotKnown) {
   ExperimentOptions options = ToyExperiment();
   options.control = false;
   Lines lines;
-  const auto result = RunExperiment(options, Cpu(), Toy(300, Split::kTrain),
-                                    Toy(100, Split::kTest), lines);
+  const auto result =
+      RunExperiment(options, Cpu(), ToySplit(300, Split::kTrain),
+                    ToySplit(100, Split::kTest), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_FALSE(result->control.has_value());
   EXPECT_TRUE(lines.Has("is not known")) << lines.all;
@@ -242,8 +229,9 @@ TEST(ExperimentTest, ATeacherThatDidNotLearnStopsTheRunBeforeAStudent) {
   ExperimentOptions options;
   options.seed = 5;
   Lines lines;
-  const auto result = RunExperiment(options, Cpu(), Toy(6400, Split::kTrain, 1),
-                                    Toy(200, Split::kTest, 1), lines);
+  const auto result =
+      RunExperiment(options, Cpu(), ToySplit(6400, Split::kTrain, 1),
+                    ToySplit(200, Split::kTest, 1), lines);
   EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kFailedPrecondition,
                         {"the teacher did not learn", "10.00 %",
                          "--learning_rate=0.001", "--seed (it was 5)"}));
@@ -318,8 +306,9 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
     ExperimentOptions options;
     item.first(options);
     Lines lines;
-    const auto result = RunExperiment(options, Cpu(), Toy(10, Split::kTrain),
-                                      Toy(10, Split::kTest), lines);
+    const auto result =
+        RunExperiment(options, Cpu(), ToySplit(10, Split::kTrain),
+                      ToySplit(10, Split::kTest), lines);
     EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kInvalidArgument,
                           {item.second}));
     EXPECT_EQ(lines.all, "");
@@ -327,10 +316,14 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
 }
 
 TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
+  testing::ToyOptions flat;
+  flat.count = 10;
+  flat.height = 20;
+  flat.split = Split::kTest;
   Lines lines;
   const auto result =
-      RunExperiment(ExperimentOptions(), Cpu(), Toy(10, Split::kTrain),
-                    Toy(10, Split::kTest, 0.2, 20), lines);
+      RunExperiment(ExperimentOptions(), Cpu(), ToySplit(10, Split::kTrain),
+                    testing::ToyDataset(flat), lines);
   EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kInvalidArgument,
                         {"28 x 28", "20 x 28"}));
 }
@@ -341,8 +334,8 @@ TEST(ExperimentTest, DropoutAndJitterAreTheTeachersAlone) {
     options.teacher_dropout = dropout;
     options.teacher_jitter = jitter;
     Observer nobody;
-    return *RunExperiment(options, Cpu(), Toy(300, Split::kTrain),
-                          Toy(100, Split::kTest), nobody);
+    return *RunExperiment(options, Cpu(), ToySplit(300, Split::kTrain),
+                          ToySplit(100, Split::kTest), nobody);
   };
   const ExperimentResult plain = run(0, 0), dropped = run(0.5, 0),
                          moved = run(0, 2);
@@ -365,8 +358,9 @@ TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
     options.student_epochs = 4;
     options.labels = 100;
     Lines lines;
-    const auto result = RunExperiment(options, Cpu(), Toy(600, Split::kTrain),
-                                      Toy(200, Split::kTest), lines);
+    const auto result =
+        RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain),
+                      ToySplit(200, Split::kTest), lines);
     ASSERT_TRUE(result.ok()) << result.status();
     ASSERT_TRUE(result->features.has_value());
     EXPECT_EQ(result->features->student.name, "conv1");
@@ -415,10 +409,11 @@ TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
         ADD_FAILURE() << what;
       }
     } observer;
-    EXPECT_TRUE(FailsWith(RunExperiment(options, Cpu(), Toy(300, Split::kTrain),
-                                        Toy(100, Split::kTest), observer)
-                              .status(),
-                          absl::StatusCode::kInvalidArgument, one.parts));
+    EXPECT_TRUE(
+        FailsWith(RunExperiment(options, Cpu(), ToySplit(300, Split::kTrain),
+                                ToySplit(100, Split::kTest), observer)
+                      .status(),
+                  absl::StatusCode::kInvalidArgument, one.parts));
   }
 }
 

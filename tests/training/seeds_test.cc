@@ -5,22 +5,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/testing/datasets.h"
+#include "tests/testing/experiment.h"
 #include "tests/testing/status.h"
 
 namespace distill {
 namespace {
 
+using testing::Cpu;
 using testing::FailsWith;
-
-std::shared_ptr<const Dataset> Toy(int64_t count, Split split) {
-  testing::ToyOptions toy;
-  toy.count = count;
-  toy.noise = 0.4;
-  toy.split = split;
-  toy.seed = split == Split::kTrain ? 1 : 2;
-  return testing::ToyDataset(toy);
-}
+using testing::ToySplit;
 
 struct Lines : Observer {
   void OnBegin(const std::string& what, int64_t /*images*/) override {
@@ -56,16 +49,9 @@ SeedsOptions Options(int64_t seeds) {
   return options;
 }
 
-Compute Cpu() {
-  ComputeOptions options;
-  options.device = "cpu";
-  options.precision = "f32";
-  return *ResolveCompute(options);
-}
-
 absl::StatusOr<SeedsResult> RunToy(const SeedsOptions& options, Lines& lines) {
-  return RunSeeds(options, Cpu(), Toy(320, Split::kTrain),
-                  Toy(100, Split::kTest), lines);
+  return RunSeeds(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                  ToySplit(100, Split::kTest, 0.4), lines);
 }
 
 TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
@@ -78,8 +64,9 @@ TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
     ExperimentOptions one = Options(1).experiment;
     one.seed = 4 + i;
     Lines unused;
-    const auto run = RunExperiment(one, Cpu(), Toy(320, Split::kTrain),
-                                   Toy(100, Split::kTest), unused);
+    const auto run =
+        RunExperiment(one, Cpu(), ToySplit(320, Split::kTrain, 0.4),
+                      ToySplit(100, Split::kTest, 0.4), unused);
     ASSERT_TRUE(run.ok()) << run.status();
     EXPECT_EQ(result->runs[i].student.test.loss, run->student.test.loss);
     EXPECT_EQ(result->runs[i].control->test.loss, run->control->test.loss);

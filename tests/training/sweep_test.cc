@@ -8,23 +8,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/testing/datasets.h"
+#include "tests/testing/experiment.h"
 #include "tests/testing/status.h"
 
 namespace distill {
 namespace {
 
+using testing::Cpu;
 using testing::FailsWith;
-
-std::shared_ptr<const Dataset> Toy(int64_t count, Split split) {
-  testing::ToyOptions toy;
-  toy.count = count;
-  toy.height = toy.width = 8;
-  toy.noise = 0.4;
-  toy.split = split;
-  toy.seed = split == Split::kTrain ? 1 : 2;
-  return testing::ToyDataset(toy);
-}
+using testing::ToySplit;
 
 // Counts what is worked on, and keeps the lines.
 struct Watch : Observer {
@@ -60,13 +52,6 @@ struct Keep : SweepKeeper {
   int stop_after = 0;
 };
 
-Compute Cpu() {
-  ComputeOptions options;
-  options.device = "cpu";
-  options.precision = "f32";
-  return *ResolveCompute(options);
-}
-
 class SweepTest : public ::testing::Test {
  protected:
   SweepTest() {
@@ -99,8 +84,9 @@ class SweepTest : public ::testing::Test {
     run.control = SweepScores{{1000, 100, 0.5}, {1000, 100, 0.5}};
     return run;
   }
-  std::shared_ptr<const Dataset> train_ = Toy(320, Split::kTrain);
-  const std::shared_ptr<const Dataset> test_ = Toy(100, Split::kTest);
+  std::shared_ptr<const Dataset> train_ = ToySplit(320, Split::kTrain, 0.4, 8);
+  const std::shared_ptr<const Dataset> test_ =
+      ToySplit(100, Split::kTest, 0.4, 8);
   SweepOptions options_;
   Watch watch_;
   Keep keep_;

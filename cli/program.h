@@ -1,0 +1,29 @@
+// What every main() of this folder does around its own work.
+#ifndef DISTILL_CLI_PROGRAM_H_
+#define DISTILL_CLI_PROGRAM_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace distill {
+
+struct Program {
+  std::string name;   // For errors: "distill".
+  std::string usage;  // What --help begins with.
+  // Where the program's flags are defined (__FILE__), for --help.
+  std::vector<std::string> flag_files;
+};
+
+// Reads the flags; prints the help on stdout if it is asked for; else calls
+// `run`, which returns the exit code. Wrong flags, and an error that `run`
+// returns, end as EndWithError says, on stdout and stderr. Returns the exit
+// code.
+int RunProgram(const Program& program, int argc, char** argv,
+               const std::function<absl::StatusOr<int>()>& run);
+
+}  // namespace distill
+
+#endif  // DISTILL_CLI_PROGRAM_H_
