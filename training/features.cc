@@ -94,10 +94,8 @@ Regressor MakeRegressor(const Method& method, const FeatureChoice& features,
   const int64_t to = features.teacher.sizes[0];
   if (!method.needs_same_channels || from == to) return regressor;
   const double bound = 1 / std::sqrt(static_cast<double>(from));
-  const auto leaf = [&](std::vector<int64_t> sizes) {
-    return UniformTensor(std::move(sizes), bound, random)
-        .to(device)
-        .requires_grad_(true);
+  const auto leaf = [&](const std::vector<int64_t>& sizes) {
+    return UniformTensor(sizes, bound, random).to(device).requires_grad_(true);
   };
   regressor.weight = leaf({to, from});
   regressor.bias = leaf({to});
