@@ -24,6 +24,7 @@
 #include "data/dataset.h"
 #include "data/paths.h"
 #include "data/safetensors.h"
+#include "export/onnx.h"
 #include "models/weights.h"
 #include "models/zoo.h"
 #include "report/report.h"
@@ -71,8 +72,12 @@ std::string OutputFolder(const DistillOptions& options) {
 // What the bits of a run depend on.
 Json ConfigurationJson(const DistillOptions& options,
                        const ExperimentOptions& experiment,
+                       const std::optional<LoadedModel>& adopted,
                        const Compute& compute, const Splits& data) {
   Json json = CommonConfiguration(options, compute, data);
+  json["teacherModel"] = experiment.teacher;
+  json["teacherWeightsCrc32"] =
+      adopted ? Json(absl::StrFormat("%08x", adopted->crc32)) : Json(nullptr);
   json.update({{"labels", experiment.labels},
                {"omittedClasses", experiment.omit_classes},
                {"seeds", options.seeds},
@@ -117,12 +122,26 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   return std::make_optional(*std::move(opened));
 }
 
-// What a model's file says of it; `stage` is of `spelling`, one of the two.
-absl::StatusOr<std::string> ModelBytes(const std::string& role,
-                                       const std::string& spelling,
-                                       const StageResult& stage,
-                                       const Splits& data) {
-  const Dataset& train = *data.train;
+// What the files of all models of a run say of where they come from.
+void AddNotes(const std::string& role, const StageResult& stage,
+              const Dataset& train, ModelInfo* info) {
+  info->notes["role"] = role;
+  info->notes["dataset"] = train.name;
+  info->notes["train_images_crc32"] =
+      absl::StrFormat("%08x", train.images_crc32);
+  info->notes["train_labels_crc32"] =
+      absl::StrFormat("%08x", train.labels_crc32);
+  info->notes["test_accuracy"] =
+      absl::StrFormat("%.6f", stage.test.accuracy());
+  info->notes["made_by"] = "distill";
+  info->notes["libtorch"] = TORCH_VERSION;
+}
+
+// The file of a model that was trained here; `stage` is of `spelling`.
+absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
+                                    const std::string& spelling,
+                                    const StageResult& stage,
+                                    const Dataset& train) {
   const auto options =
       ParseModel(role, spelling, train.height, train.width, train.classes);
   if (!options.ok()) return options.status();
@@ -133,41 +152,75 @@ absl::StatusOr<std::string> ModelBytes(const std::string& role,
   info.classes = train.classes;
   info.normalization = NormalizationOf(train);
   info.class_names = ClassNames(train);
-  info.notes = {
-      {"role", role},
-      {"dataset", train.name},
-      {"train_images_crc32", absl::StrFormat("%08x", train.images_crc32)},
-      {"train_labels_crc32", absl::StrFormat("%08x", train.labels_crc32)},
-      {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
-      {"made_by", "distill"},
-      {"libtorch", TORCH_VERSION}};
-  return SerializeSafeTensors(ModelFile(stage.model->Parameters(), info));
+  AddNotes(role, stage, train, &info);
+  return ModelFile(stage.model->Parameters(), info);
 }
 
-// The first seed's teacher and student, and the report, whose last file ends
-// the run.
-absl::Status WriteResults(const ReportContext& context,
-                          const ExperimentOptions& experiment,
-                          const SeedsResult& result, const Splits& data,
-                          RunFolder& folder, Observer& observer) {
-  const ExperimentResult& first = result.runs[0];
-  const auto teacher =
-      ModelBytes("teacher", experiment.teacher, first.teacher, data);
+// The file of a teacher that came from one, with what is known of it now.
+SafeTensors AdoptedModel(LoadedModel loaded, const StageResult& stage,
+                         const Dataset& train) {
+  AddNotes("teacher", stage, train, &loaded.info);
+  return ModelFile(FrozenClassifier(loaded.model).Parameters(), loaded.info);
+}
+
+// A file of the output folder.
+struct OutputFile {
+  std::string name, contents;
+};
+
+// What the first seed's models are for others: weights, the graph, and what was
+// learnt with the student and is no part of it.
+absl::StatusOr<std::vector<OutputFile>> ModelFiles(
+    const ExperimentOptions& experiment,
+    const std::optional<LoadedModel>& adopted, const ExperimentResult& run,
+    const Dataset& train) {
+  std::vector<OutputFile> files;
+  const auto add = [&files](const std::string& name, const SafeTensors& file) {
+    auto bytes = SerializeSafeTensors(file);
+    if (bytes.ok()) files.push_back({name, *std::move(bytes)});
+    return bytes.status();
+  };
+  absl::StatusOr<SafeTensors> teacher =
+      adopted ? AdoptedModel(*adopted, run.teacher, train)
+              : ModelOf("teacher", experiment.teacher, run.teacher, train);
   if (!teacher.ok()) return teacher.status();
   const auto student =
-      ModelBytes("student", experiment.student, first.student, data);
+      ModelOf("student", experiment.student, run.student, train);
   if (!student.ok()) return student.status();
-  const auto report = MakeReport(context, result, observer);
+  absl::Status status = add("teacher.safetensors", *teacher);
+  status.Update(add("student.safetensors", *student));
+  if (!run.regressor.empty()) {
+    SafeTensors regressor;
+    for (const NamedTensor& part : run.regressor) {
+      regressor.tensors.push_back(ToSafeTensor(part.name, part.value));
+    }
+    status.Update(add("regressor.safetensors", regressor));
+  }
+  if (!status.ok()) return status;
+  // Made from what a reader of the file gets.
+  const auto loaded = ModelFromFile(*student, "student.safetensors");
+  if (!loaded.ok()) return loaded.status();
+  files.push_back({"student.onnx", OnnxFile(*loaded)});
+  return files;
+}
+
+// The models and the report, whose last file ends the run.
+absl::Status WriteResults(const ReportContext& context,
+                          const ExperimentOptions& experiment,
+                          const std::optional<LoadedModel>& adopted,
+                          const SeedsResult& result, RunFolder& folder,
+                          Observer& observer) {
+  auto files =
+      ModelFiles(experiment, adopted, result.runs[0], *context.train);
+  if (!files.ok()) return files.status();
+  auto report = MakeReport(context, result, observer);
   if (!report.ok()) return report.status();
-  const std::pair<const char*, const std::string*> files[] = {
-      {"teacher.safetensors", &*teacher},
-      {"student.safetensors", &*student},
-      {"report.html", &report->html},
-      {"metrics.jsonl", &report->metrics_jsonl},
-      {"predictions.csv", &report->predictions_csv},
-      {"report.json", &report->json}};
-  for (const auto& [name, contents] : files) {
-    const absl::Status status = folder.Write(name, *contents);
+  files->push_back({"report.html", std::move(report->html)});
+  files->push_back({"metrics.jsonl", std::move(report->metrics_jsonl)});
+  files->push_back({"predictions.csv", std::move(report->predictions_csv)});
+  files->push_back({"report.json", std::move(report->json)});
+  for (const OutputFile& file : *files) {
+    const absl::Status status = folder.Write(file.name, file.contents);
     if (!status.ok()) return status;
   }
   return folder.Finish();
@@ -225,6 +278,38 @@ absl::Status CheckCounts(const DistillOptions& options) {
   return absl::OkStatus();
 }
 
+// Reads the teacher's file, and says so in `experiment`. Flags that would train
+// another one are InvalidArgument.
+absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
+                                      ExperimentOptions* experiment) {
+  const ExperimentOptions defaults;
+  const std::pair<const char*, bool> useless[] = {
+      {"--teacher_epochs", experiment->teacher_epochs != defaults.teacher_epochs},
+      {"--teacher_dropout", experiment->teacher_dropout > 0},
+      {"--teacher_jitter", experiment->teacher_jitter > 0}};
+  for (const auto& [flag, given] : useless) {
+    if (!given) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, " would change nothing: with --teacher_weights no "
+                           "teacher is trained"));
+  }
+  auto loaded = LoadModel(path);
+  if (!loaded.ok()) return loaded.status();
+  const ModelInfo& info = loaded->info;
+  if (experiment->teacher != defaults.teacher) {
+    const auto named = ParseModel("--teacher", experiment->teacher, info.height,
+                                  info.width, info.classes);
+    if (!named.ok()) return named.status();
+    if (SpellModel(*named) != info.architecture) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--teacher is ", experiment->teacher, ", and the teacher in ", path,
+          " is ", info.architecture, "; leave --teacher out"));
+    }
+  }
+  experiment->teacher = info.architecture;
+  return loaded;
+}
+
 }  // namespace
 
 int RunDistill(const DistillOptions& options, std::ostream& out,
@@ -242,6 +327,12 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   absl::Status valid = seeds.Validate();
   valid.Update(CheckCounts(options));
   if (!valid.ok()) return ReportError(valid, out, err);
+  std::optional<LoadedModel> adopted;
+  if (!options.teacher_weights.empty()) {
+    auto loaded = AdoptFile(options.teacher_weights, &experiment);
+    if (!loaded.ok()) return ReportError(loaded.status(), out, err);
+    adopted = *std::move(loaded);
+  }
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
 
@@ -253,7 +344,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   }
 
   const Json configuration =
-      ConfigurationJson(options, experiment, *compute, *splits);
+      ConfigurationJson(options, experiment, adopted, *compute, *splits);
   auto folder = OpenFolder(options, configuration);
   if (!folder.ok()) return ReportError(folder.status(), out, err);
 
@@ -266,8 +357,17 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     }
   }
   const double start_seconds = SecondsSinceStart();
+  std::optional<TrainedTeacher> teacher;
+  if (adopted) {
+    auto judged =
+        AdoptTeacher(experiment, *compute, *adopted, options.teacher_weights,
+                     splits->train, splits->test, console);
+    if (!judged.ok()) return ReportError(judged.status(), out, err);
+    teacher = *std::move(judged);
+  }
   const auto result = RunSeeds(seeds, *compute, splits->train, splits->test,
-                               console, keeper ? &*keeper : nullptr);
+                               console, keeper ? &*keeper : nullptr,
+                               teacher ? &*teacher : nullptr);
   if (absl::IsCancelled(result.status())) {
     return ReportInterruption(result.status(), keeper.has_value(), out, err);
   }
@@ -291,10 +391,11 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     report.train = splits->train;
     report.test = splits->test;
     written =
-        WriteResults(report, experiment, *result, *splits, **folder, console);
+        WriteResults(report, experiment, adopted, *result, **folder, console);
     if (written.ok()) {
-      out << "student: " << (*folder)->path() << "/student.safetensors\n"
-          << "report:  " << (*folder)->path() << "/report.html\n";
+      out << "wrote    " << (*folder)->path() << "/student.safetensors\n"
+          << "wrote    " << (*folder)->path() << "/student.onnx\n"
+          << "wrote    " << (*folder)->path() << "/report.html\n";
     }
   }
   if (!written.ok()) {

@@ -50,9 +50,13 @@ ABSL_FLAG(int64_t, validation, 0,
 ABSL_FLAG(bool, control, true,
           "Also train the same student without the teacher, to see what "
           "distillation changed.");
+ABSL_FLAG(std::string, teacher_weights, "",
+          "A .safetensors file with a teacher that has learnt already, from "
+          "another run's output_dir or from PyTorch (docs/deploy.md), instead "
+          "of one trained here. Its accuracy is checked first.");
 ABSL_FLAG(std::string, output_dir, "",
-          "Folder for what the run leaves behind: teacher.safetensors and "
-          "student.safetensors (of the first seed), report.html for people, "
+          "Folder for what the run leaves behind: teacher.safetensors, "
+          "student.safetensors and student.onnx (of the first seed), report.html for people, "
           "its numbers in report.json, metrics.jsonl (the learning curves) and "
           "predictions.csv, and while it runs the states to resume from. "
           "Default: nothing is left.");
@@ -89,6 +93,8 @@ absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
   distill::DistillOptions options;
   static_cast<distill::ExperimentArguments&>(options) = *std::move(shared);
   options.compute.deterministic = absl::GetFlag(FLAGS_deterministic);
+  options.teacher_weights =
+      distill::FromUsersFolder(absl::GetFlag(FLAGS_teacher_weights));
   options.output_dir =
       distill::FromUsersFolder(absl::GetFlag(FLAGS_output_dir));
   options.overwrite = absl::GetFlag(FLAGS_overwrite);

@@ -16,20 +16,10 @@ absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
   const auto splits = LoadSplits(choice);
   if (!splits.ok()) return splits.status();
   const auto dataset = split == Split::kTrain ? splits->train : splits->test;
-  const std::string found =
-      absl::StrCat("the ", SplitName(split), " images in ", dataset->folder);
-  if (dataset->height != info.height || dataset->width != info.width) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        found, " (", dataset->name, ") have ", dataset->height, " x ",
-        dataset->width, " pixels; the model was trained on ", info.height,
-        " x ", info.width, ". Pass the data set that it was trained for."));
-  }
-  if (dataset->classes != info.classes) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(found, " (", dataset->name, ") have ", dataset->classes,
-                     " classes; the model knows ", info.classes,
-                     ". Pass the data set that it was trained for."));
-  }
+  const absl::Status fits = CheckFits(
+      info, *dataset,
+      absl::StrCat("the ", SplitName(split), " images in ", dataset->folder));
+  if (!fits.ok()) return fits;
   return dataset;
 }
 

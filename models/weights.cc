@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "data/files.h"
 #include "data/random.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
@@ -148,6 +149,23 @@ absl::Status Fill(const SafeTensor& tensor, const std::string& file,
 
 }  // namespace
 
+absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
+                       const std::string& found) {
+  if (dataset.height != info.height || dataset.width != info.width) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        found, " (", dataset.name, ") have ", dataset.height, " x ",
+        dataset.width, " pixels; the model was trained on ", info.height, " x ",
+        info.width, ". Pass the data set that it was trained for."));
+  }
+  if (dataset.classes != info.classes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(found, " (", dataset.name, ") have ", dataset.classes,
+                     " classes; the model knows ", info.classes,
+                     ". Pass the data set that it was trained for."));
+  }
+  return absl::OkStatus();
+}
+
 SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor) {
   const at::Tensor values = tensor.detach().cpu().contiguous();
   SafeTensor result;
@@ -230,9 +248,13 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
 }
 
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path) {
-  auto file = ReadSafeTensors(path);
+  const auto bytes = ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  const auto file = ParseSafeTensors(*bytes, path);
   if (!file.ok()) return file.status();
-  return ModelFromFile(*file, path);
+  auto loaded = ModelFromFile(*file, path);
+  if (loaded.ok()) loaded->crc32 = Crc32(*bytes);
+  return loaded;
 }
 
 }  // namespace distill

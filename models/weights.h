@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/batches.h"
+#include "data/dataset.h"
 #include "data/safetensors.h"
 #include "models/classifier.h"
 #include "models/conv_net.h"
@@ -32,9 +33,16 @@ struct ModelInfo {
   std::map<std::string, std::string> notes;
 };
 
+// FailedPrecondition, with what was found and expected, unless the model is made
+// for images of this size and for as many classes. `found` says which images
+// these are: "the test images in FOLDER".
+absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
+                       const std::string& found);
+
 struct LoadedModel {
   ModelInfo info;
   std::shared_ptr<ConvNet> model;  // On the CPU, in float32.
+  uint32_t crc32 = 0;              // Of the file's bytes, if LoadModel read it.
 };
 
 // The tensor's numbers, from wherever it is. Of float32, float64, int64 or
@@ -59,7 +67,8 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
 absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                                           const std::string& name);
 
-// ModelFromFile of the file at `path`, with the errors of ReadSafeTensors.
+// ModelFromFile of the file at `path`, with the errors of ReadFile and
+// ParseSafeTensors too.
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
 
 }  // namespace distill

@@ -17,7 +17,9 @@ Json StageJson(const StageResult& stage) {
                {"testErrors", stage.test.errors},
                {"testImages", stage.test.samples},
                {"testLoss", Number(stage.test.loss)},
-               {"trainLoss", Number(stage.training.epochs.back().total)},
+               {"trainLoss", stage.training.epochs.empty()
+                                 ? Json(nullptr)  // It came from a file.
+                                 : Number(stage.training.epochs.back().total)},
                {"steps", stage.training.steps},
                {"seconds", stage.training.seconds}};
   if (stage.omitted) {

@@ -16,6 +16,7 @@
 #include "data/batches.h"
 #include "data/draw.h"
 #include "models/conv_net.h"
+#include "models/renormalized.h"
 #include "models/zoo.h"
 #include "training/objective.h"
 #include "training/text.h"
@@ -47,19 +48,22 @@ double ChanceAccuracy(const Dataset& dataset) {
          static_cast<double>(dataset.count);
 }
 
+// Below this a teacher has learnt nothing worth telling.
+double LeastAccuracy(const Dataset& dataset) {
+  const double chance = ChanceAccuracy(dataset);
+  return chance + 0.1 * (1 - chance);
+}
+
 absl::Status CheckTeacherLearnt(const TrainResult& training,
                                 const Dataset& train,
                                 const ExperimentOptions& options) {
-  const double chance = ChanceAccuracy(train);
-  if (training.late_accuracy >= chance + 0.1 * (1 - chance)) {
-    return absl::OkStatus();
-  }
+  if (training.late_accuracy >= LeastAccuracy(train)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrFormat(
       "the teacher did not learn: it got %s of the last images of its training "
       "right, before training on them, and always answering with the most "
       "frequent class gets %s. A student would learn nothing from it. Try %s"
       "--learning_rate=%g or another --seed (it was %d).",
-      Percent(training.late_accuracy), Percent(chance),
+      Percent(training.late_accuracy), Percent(ChanceAccuracy(train)),
       options.schedule == ScheduleKind::kConstant
           ? "--lr_schedule=one_cycle, or "
           : "",
@@ -119,6 +123,8 @@ class Experiment {
   absl::Status Prepare();
   absl::StatusOr<ExperimentResult> Run(TrainedTeacher* teacher);
   absl::Status TrainTeacher(TrainedTeacher* teacher);
+  absl::Status AdoptTeacher(const LoadedModel& loaded, const std::string& from,
+                            TrainedTeacher* teacher);
 
   void SayWhatRuns() const;
 
@@ -139,7 +145,12 @@ class Experiment {
     return Make(models_.student, "student's weights");
   }
 
-  // Trains `model`, freezes it, evaluates it and says so.
+  // What is known of a model before it is trained.
+  static StageResult Begin(const Classifier& model);
+  // Freezes the model that has learnt, and evaluates it.
+  void Judge(const std::string& name, std::shared_ptr<Classifier> model,
+             bool omits_classes, StageResult* stage);
+  // Trains `model`, judges it and says so.
   absl::StatusOr<StageResult> RunStage(const std::string& name,
                                        std::shared_ptr<Classifier> model,
                                        const Plan& plan);
@@ -162,13 +173,53 @@ class Experiment {
   std::optional<FeatureChoice> features_;  // If the method compares them.
 };
 
+StageResult Experiment::Begin(const Classifier& model) {
+  StageResult stage;
+  stage.parameters = model.ParameterCount();
+  stage.flop = model.FlopPerImage();
+  stage.architecture = model.Describe();
+  return stage;
+}
+
+void Experiment::Judge(const std::string& name,
+                       std::shared_ptr<Classifier> model, bool omits_classes,
+                       StageResult* stage) {
+  stage->model = std::make_shared<const FrozenClassifier>(std::move(model));
+  at::Tensor chosen_by;
+  const Batches* chosen_from = &data_.test;
+  if (data_.validation) {
+    chosen_from = &*data_.validation;
+    chosen_by = Answers(*stage->model, *chosen_from, name + ": validation");
+    stage->validation = EvaluateLogits(chosen_by, chosen_from->dataset());
+  }
+  const at::Tensor answers =
+      Answers(*stage->model, data_.test, name + ": testing");
+  stage->test = EvaluateLogits(answers, data_.test.dataset());
+  stage->test_logits = answers.cpu();
+  if (!omits_classes) return;
+  const double bias =
+      BestBias((chosen_by.defined() ? chosen_by : answers).cpu(),
+               chosen_from->dataset(), options_.omit_classes);
+  stage->omitted = JudgeOmitted(stage->test_logits, data_.test.dataset(),
+                                options_.omit_classes, bias);
+}
+
+// "test accuracy 99.07 % (93 wrong of 10,000); validation accuracy 99.00 %".
+std::string Accuracies(const StageResult& stage) {
+  std::string text = absl::StrFormat(
+      "test accuracy %s (%s wrong of %s)", Percent(stage.test.accuracy()),
+      WithCommas(stage.test.errors), WithCommas(stage.test.samples));
+  if (stage.validation) {
+    absl::StrAppend(&text, "; validation accuracy ",
+                    Percent(stage.validation->accuracy()));
+  }
+  return text;
+}
+
 absl::StatusOr<StageResult> Experiment::RunStage(
     const std::string& name, std::shared_ptr<Classifier> model,
     const Plan& plan) {
-  StageResult stage;
-  stage.parameters = model->ParameterCount();
-  stage.flop = model->FlopPerImage();
-  stage.architecture = model->Describe();
+  StageResult stage = Begin(*model);
   TrainOptions train_options;
   train_options.name = name;
   train_options.epochs = plan.epochs;
@@ -186,41 +237,16 @@ absl::StatusOr<StageResult> Experiment::RunStage(
   if (!training.ok()) return training.status();
   stage.training = *std::move(training);
 
-  stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
-  at::Tensor chosen_by;
-  const Batches* chosen_from = &data_.test;
-  if (data_.validation) {
-    chosen_from = &*data_.validation;
-    chosen_by = Answers(*stage.model, *chosen_from, name + ": validation");
-    stage.validation = EvaluateLogits(chosen_by, chosen_from->dataset());
-  }
-  const at::Tensor answers =
-      Answers(*stage.model, data_.test, name + ": testing");
-  stage.test = EvaluateLogits(answers, data_.test.dataset());
-  stage.test_logits = answers.cpu();
-  if (plan.omits_classes) {
-    const double bias =
-        BestBias((chosen_by.defined() ? chosen_by : answers).cpu(),
-                 chosen_from->dataset(), options_.omit_classes);
-    stage.omitted = JudgeOmitted(stage.test_logits, data_.test.dataset(),
-                                 options_.omit_classes, bias);
-  }
-
+  Judge(name, std::move(model), plan.omits_classes, &stage);
   const EpochLosses& losses = stage.training.epochs.back();
   std::string terms;
   if (!std::isnan(losses.soft) && !std::isnan(losses.hard)) {
     terms =
         absl::StrFormat(" (soft %.4f, hard %.4f)", losses.soft, losses.hard);
   }
-  const std::string validation =
-      stage.validation ? absl::StrFormat("; validation accuracy %s",
-                                         Percent(stage.validation->accuracy()))
-                       : "";
   observer_.OnLine(absl::StrFormat(
-      "%-8s test accuracy %s (%s wrong of %s)%s; training loss %.4f%s; %s in "
-      "%.1f s",
-      name + ":", Percent(stage.test.accuracy()), WithCommas(stage.test.errors),
-      WithCommas(stage.test.samples), validation, losses.total, terms,
+      "%-8s %s; training loss %.4f%s; %s in %.1f s", name + ":",
+      Accuracies(stage), losses.total, terms,
       plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
       stage.training.seconds));
   if (stage.omitted) {
@@ -322,6 +348,41 @@ absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   return learnt;
 }
 
+absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
+                                      const std::string& from,
+                                      TrainedTeacher* teacher) {
+  const Dataset& train = data_.train.dataset();
+  const std::shared_ptr<ConvNet> model = loaded.model;
+  model->to(compute_.device);
+  model->set_compute_dtype(compute_.dtype);
+  teacher->stage = Begin(*model);
+  const Clock::time_point start = Clock::now();
+  Judge("teacher",
+        Renormalize(model, loaded.info.normalization,
+                    data_.train.options().normalization),
+        /*omits_classes=*/false, &teacher->stage);
+  teacher->logits =
+      ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
+                    "teacher: logits for the student", observer_);
+  teacher->logits_seconds = SecondsSince(start);
+  const double accuracy = EvaluateLogits(teacher->logits, train).accuracy();
+  const double chance = ChanceAccuracy(train);
+  if (accuracy < LeastAccuracy(train)) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s: found a teacher that gets %s of the training images of %s right; "
+        "expected more than one that always answers with the most frequent "
+        "class, which gets %s. Was it trained on these classes, in this order, "
+        "and with the \"mean\" and \"std\" that its file says (%g, %g)?",
+        from, Percent(accuracy), data_.name, Percent(chance),
+        loaded.info.normalization.mean, loaded.info.normalization.std));
+  }
+  observer_.OnLine(absl::StrFormat("teacher: %s; %s of the training images; "
+                                   "from %s",
+                                   Accuracies(teacher->stage),
+                                   Percent(accuracy), from));
+  return absl::OkStatus();
+}
+
 Objective Experiment::StudentObjective(const TrainedTeacher& teacher,
                                        at::Tensor logits,
                                        at::Tensor has_label) const {
@@ -408,6 +469,11 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
   auto stage = RunStage("student", MakeStudent(), plan);
   if (!stage.ok()) return stage.status();
   result.student = *std::move(stage);
+  constexpr const char* kRegressorNames[] = {"weight", "bias"};
+  for (size_t i = 0; i < plan.objective.parameters.size(); ++i) {
+    result.regressor.push_back(
+        {kRegressorNames[i], plan.objective.parameters[i].detach().cpu()});
+  }
   result.labels = data_.controls().sample_count();
   result.transfer_images = plan.batches.sample_count();
 
@@ -688,6 +754,24 @@ absl::StatusOr<TrainedTeacher> TrainTeacher(
                      observer, /*keeper=*/nullptr, [&](Experiment& experiment) {
                        experiment.SayWhatRuns();
                        return experiment.TrainTeacher(&teacher);
+                     });
+  if (!done.ok()) return done;
+  return teacher;
+}
+
+absl::StatusOr<TrainedTeacher> AdoptTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    const LoadedModel& loaded, const std::string& from,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer) {
+  const absl::Status fits =
+      CheckFits(loaded.info, *train, absl::StrCat(from, ": the training images"));
+  if (!fits.ok()) return fits;
+  TrainedTeacher teacher;
+  const absl::Status done =
+      WithExperiment(options, compute, std::move(train), std::move(test),
+                     observer, /*keeper=*/nullptr, [&](Experiment& experiment) {
+                       return experiment.AdoptTeacher(loaded, from, &teacher);
                      });
   if (!done.ok()) return done;
   return teacher;

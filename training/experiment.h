@@ -15,6 +15,7 @@
 #include "data/dataset.h"
 #include "losses/methods.h"
 #include "models/classifier.h"
+#include "models/weights.h"
 #include "models/zoo.h"
 #include "training/device.h"
 #include "training/evaluation.h"
@@ -101,6 +102,8 @@ struct ExperimentResult {
   // What the student trained on: labels, and images with the teacher's term.
   int64_t labels = 0, transfer_images = 0;
   std::optional<FeatureChoice> features;  // If the method compares them.
+  // What was learnt with the student and is no part of it: [] or [weight, bias].
+  std::vector<NamedTensor> regressor;
   double teacher_logits_seconds = 0;
   double seconds = 0;  // From first to last step, evaluations included.
 };
@@ -140,6 +143,19 @@ absl::StatusOr<ExperimentResult> RunExperiment(
 // train. Errors as there.
 absl::StatusOr<TrainedTeacher> TrainTeacher(
     const ExperimentOptions& options, const Compute& compute,
+    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    Observer& observer);
+
+// A teacher that was trained elsewhere, as RunExperiment takes it: with its
+// logits, and judged as one that was trained here. `from` names its file.
+// options.teacher must be its architecture.
+//
+// FailedPrecondition if it is made for other images or classes, or if its
+// accuracy on `train` is less than a tenth of the way from the share of the
+// most frequent class to 1. Other errors as RunExperiment's.
+absl::StatusOr<TrainedTeacher> AdoptTeacher(
+    const ExperimentOptions& options, const Compute& compute,
+    const LoadedModel& loaded, const std::string& from,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer);
 

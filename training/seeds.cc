@@ -82,17 +82,19 @@ absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    Keeper* keeper) {
+    Keeper* keeper, const TrainedTeacher* given) {
   const absl::Status valid = options.Validate();
   if (!valid.ok()) return valid;
   SeedsResult result;
   TrainedTeacher teacher;
+  if (given != nullptr) teacher = *given;
+  const bool one_teacher = options.share_teacher || given != nullptr;
   for (int64_t i = 0; i < options.seeds; ++i) {
     ExperimentOptions experiment = options.experiment;
     experiment.seed += i;
     OneOfSeveral one_of_several(
         observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
-    if (!options.share_teacher) teacher = TrainedTeacher();
+    if (!one_teacher) teacher = TrainedTeacher();
     auto run = RunExperiment(experiment, compute, train, test,
                              options.seeds == 1 ? observer : one_of_several,
                              &teacher, keeper);
@@ -104,7 +106,7 @@ absl::StatusOr<SeedsResult> RunSeeds(
   Judge(&result);
   if (options.seeds == 1) return result;
   observer.OnLine("teacher: " +
-                  (options.share_teacher
+                  (one_teacher
                        ? Percent(result.teacher.mean) + ", one for all seeds"
                        : WithEnds(result.teacher)));
   observer.OnLine("student: " + WithEnds(result.student));

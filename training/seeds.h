@@ -49,12 +49,12 @@ std::string VerdictLine(const SeedsResult& result);
 // more, what runs, a line a seed, and the verdict.
 //
 // Errors: those of RunExperiment, of the first seed that has one. `keeper` as
-// there.
+// there. With a `given` teacher (AdoptTeacher) none is trained, and it is shared.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    Keeper* keeper = nullptr);
+    Keeper* keeper = nullptr, const TrainedTeacher* given = nullptr);
 
 }  // namespace distill
 

@@ -10,11 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "ATen/ATen.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "cli/errors.h"
 #include "data/paths.h"
+#include "data/safetensors.h"
+#include "export/onnx.h"
 #include "gtest/gtest.h"
+#include "models/weights.h"
+#include "models/zoo.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
@@ -339,10 +344,13 @@ TEST_F(OutputTest, LeavesItsFiles) {
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
   EXPECT_EQ(ListFolder(options_.output_dir),
             "config.json, metrics.jsonl, predictions.csv, report.html, "
-            "report.json, student.safetensors, teacher.safetensors");
-  EXPECT_NE(run.text.find("report:  " + options_.output_dir + "/report.html\n"),
-            std::string::npos)
-      << run.text;
+            "report.json, student.onnx, student.safetensors, "
+            "teacher.safetensors");
+  for (const char* name : {"student.safetensors", "student.onnx", "report.html"}) {
+    EXPECT_NE(run.text.find("wrote    " + options_.output_dir + "/" + name + "\n"),
+              std::string::npos)
+        << run.text;
+  }
   EXPECT_EQ(run.result["outputDir"], options_.output_dir);
   EXPECT_TRUE(testing::IsWholePage(Left("report.html")));
   // All that was printed is there, and the metrics besides.
@@ -351,6 +359,163 @@ TEST_F(OutputTest, LeavesItsFiles) {
     EXPECT_EQ(report[key], value) << key;
   }
   EXPECT_EQ(report["data"]["test"]["images"], 100);
+}
+
+TEST_F(OutputTest, TheOnnxFileIsWhatExportMakesOfTheStudent) {
+  ASSERT_EQ(Finished(options_).exit_code, 0);
+  const auto student = LoadModel(options_.output_dir + "/student.safetensors");
+  ASSERT_TRUE(student.ok()) << student.status();
+  EXPECT_EQ(Left("student.onnx"), OnnxFile(*student));
+}
+
+TEST_F(OutputTest, TheRegressorIsAFileOfItsOwn) {
+  options_.experiment.teacher = "cnn:6,4";
+  options_.experiment.student = "cnn:3";
+  options_.experiment.loss.method = "fitnets";
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  const auto file =
+      ReadSafeTensors(options_.output_dir + "/regressor.safetensors");
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->tensors.size(), 2u);
+  EXPECT_EQ(file->Find("weight")->shape, (std::vector<int64_t>{6, 3}));
+  EXPECT_EQ(file->Find("bias")->shape, (std::vector<int64_t>{6}));
+  EXPECT_TRUE(
+      LoadModel(options_.output_dir + "/student.safetensors").ok());
+}
+
+// Runs that distil from the teacher of another.
+class TeacherWeightsTest : public OutputTest {
+ protected:
+  TeacherWeightsTest() {
+    options_.experiment.batch_size = 16;
+    EXPECT_EQ(Finished(options_).exit_code, 0);
+    path_ = options_.output_dir + "/teacher.safetensors";
+    loaded_ = *LoadModel(path_);
+    trained_ = json::parse(Left("report.json"));
+    options_.output_dir = folder_.File("out/b");
+    options_.teacher_weights = path_;
+    options_.experiment.teacher = ExperimentOptions().teacher;
+    options_.experiment.teacher_epochs = 1;
+  }
+  // The file, changed.
+  void Write(const LoadedModel& model) {
+    testing::WriteFile(
+        path_, *SerializeSafeTensors(ModelFile(
+                   FrozenClassifier(model.model).Parameters(), model.info)));
+  }
+  std::string path_;
+  LoadedModel loaded_;
+  json trained_;
+};
+
+TEST_F(TeacherWeightsTest, GiveTheSameStudentAsTheTeacherThatTheyAreOf) {
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NE(run.text.find("of the training images; from " + path_),
+            std::string::npos)
+      << run.text;
+  EXPECT_EQ(run.result["teacherModel"], "mlp:20");
+  EXPECT_EQ(run.result["student"]["trainLoss"],
+            trained_["student"]["trainLoss"]);
+  EXPECT_EQ(run.result["teacher"]["testLoss"], trained_["teacher"]["testLoss"]);
+  EXPECT_TRUE(run.result["teacher"]["trainLoss"].is_null());
+  EXPECT_EQ(run.result["teacher"]["steps"], 0);
+  EXPECT_TRUE(testing::IsWholePage(Left("report.html")));
+  const auto copy = LoadModel(options_.output_dir + "/teacher.safetensors");
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  EXPECT_EQ(copy->info.architecture, "mlp:20");
+  const at::Tensor images = at::randn({2, 1, 28, 28});
+  EXPECT_TRUE(
+      at::equal(copy->model->Logits(images), loaded_.model->Logits(images)));
+}
+
+TEST_F(TeacherWeightsTest, OfAnotherNormalisationAreFedWhatTheyAreUsedTo) {
+  // The same function of the pixels: images of twice the deviation, half a mean
+  // further down, through weights of twice the size.
+  Normalization& own = loaded_.info.normalization;
+  const float shift = 0.5f * own.mean / (2 * own.std);
+  own.mean *= 1.5f;
+  own.std *= 2;
+  {
+    const at::NoGradGuard no_grad;
+    const at::Tensor weight = loaded_.model->named_parameters()["fc1.weight"];
+    weight.mul_(2);
+    loaded_.model->named_parameters()["fc1.bias"].add_(weight.sum(1), shift);
+  }
+  Write(loaded_);
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NEAR(run.result["teacher"]["testLoss"].get<double>(),
+              trained_["teacher"]["testLoss"].get<double>(), 2e-3);
+  EXPECT_NEAR(LoadModel(options_.output_dir + "/teacher.safetensors")
+                  ->info.normalization.mean,
+              own.mean, 1e-7);
+}
+
+TEST_F(TeacherWeightsTest, OneTeacherServesAllSeeds) {
+  options_.seeds = 2;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NE(run.text.find("one for all seeds"), std::string::npos) << run.text;
+  EXPECT_EQ(run.result["runs"][0]["teacher"]["testLoss"],
+            run.result["runs"][1]["teacher"]["testLoss"]);
+}
+
+TEST_F(TeacherWeightsTest, ThatKnowNothingAreAnErrorBeforeAnythingIsTrained) {
+  for (at::Tensor& parameter : loaded_.model->parameters()) {
+    parameter.detach().zero_();
+  }
+  Write(loaded_);
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  const std::string message = run.result["message"];
+  EXPECT_NE(message.find(path_ + ": found a teacher that gets 10.00 %"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(run.text.find("student"), std::string::npos) << run.text;
+}
+
+TEST_F(TeacherWeightsTest, ForOtherImagesAreAnError) {
+  Random random(1, "test");
+  loaded_.info.classes = 3;
+  loaded_.info.class_names = {"a", "b", "c"};
+  loaded_.model = std::make_shared<ConvNet>(
+      *ParseModel("m", "mlp:20", 28, 28, 3), random);
+  Write(loaded_);
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.err.str().find("have 10 classes; the model knows 3"),
+            std::string::npos)
+      << run.err.str();
+}
+
+TEST_F(TeacherWeightsTest, DoNotGoWithFlagsOfATrainingThatIsNot) {
+  for (auto change :
+       {+[](DistillOptions& o) { o.experiment.teacher = "mlp:21"; },
+        +[](DistillOptions& o) { o.experiment.teacher_epochs = 3; },
+        +[](DistillOptions& o) { o.experiment.teacher_dropout = 0.5; },
+        +[](DistillOptions& o) { o.experiment.teacher_jitter = 2; }}) {
+    DistillOptions options = options_;
+    change(options);
+    const Finished run(options);
+    EXPECT_EQ(run.exit_code, 2) << run.last;
+    EXPECT_EQ(run.text, "") << "it began";
+  }
+  options_.experiment.teacher = "mlp:20";
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+}
+
+TEST_F(TeacherWeightsTest, AreNotExchangedWhileARunGoesOn) {
+  ASSERT_EQ(Finished(options_).exit_code, 0);
+  std::filesystem::remove(options_.output_dir + "/report.json");
+  loaded_.info.notes["more"] = "other bytes";
+  Write(loaded_);
+  options_.resume = true;
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.err.str().find("teacherWeightsCrc32 was"), std::string::npos)
+      << run.err.str();
 }
 
 TEST_F(OutputTest, ThePredictionsAreTheMetrics) {

@@ -1,0 +1,21 @@
+// A model that was trained on images of one normalisation, fed with another's.
+#ifndef DISTILL_MODELS_RENORMALIZED_H_
+#define DISTILL_MODELS_RENORMALIZED_H_
+
+#include <memory>
+
+#include "data/batches.h"
+#include "models/classifier.h"
+
+namespace distill {
+
+// `model` itself if both are the same. Else a model that turns images normalised
+// by `fed` into what `own` would have made of their pixels, and feeds `model`
+// with that; its parameters are named "model." and the name there.
+std::shared_ptr<Classifier> Renormalize(std::shared_ptr<Classifier> model,
+                                        const Normalization& own,
+                                        const Normalization& fed);
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_RENORMALIZED_H_

@@ -1,0 +1,51 @@
+#include "models/renormalized.h"
+
+#include "ATen/ATen.h"
+#include "gtest/gtest.h"
+#include "models/conv_net.h"
+#include "models/zoo.h"
+
+namespace distill {
+namespace {
+
+constexpr Normalization kOwn = {0, 1};
+constexpr Normalization kFed = {0.1307f, 0.3081f};
+
+std::shared_ptr<ConvNet> Model() {
+  Random random(3, "test");
+  return std::make_shared<ConvNet>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
+                                   random);
+}
+
+TEST(RenormalizeTest, FeedsWhatTheModelWasTrainedOn) {
+  const at::Tensor shares = at::rand({5, 1, 9, 8});  // Of 255.
+  const at::Tensor fed = (shares - kFed.mean) / kFed.std;
+  const auto expected = Model()->Forward(shares, {"conv1"});
+  const auto model = Renormalize(Model(), kOwn, kFed);
+  const auto found = model->Forward(fed, {"conv1"});
+  EXPECT_TRUE(at::allclose(found.logits, expected.logits, 1e-5, 1e-6));
+  ASSERT_EQ(found.features.size(), 1u);
+  EXPECT_TRUE(
+      at::allclose(found.features[0], expected.features[0], 1e-5, 1e-6));
+}
+
+TEST(RenormalizeTest, IsTheModelOtherwise) {
+  const auto inner = Model();
+  const auto model = Renormalize(inner, kOwn, kFed);
+  EXPECT_EQ(model->ParameterCount(), inner->ParameterCount());
+  EXPECT_EQ(model->FlopPerImage(), inner->FlopPerImage());
+  EXPECT_EQ(model->Describe(), inner->Describe());
+  ASSERT_EQ(model->Features().size(), inner->Features().size());
+  EXPECT_EQ(model->Features()[0].name, "conv1");
+  // It is put on a device and into eval mode as a whole.
+  model->eval();
+  EXPECT_FALSE(inner->is_training());
+}
+
+TEST(RenormalizeTest, OfTheSameNormalisationIsTheModelItself) {
+  const std::shared_ptr<Classifier> inner = Model();
+  EXPECT_EQ(Renormalize(inner, kFed, kFed), inner);
+}
+
+}  // namespace
+}  // namespace distill
