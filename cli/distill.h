@@ -33,8 +33,9 @@ struct DistillOptions : ExperimentArguments {
 // result as one JSON object; progress and the reason of an error to `err`.
 // Returns the exit code: 0, 1 for an error, 2 for options out of range.
 //
-// Stopped by SIGINT or SIGTERM (see CatchInterrupts) it returns 130 or 143, and
-// with an output_dir the training's state is there to go on from.
+// Stopped by SIGINT, SIGTERM or SIGHUP (see CatchInterrupts) it returns 128 and
+// the signal's number, and with an output_dir the training's state is there to
+// go on from.
 //
 // Whether a report can be left is tried before anything is trained. Where that
 // fails afterwards all the same, it is an error whose JSON object has the

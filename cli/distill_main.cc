@@ -82,9 +82,8 @@ constexpr char kUsage[] =
     "  bazel-bin/cli/distill --device=cpu --output_dir=out\n"
     "\n"
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
-    "2 for\nwrong flags; 130 or 143 when stopped by Ctrl-C or SIGTERM, after "
-    "which "
-    "--resume\ngoes on.\n";
+    "2 for\nwrong flags; 128 and the signal's number when one stopped it (130 for "
+    "Ctrl-C),\nafter which --resume goes on.\n";
 
 absl::StatusOr<distill::DistillOptions> OptionsFromFlags(
     const std::string& argv0) {

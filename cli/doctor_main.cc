@@ -7,12 +7,15 @@
 #include "cli/doctor.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
+#include "cli/program.h"
 
 ABSL_FLAG(std::string, data_dir, "",
           "Folder with the four IDX files of MNIST, plain or .gz, or the one "
           "above MNIST/raw. Default: what Bazel fetched, else ./data.");
 
-int main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   constexpr char kUsage[] =
       "doctor: says what of LibTorch, CUDA, the processor and the data works "
       "here,\nand what to do about what does not.\n"
@@ -35,4 +38,10 @@ int main(int argc, char** argv) {
   options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv[0])
                                       : distill::FromUsersFolder(data_dir);
   return distill::RunDoctor(options, std::cout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return distill::FinishOutput("doctor", Run(argc, argv));
 }

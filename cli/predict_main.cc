@@ -7,6 +7,7 @@
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/predict.h"
+#include "cli/program.h"
 
 ABSL_FLAG(std::string, model, "",
           "The model: a safetensors file that distill has written.");
@@ -21,7 +22,9 @@ ABSL_FLAG(bool, json, false,
           "class, top, logits; or file and error.");
 ABSL_FLAG(bool, show, false, "Show the pixels that are fed to the model.");
 
-int main(int argc, char** argv) {
+namespace {
+
+int Run(int argc, char** argv) {
   constexpr char kUsage[] =
       "predict: says what a model takes pictures of digits for.\n"
       "\n"
@@ -52,4 +55,10 @@ int main(int argc, char** argv) {
   options.json = absl::GetFlag(FLAGS_json);
   options.show = absl::GetFlag(FLAGS_show);
   return distill::RunPredict(options, std::cout, std::cerr);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return distill::FinishOutput("predict", Run(argc, argv));
 }

@@ -1,5 +1,6 @@
 #include "cli/program.h"
 
+#include <csignal>
 #include <iostream>
 
 #include "cli/errors.h"
@@ -7,18 +8,31 @@
 
 namespace distill {
 
+int FinishOutput(const std::string& program, int code) {
+  if (std::cout.flush()) return code;
+  std::cerr << program
+            << ": stdout: found that it takes no more (it is closed, or its "
+               "disk is full); expected to print all. Give it another file or "
+               "reader."
+            << std::endl;
+  return code == 0 ? 1 : code;
+}
+
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run) {
+  std::signal(SIGPIPE, SIG_IGN);
   const auto help = ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (help.ok() && *help) {
     std::cout << HelpText(program.usage, program.flag_files);
-    return 0;
+    return FinishOutput(program.name, 0);
   }
   const absl::StatusOr<int> code =
       help.ok() ? run() : absl::StatusOr<int>(help.status());
-  return code.ok()
-             ? *code
-             : EndWithError(program.name, code.status(), std::cout, std::cerr);
+  return FinishOutput(
+      program.name,
+      code.ok()
+          ? *code
+          : EndWithError(program.name, code.status(), std::cout, std::cerr));
 }
 
 }  // namespace distill

@@ -17,10 +17,17 @@ struct Program {
   std::vector<std::string> flag_files;
 };
 
+// Whether all that was printed arrived: `code`, or 1 if it was 0 and stdout is
+// closed or full, of which stderr then tells.
+int FinishOutput(const std::string& program, int code);
+
 // Reads the flags; prints the help on stdout if it is asked for; else calls
 // `run`, which returns the exit code. Wrong flags, and an error that `run`
 // returns, end as EndWithError says, on stdout and stderr. Returns the exit
-// code.
+// code, by way of FinishOutput.
+//
+// From its beginning a reader of stdout that goes away does not end the process:
+// what it works on is worth more than its lines.
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run);
 

@@ -26,9 +26,9 @@ absl::Status KdOptions::Validate() const {
   // Not alpha < 0 || alpha > 1, which NaN would pass.
   if (!(alpha >= 0 && alpha <= 1)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("alpha, the weight of the soft term, must be in [0, 1], "
-                     "got ",
-                     alpha));
+        absl::StrFormat("alpha, the weight of the soft term, must be in [0, "
+                        "1], got %.17g",
+                        alpha));
   }
   return absl::OkStatus();
 }

@@ -144,6 +144,10 @@ absl::Status MethodOptions::Validate() const {
         "--method is \"", method, "\"; it must be one of ", names));
   }
   absl::Status status = kd.Validate();
+  if (!status.ok()) {
+    // The flags have the fields' names.
+    return absl::InvalidArgumentError(absl::StrCat("--", status.message()));
+  }
   status.Update(DkdOptionsOf(*this).Validate());
   const std::pair<const char*, double> weights[] = {
       {"--hint_weight", hint_weight},

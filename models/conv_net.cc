@@ -33,7 +33,8 @@ absl::Status ConvNetOptions::Validate() const {
   absl::Status status;
   status.Update(CheckAtLeast("classes", 2, classes));
   // Each block halves the image, and something must be left of it.
-  const int64_t least_side = int64_t{1} << conv_channels.size();
+  const int64_t least_side = int64_t{1}
+                             << std::min<size_t>(conv_channels.size(), 62);
   status.Update(CheckAtLeast("height", least_side, height));
   status.Update(CheckAtLeast("width", least_side, width));
   for (int64_t channels : conv_channels) {
@@ -53,6 +54,21 @@ absl::Status ConvNetOptions::Validate() const {
                      ", and there is no hidden layer to drop from")));
   }
   return status;
+}
+
+int64_t ConvNetOptions::ParameterCount() const {
+  int64_t count = 0, channels = 1;
+  for (int64_t out : conv_channels) {
+    count += (9 * channels + 1) * out;
+    channels = out;
+  }
+  int64_t inputs = channels * (height >> conv_channels.size()) *
+                   (width >> conv_channels.size());
+  for (int64_t out : hidden_widths) {
+    count += (inputs + 1) * out;
+    inputs = out;
+  }
+  return count + (inputs + 1) * classes;
 }
 
 ConvNet::ConvNet(const ConvNetOptions& options, Random& random)

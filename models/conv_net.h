@@ -31,6 +31,9 @@ struct ConvNetOptions {
 
   // InvalidArgument, naming the field, its value and the least that it may be.
   absl::Status Validate() const;
+
+  // Of a ConvNet of these options, which must be valid: trainable numbers.
+  int64_t ParameterCount() const;
 };
 
 class ConvNet : public Classifier {

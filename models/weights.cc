@@ -34,6 +34,9 @@ constexpr Dtype kDtypes[] = {{"F32", at::kFloat},
 // More would be no image and no classifier.
 constexpr int64_t kLargestSize = 4096;
 
+// Parameters that need no justification: 4 MB.
+constexpr int64_t kSmallModel = 1'000'000;
+
 absl::Status Wrong(const std::string& file, const std::string& found,
                    const std::string& expected) {
   return absl::DataLossError(
@@ -227,6 +230,17 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                                   loaded.info.architecture, loaded.info.height,
                                   loaded.info.width, loaded.info.classes);
   if (!options.ok()) return absl::DataLossError(options.status().message());
+  // Nothing large is allocated on the word of the metadata alone. (Where a small
+  // one does not fit, what is missing can be named below.)
+  size_t bytes = 0;
+  for (const SafeTensor& tensor : file.tensors) bytes += tensor.bytes.size();
+  const int64_t parameters = options->ParameterCount();
+  if (parameters > kSmallModel &&
+      static_cast<uint64_t>(parameters) > bytes / sizeof(float)) {
+    return Wrong(name, absl::StrCat(bytes, " bytes of tensors"),
+                 absl::StrCat("the ", parameters, " parameters of ",
+                              loaded.info.architecture));
+  }
   Random random(0, "weights that the file replaces");
   loaded.model = std::make_shared<ConvNet>(*options, random);
   size_t used = 0;

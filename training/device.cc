@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "training/cpu_limit.h"
 
 namespace distill {
 namespace {
@@ -132,7 +133,13 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
   Compute compute;
   compute.device = *device;
   compute.device_name = device->str();
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  const int limit = CpuLimit();
+  if (options.threads > 0) {
+    at::set_num_threads(options.threads);
+  } else if (limit > 0 && limit < at::get_num_threads()) {
+    // More threads than that would stand still for each other.
+    at::set_num_threads(limit);
+  }
   compute.threads = at::get_num_threads();
   if (cpu) {
     compute.description =

@@ -35,7 +35,7 @@ struct ComputeOptions {
   // "bf16"; or "auto": bf16 where the device multiplies it natively, else f32.
   std::string precision = "auto";
   // Of the CPU, 1 to 1024; 0 leaves the choice to LibTorch, which takes the
-  // processors that this process may use.
+  // processors that this process may use, and takes no more than CpuLimit().
   int threads = 0;
   // On a GPU: only algorithms that give the same bits every time. The CPU
   // always has such.

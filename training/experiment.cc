@@ -40,6 +40,17 @@ absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value) {
       absl::StrCat(flag, " is ", value, "; it must be at least ", least));
 }
 
+// Images in a training that doubles still count one by one, as progress bars do.
+constexpr int64_t kMostImages = int64_t{1} << 53;
+
+absl::Status CheckEpochs(const char* flag, int64_t epochs, int64_t images) {
+  const int64_t most = kMostImages / images;
+  if (epochs <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " is ", epochs, "; with ", images,
+                   " training images it must be at most ", most));
+}
+
 // The accuracy of always answering with the most frequent class.
 double ChanceAccuracy(const Dataset& dataset) {
   std::vector<int64_t> counts(dataset.classes);
@@ -632,6 +643,18 @@ absl::Status WithExperiment(const ExperimentOptions& options,
         train->height, train->width, train->classes, test->height, test->width,
         test->classes));
   }
+  if (ChanceAccuracy(*train) == 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the training images in ", train->folder, " (", train->name,
+        "): found the label ", static_cast<int>(train->labels[0]),
+        " on all of them; expected two classes or more to tell apart. Pass "
+        "another --data_dir."));
+  }
+  absl::Status countable =
+      CheckEpochs("--teacher_epochs", options.teacher_epochs, train->count);
+  countable.Update(
+      CheckEpochs("--student_epochs", options.student_epochs, train->count));
+  if (!countable.ok()) return countable;
   const auto parse = [&](const char* flag, const std::string& spelling) {
     return ParseModel(flag, spelling, train->height, train->width,
                       train->classes);

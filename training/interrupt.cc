@@ -1,6 +1,7 @@
 #include "training/interrupt.h"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace distill {
 namespace {
@@ -19,8 +20,11 @@ void CatchInterrupts() {
   // comes in the middle of are made again.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before = {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
 }
 
 int InterruptSignal() { return signal_seen; }

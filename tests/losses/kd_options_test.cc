@@ -40,7 +40,9 @@ TEST(KdOptionsTest, ValidateNamesFieldRangeAndValue) {
     EXPECT_NE(text.find("in [0, 1], got "), std::string::npos) << text;
   }
   EXPECT_NE(message(Options(-2.5, 0.5)).find("-2.5"), std::string::npos);
-  EXPECT_NE(message(Options(5, 1.1)).find("1.1"), std::string::npos);
+  EXPECT_NE(message(Options(5, 1.5)).find("got 1.5"), std::string::npos);
+  EXPECT_NE(message(Options(5, 1 + 1e-9)).find("got 1.000000001"),
+            std::string::npos);
 }
 
 TEST(KdOptionsTest, FormulaHasItsNumbers) {

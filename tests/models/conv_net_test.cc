@@ -161,6 +161,17 @@ TEST(ConvNetTest, HasTheSpecificationsParametersUnderPyTorchsNames) {
   EXPECT_EQ(p.at("fc1.weight").sizes(), (std::vector<int64_t>{10, 3136}));
 }
 
+TEST(ConvNetTest, OptionsKnowHowManyParametersTheyMake) {
+  for (const char* spelling :
+       {"cnn:16", "cnn:32,64,fc128", "cnn:3,5,7", "mlp:11,6", "cnn:2,fc3,fc4"}) {
+    const ConvNetOptions options = *ParseModel("m", spelling, 29, 18, 7);
+    Random random(1, "test");
+    EXPECT_EQ(options.ParameterCount(),
+              ConvNet(options, random).ParameterCount())
+        << spelling;
+  }
+}
+
 TEST(ConvNetTest, CountsItsWork) {
   // 2 * (32*9*784 + 64*32*9*196 + 3136*128 + 128*10), by hand.
   EXPECT_EQ(Make(TeacherOptions(28, 28, 10)).FlopPerImage(), 8482304);

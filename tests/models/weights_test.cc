@@ -90,6 +90,9 @@ TEST(ModelFileTest, WhatIsWrongIsNamed) {
       {set("architecture", "cnn:"), "cnn:C1"},
       {set("architecture", "cnn:4,4,4,4"), "nothing is left"},
       {set("architecture", "cnn:5,fc6"), "conv1.weight"},
+      // 17 GB, if they were allocated.
+      {set("architecture", "mlp:65536,65536"),
+       "the 4300013571 parameters of mlp:65536,65536"},
       {set("height", "0"), "\"height\" to be \"0\""},
       {set("width", "8.5"), "\"width\" to be \"8.5\""},
       {set("classes", "99999999999"), "\"classes\""},

@@ -82,6 +82,17 @@ TEST(ZooTest, TooManyBlocksForTheImages) {
                         {"28 x 28 5 times", "Take fewer blocks"}));
 }
 
+// Found by tools/fuzz: the least side was 1 << 87.
+TEST(ZooTest, MoreBlocksThanAnIntegerHasBits) {
+  for (int blocks : {62, 63, 64, 87, 1000}) {
+    std::string spelling = "cnn:1";
+    for (int i = 1; i < blocks; ++i) spelling += ",1";
+    EXPECT_TRUE(FailsWith(ParseModel("--teacher", spelling, 200, 200, 10).status(),
+                          absl::StatusCode::kInvalidArgument,
+                          {"--teacher", "nothing is left of them"}));
+  }
+}
+
 TEST(SpellModelTest, IsWhatParseModelReads) {
   for (const char* spelling :
        {kTeacherModel, kStudentModel, "mlp:1200,1200", "cnn:4,fc6"}) {

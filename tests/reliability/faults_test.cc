@@ -1,0 +1,353 @@
+// Faults that really happen to the program, each made to happen.
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gtest/gtest.h"
+#include "models/weights.h"
+#include "nlohmann/json.hpp"
+#include "tests/testing/datasets.h"
+#include "tests/testing/files.h"
+#include "tests/testing/process.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+using testing::ProcessResult;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAsan = true;
+#else
+constexpr bool kAsan = false;
+#endif
+
+class FaultsTest : public ::testing::Test {
+ protected:
+  FaultsTest() { WriteData("data"); }
+
+  void WriteData(const std::string& name) {
+    testing::ToyOptions toy;
+    toy.count = 320;
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.File(name));
+    toy.seed = 2;
+    toy.split = Split::kTest;
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.File(name));
+  }
+
+  // Runs a script in the test's folder, with
+  //   $DISTILL  the program and flags of a short run of small models
+  //   $LONG     the same with so many epochs that there is time to do something
+  // and what the script says on stdout and stderr in `out`.
+  ProcessResult Run(const std::string& script) {
+    testing::WriteFile(
+        folder_.File("script"),
+        absl::StrCat(
+            "exec 2>&1\n"
+            "cd '", folder_.path(), "'\n",
+            "DISTILL=\"", testing::ProgramPath("cli/distill"),
+            " --device=cpu --data_dir=data --batch_size=16 --teacher=mlp:20 "
+            "--student=mlp:8 --learning_rate=0.002 --teacher_epochs=3\"\n"
+            "LONG=\"$DISTILL --student_epochs=120 --control=false\"\n"
+            // Waits until $1 is there, or the last background process is not.
+            "await() {\n"
+            "  while [ ! -e \"$1\" ] && kill -0 $!; do sleep 0.01; done\n"
+            "}\n",
+            script));
+    return testing::RunInShell("sh '" + folder_.File("script") + "'");
+  }
+  // What a namespace of mounts is made with; empty where it cannot be.
+  static std::string Unshare() {
+    for (const char* command : {"unshare -m", "unshare -rm"}) {
+      if (testing::RunInShell(absl::StrCat(
+              command, " sh -c 'mount -t tmpfs none /mnt' 2>&1"))
+              .exit_code == 0) {
+        return command;
+      }
+    }
+    return "";
+  }
+
+  std::string Read(const std::string& name) {
+    return testing::ReadFile(folder_.File(name));
+  }
+  static json Last(const ProcessResult& result) {
+    return json::parse(result.LastLine(), nullptr, false);
+  }
+  // An end with a reason: exit code 1, and a last line that has it.
+  static void ExpectError(const ProcessResult& result,
+                          const std::string& reason) {
+    EXPECT_EQ(result.exit_code, 1) << result.out;
+    const json last = Last(result);
+    ASSERT_TRUE(last.is_object()) << result.out;
+    EXPECT_EQ(last["status"], "error");
+    EXPECT_NE(last["message"].get<std::string>().find(reason),
+              std::string::npos)
+        << result.out;
+  }
+
+  testing::TempFolder folder_;
+};
+
+// --- The disk ---
+
+TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteLosesNothing) {
+  const std::string unshare = Unshare();
+  if (unshare.empty()) GTEST_SKIP() << "nothing may be mounted here";
+  ASSERT_EQ(Run("$DISTILL --output_dir=whole").exit_code, 0);
+  const std::string student = Read("whole/student.safetensors");
+  int failed = 0;
+  bool succeeded = false;
+  // From room for nothing to room for all, in steps smaller than most files.
+  for (int kilobytes = 4; !succeeded; kilobytes += kilobytes < 64 ? 12 : 56) {
+    ASSERT_LT(kilobytes, 4000) << "a small run takes so much?";
+    testing::WriteFile(
+        folder_.File("mounting"),
+        absl::StrReplaceAll(
+            "mkdir -p disk && mount -t tmpfs -o size=SIZEk tmpfs disk\n"
+            "$1 --output_dir=disk/out > first\n"
+            "echo $? > code\n"
+            // Nobody sees half of a file.
+            "for file in disk/out/*.safetensors disk/out/*.json; do\n"
+            "  case $file in *'*'*) ;; *) cat \"$file\" | tail -c 1 > last;\n"
+            "    [ -s last ] || echo \"$file is empty\" >> torn;; esac\n"
+            "done\n"
+            "ls disk/out/*.part* 2>/dev/null >> torn\n"
+            "mount -o remount,size=100m disk\n"
+            "$1 --output_dir=disk/out --resume > second || exit 9\n"
+            "cp disk/out/student.safetensors .\n",
+            {{"SIZE", absl::StrCat(kilobytes)}}));
+    const ProcessResult result =
+        Run(unshare + " sh mounting \"$DISTILL\" ");
+    // A run that came to its end is not gone on with.
+    const std::string code = Read("code");
+    succeeded = code == "0\n";
+    if (succeeded) break;
+    ++failed;
+    EXPECT_EQ(code, "1\n") << kilobytes << " KB: " << Read("first");
+    EXPECT_NE(Read("first").find("No space left on device"), std::string::npos)
+        << kilobytes << " KB: " << Read("first");
+    EXPECT_EQ(Read("torn"), "") << kilobytes << " KB";
+    ASSERT_EQ(result.exit_code, 0) << kilobytes << " KB: " << result.out;
+    EXPECT_EQ(Read("student.safetensors"), student) << kilobytes << " KB";
+  }
+  // Before the first step, in the middle, and in the report.
+  EXPECT_GE(failed, 5);
+}
+
+TEST_F(FaultsTest, AReadOnlyFolderIsAnErrorBeforeAnythingIsTrained) {
+  const std::string unshare = Unshare();
+  if (unshare.empty()) GTEST_SKIP() << "nothing may be mounted here";
+  testing::WriteFile(folder_.File("mounting"),
+                     "mkdir -p disk && mount -t tmpfs -o ro tmpfs disk\n"
+                     "$1 --output_dir=disk/out\n");
+  const ProcessResult result = Run(unshare + " sh mounting \"$DISTILL\"");
+  ExpectError(result, "disk/out: found \"Read-only file system\"");
+  EXPECT_EQ(result.out.find("teacher:"), std::string::npos) << result.out;
+}
+
+TEST_F(FaultsTest, AFolderThatIsRemovedWhileItRunsIsNamed) {
+  const ProcessResult result =
+      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+          "mv out elsewhere; wait $!");
+  ExpectError(result, "out/checkpoint/");
+  EXPECT_NE(result.out.find("No such file or directory"), std::string::npos)
+      << result.out;
+}
+
+TEST_F(FaultsTest, DataThatAreReplacedWhileItRunsChangeNothing) {
+  const ProcessResult calm = Run("$LONG --output_dir=calm > /dev/null");
+  ASSERT_EQ(calm.exit_code, 0) << calm.out;
+  const ProcessResult result =
+      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+          "for file in data/*; do echo other > new; mv new $file; done\n"
+          "wait $!");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
+}
+
+TEST_F(FaultsTest, DataThatAreReplacedBeforeItGoesOnAreRefused) {
+  const ProcessResult result =
+      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+          "kill -TERM $!; wait $!\n"
+          "tr '\\001' '\\002' < data/train-labels-idx1-ubyte > new\n"
+          // The header's first byte that is 1 is none of the labels.
+          "head -c 8 data/train-labels-idx1-ubyte > head\n"
+          "tail -c +9 new >> head; mv head data/train-labels-idx1-ubyte\n"
+          "$LONG --output_dir=out --resume");
+  ExpectError(result, "trainLabelsCrc32 was ");
+}
+
+// --- What is printed ---
+
+TEST_F(FaultsTest, AReaderOfStdoutThatGoesAwayCostsNoResult) {
+  const ProcessResult result =
+      Run("{ $DISTILL --output_dir=out 2>err; echo $? > code; } | head -c 1\n"
+          "cat code err");
+  EXPECT_NE(result.out.find("1\ndistill: stdout: found that it takes no more"),
+            std::string::npos)
+      << result.out;
+  EXPECT_TRUE(LoadModel(folder_.File("out/student.safetensors")).ok());
+  EXPECT_TRUE(json::accept(Read("out/report.json")));
+}
+
+TEST_F(FaultsTest, AFullOrClosedStdoutIsAnError) {
+  for (const char* stdout_is : {"> /dev/full", ">&-"}) {
+    const std::string commands[] = {
+        "$DISTILL --output_dir=out --overwrite", "$DISTILL --help",
+        "$DISTILL --alpha=3",
+        testing::ProgramPath("cli/doctor") + " --data_dir=data",
+        testing::ProgramPath("cli/predict") + " --help"};
+    for (const std::string& command : commands) {
+      const ProcessResult result =
+          Run(command + " 2>err " + stdout_is + "\necho $?; cat err");
+      EXPECT_EQ(result.out.find("0\n"), std::string::npos)
+          << command << " " << stdout_is << ": " << result.out;
+      EXPECT_NE(result.out.find("stdout: found that it takes no more"),
+                std::string::npos)
+          << command << " " << stdout_is << ": " << result.out;
+    }
+  }
+  EXPECT_TRUE(LoadModel(folder_.File("out/student.safetensors")).ok());
+}
+
+TEST_F(FaultsTest, AClosedStderrCostsNothing) {
+  const ProcessResult result = Run("$DISTILL 2>&-");
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Last(result)["status"], "success");
+}
+
+// --- The environment ---
+
+TEST_F(FaultsTest, NoHomeAndNoEnvironmentAreNoMatter) {
+  const ProcessResult result = Run("env -i $DISTILL --output_dir=out");
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+}
+
+TEST_F(FaultsTest, TheUsersUmaskDecidesWhoReadsTheResults) {
+  ASSERT_EQ(Run("umask 077; $DISTILL --output_dir=private").exit_code, 0);
+  ASSERT_EQ(Run("umask 022; $DISTILL --output_dir=public").exit_code, 0);
+  for (const auto& [folder, mode] :
+       {std::pair<std::string, mode_t>("private", 0600), {"public", 0644}}) {
+    int files = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder_.File(folder))) {
+      struct stat found = {};
+      ASSERT_EQ(stat(entry.path().c_str(), &found), 0);
+      EXPECT_EQ(found.st_mode & 0777, mode) << entry.path();
+      ++files;
+    }
+    EXPECT_GE(files, 7);
+  }
+}
+
+TEST_F(FaultsTest, PathsMayHaveSpacesQuotesAndAnyLetters) {
+  const std::string name = "mes donn\xc3\xa9\x65s 'du' \"jour\" \xe6\x97\xa5";
+  WriteData(name);
+  testing::WriteFile(folder_.File("name"), name);
+  const ProcessResult result =
+      Run("name=$(cat name)\n"
+          "$DISTILL --data_dir=\"$name\" --output_dir=\"$name/out\"");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Last(result)["outputDir"], folder_.File(name + "/out"));
+  EXPECT_TRUE(LoadModel(folder_.File(name + "/out/student.safetensors")).ok());
+}
+
+TEST_F(FaultsTest, TooLittleAddressSpaceIsAnErrorWithAReason) {
+  if (kAsan) GTEST_SKIP() << "ASan takes terabytes of addresses";
+  int refused = 0, ran = 0;
+  for (int megabytes = 300; megabytes <= 4800; megabytes += 300) {
+    const ProcessResult result = Run(absl::StrCat(
+        "ulimit -v ", megabytes, "000\n$DISTILL"));
+    // No signal, no hang: it runs, or says why not; the loader of shared
+    // libraries does so with 127.
+    if (result.exit_code == 0) {
+      ++ran;
+      continue;
+    }
+    ++refused;
+    EXPECT_TRUE(result.exit_code == 1 || result.exit_code == 127)
+        << megabytes << " MB: " << result.exit_code << " " << result.out;
+    EXPECT_TRUE(result.out.find("emory") != std::string::npos ||
+                result.out.find("failed to map") != std::string::npos ||
+                result.out.find("annot ") != std::string::npos)
+        << megabytes << " MB: " << result.out;
+  }
+  EXPECT_GE(refused, 1);
+  EXPECT_GE(ran, 1);
+}
+
+TEST_F(FaultsTest, OneCoreIsEnoughAndGivesTheBitsOfOneThread) {
+  const ProcessResult result = Run(
+      "taskset -c $(taskset -cp $$ | sed 's/.*: //; s/[-,].*//') "
+      "$DISTILL --output_dir=core && $DISTILL --threads=1 --output_dir=thread");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Read("core/student.safetensors"), Read("thread/student.safetensors"));
+}
+
+TEST_F(FaultsTest, AClockThatGoesBackIsNotLookedAt) {
+  if (kAsan) GTEST_SKIP() << "ASan wants to be loaded first";
+  ASSERT_EQ(Run("$DISTILL --output_dir=calm").exit_code, 0);
+  const std::string clock =
+      testing::ProgramPath("tests/reliability/libbackward_clock.so");
+  ASSERT_TRUE(std::filesystem::exists(clock));
+  const ProcessResult result =
+      Run("first=$(LD_PRELOAD='" + clock + "' date +%s)\n"
+          "[ \"$first\" -lt \"$(date +%s)\" ] || exit 99\n"
+          "LD_PRELOAD='" + clock + "' $DISTILL --output_dir=out");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_GT(Last(result)["seconds"].get<double>(), 0);
+  EXPECT_LT(Last(result)["seconds"].get<double>(), 3000);
+  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
+}
+
+// --- Signals ---
+
+TEST_F(FaultsTest, StoppedAndContinuedItEndsWithTheSameBytes) {
+  ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
+  const ProcessResult result =
+      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+          "for i in 1 2 3; do kill -STOP $!; sleep 0.1; kill -CONT $!; done\n"
+          "wait $!");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
+}
+
+TEST_F(FaultsTest, ATerminalThatGoesAwayKeepsTheState) {
+  ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
+  const ProcessResult hung_up =
+      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+          "kill -HUP $!; wait $!");
+  EXPECT_EQ(hung_up.exit_code, 129) << hung_up.out;
+  const ProcessResult result = Run("$LONG --output_dir=out --resume");
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
+}
+
+TEST_F(FaultsTest, UnderNohupItGoesOn) {
+  const ProcessResult result =
+      Run("nohup $LONG --output_dir=out > log & "
+          "await out/checkpoint/running-a.safetensors\n"
+          "kill -HUP $!; wait $!");
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+}
+
+TEST_F(FaultsTest, OfTwoRunsAtOnceInOneFolderOneIsRefused) {
+  const ProcessResult result =
+      Run("$LONG --output_dir=out > log & "
+          "await out/checkpoint/running-a.safetensors\n"
+          "$LONG --output_dir=out --resume; code=$?\n"
+          "wait $! || exit 9\nexit $code");
+  EXPECT_EQ(result.exit_code, 1) << result.out;
+  EXPECT_NE(result.out.find("found another run at work in it"),
+            std::string::npos)
+      << result.out;
+}
+
+}  // namespace
+}  // namespace distill
