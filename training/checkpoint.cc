@@ -39,10 +39,6 @@ std::vector<double> RowOf(const LossSums& sums) {
   return {sums.total, sums.soft, sums.hard, static_cast<double>(sums.samples)};
 }
 
-LossSums SumsOf(const std::vector<double>& row) {
-  return {row[0], row[1], row[2], static_cast<int64_t>(row[3])};
-}
-
 absl::Status Damaged(const std::string& name, const std::string& found) {
   return absl::DataLossError(
       absl::StrCat(name, ": found ", found,
@@ -77,6 +73,19 @@ class Found {
       table.assign(rows, std::vector<double>(columns));
     }
     return table;
+  }
+  // A number that counts something.
+  int64_t Count(double number) {
+    // What float64 counts one by one. (NaN is not at least 0.)
+    constexpr double kMost = int64_t{1} << 53;
+    if (!(number >= 0 && number <= kMost)) {
+      whole_ = false;
+      return 0;
+    }
+    return static_cast<int64_t>(number);
+  }
+  LossSums Sums(const std::vector<double>& row) {
+    return {row[0], row[1], row[2], Count(row[3])};
   }
   bool whole() const { return whole_; }
 
@@ -145,17 +154,17 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   }
   for (const auto& row : found.Read("curve", 4)) {
     state.result.curve.push_back(
-        {static_cast<int64_t>(row[0]), {row[1], row[2], row[3]}});
+        {found.Count(row[0]), {row[1], row[2], row[3]}});
   }
   const Rows sums = found.Read("sums", 2, 4);
-  state.of_epoch = SumsOf(sums[0]);
-  state.of_point = SumsOf(sums[1]);
+  state.of_epoch = found.Sums(sums[0]);
+  state.of_point = found.Sums(sums[1]);
   const std::vector<double> numbers = found.Read("numbers", 1, 5)[0];
-  state.result.steps = static_cast<int64_t>(numbers[0]);
+  state.result.steps = found.Count(numbers[0]);
   state.result.late_accuracy = numbers[1];
   state.result.seconds = numbers[2];
-  state.late_correct = static_cast<int64_t>(numbers[3]);
-  state.late_samples = static_cast<int64_t>(numbers[4]);
+  state.late_correct = found.Count(numbers[3]);
+  state.late_samples = found.Count(numbers[4]);
   if (!found.whole()) return Damaged(name, "no whole record of the losses");
   for (const SafeTensor& tensor : file->tensors) {
     absl::string_view rest = tensor.name;

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "absl/strings/str_format.h"
 #include "data/files.h"
+#include "data/safetensors.h"
 #include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
@@ -251,6 +253,32 @@ TEST(TrainingStateTest, AnyBitThatChangesIsAnError) {
     EXPECT_TRUE(FailsWith(StateFromFile(damaged, "f").status(),
                           absl::StatusCode::kDataLoss, {"f: found"}))
         << bit;
+  }
+}
+
+// Found by tools/fuzz: 1e277 steps were turned into an integer.
+TEST(TrainingStateTest, CountsThatAreNoneAreAnError) {
+  TrainingState state;
+  state.result.curve = {{7, {1.5, std::nan(""), 0.1}}};
+  const std::string bytes = *StateToFile(state, "seed 0, model");
+  for (const char* name :
+       {"found.numbers", "found.sums", "found.curve"}) {
+    for (double count : {1e277, -1.0, std::nan(""), 1e16}) {
+      SafeTensors file = *ParseSafeTensors(bytes, "f");
+      for (SafeTensor& tensor : file.tensors) {
+        if (tensor.name != name) continue;
+        // The count is the first number, and of the sums the fourth.
+        const size_t at = std::string(name) == "found.sums" ? 24 : 0;
+        tensor.bytes.replace(at, 8, reinterpret_cast<const char*>(&count), 8);
+      }
+      file.metadata.erase("crc32");
+      file.metadata["crc32"] =
+          absl::StrFormat("%08x", Crc32(*SerializeSafeTensors(file)));
+      EXPECT_TRUE(FailsWith(
+          StateFromFile(*SerializeSafeTensors(file), "f").status(),
+          absl::StatusCode::kDataLoss, {"no whole record of the losses"}))
+          << name << " " << count;
+    }
   }
 }
 
