@@ -131,8 +131,7 @@ void AddNotes(const std::string& role, const StageResult& stage,
       absl::StrFormat("%08x", train.images_crc32);
   info->notes["train_labels_crc32"] =
       absl::StrFormat("%08x", train.labels_crc32);
-  info->notes["test_accuracy"] =
-      absl::StrFormat("%.6f", stage.test.accuracy());
+  info->notes["test_accuracy"] = absl::StrFormat("%.6f", stage.test.accuracy());
   info->notes["made_by"] = "distill";
   info->notes["libtorch"] = TORCH_VERSION;
 }
@@ -210,8 +209,7 @@ absl::Status WriteResults(const ReportContext& context,
                           const std::optional<LoadedModel>& adopted,
                           const SeedsResult& result, RunFolder& folder,
                           Observer& observer) {
-  auto files =
-      ModelFiles(experiment, adopted, result.runs[0], *context.train);
+  auto files = ModelFiles(experiment, adopted, result.runs[0], *context.train);
   if (!files.ok()) return files.status();
   auto report = MakeReport(context, result, observer);
   if (!report.ok()) return report.status();
@@ -284,14 +282,16 @@ absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
                                       ExperimentOptions* experiment) {
   const ExperimentOptions defaults;
   const std::pair<const char*, bool> useless[] = {
-      {"--teacher_epochs", experiment->teacher_epochs != defaults.teacher_epochs},
+      {"--teacher_epochs",
+       experiment->teacher_epochs != defaults.teacher_epochs},
       {"--teacher_dropout", experiment->teacher_dropout > 0},
       {"--teacher_jitter", experiment->teacher_jitter > 0}};
   for (const auto& [flag, given] : useless) {
     if (!given) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat(flag, " would change nothing: with --teacher_weights no "
-                           "teacher is trained"));
+        absl::StrCat(flag,
+                     " would change nothing: with --teacher_weights no "
+                     "teacher is trained"));
   }
   auto loaded = LoadModel(path);
   if (!loaded.ok()) return loaded.status();
@@ -365,9 +365,9 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     if (!judged.ok()) return ReportError(judged.status(), out, err);
     teacher = *std::move(judged);
   }
-  const auto result = RunSeeds(seeds, *compute, splits->train, splits->test,
-                               console, keeper ? &*keeper : nullptr,
-                               teacher ? &*teacher : nullptr);
+  const auto result =
+      RunSeeds(seeds, *compute, splits->train, splits->test, console,
+               keeper ? &*keeper : nullptr, teacher ? &*teacher : nullptr);
   if (absl::IsCancelled(result.status())) {
     return ReportInterruption(result.status(), keeper.has_value(), out, err);
   }

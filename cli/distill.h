@@ -18,8 +18,8 @@ struct DistillOptions : ExperimentArguments {
   int64_t labels_per_class = 0;
   int64_t seeds = 1;
   bool share_teacher = false;
-  // A teacher's file (models/weights.h), to be distilled in place of one trained
-  // here; experiment.teacher is set from it. Empty: none.
+  // A teacher's file (models/weights.h), to be distilled in place of one
+  // trained here; experiment.teacher is set from it. Empty: none.
   std::string teacher_weights;
   // What a run leaves behind (README.md); empty: nothing.
   std::string output_dir;

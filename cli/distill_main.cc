@@ -56,7 +56,8 @@ ABSL_FLAG(std::string, teacher_weights, "",
           "of one trained here. Its accuracy is checked first.");
 ABSL_FLAG(std::string, output_dir, "",
           "Folder for what the run leaves behind: teacher.safetensors, "
-          "student.safetensors and student.onnx (of the first seed), report.html for people, "
+          "student.safetensors and student.onnx (of the first seed), "
+          "report.html for people, "
           "its numbers in report.json, metrics.jsonl (the learning curves) and "
           "predictions.csv, and while it runs the states to resume from. "
           "Default: nothing is left.");
@@ -82,7 +83,8 @@ constexpr char kUsage[] =
     "  bazel-bin/cli/distill --device=cpu --output_dir=out\n"
     "\n"
     "The last line of stdout is one JSON object. Exit code: 0, 1 for an error, "
-    "2 for\nwrong flags; 128 and the signal's number when one stopped it (130 for "
+    "2 for\nwrong flags; 128 and the signal's number when one stopped it (130 "
+    "for "
     "Ctrl-C),\nafter which --resume goes on.\n";
 
 absl::StatusOr<distill::DistillOptions> OptionsFromFlags(

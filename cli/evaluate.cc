@@ -42,12 +42,16 @@ Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
 }
 
 void Write(const LoadedModel& loaded, const EvaluateOptions& options,
-           const Dataset& dataset, const ModelMetrics& metrics,
-           std::ostream& out) {
+           const std::string& path, const Dataset& dataset,
+           const ModelMetrics& metrics, std::ostream& out) {
   const ModelInfo& info = loaded.info;
   out << options.model << ": " << info.architecture << ", "
       << WithCommas(loaded.model->ParameterCount()) << " parameters, "
       << absl::StrFormat("%.3g", MegaFlop(loaded)) << " MFLOP an image\n";
+  if (path != options.model) {
+    out << "note: computed with its twin " << path
+        << ", which it is an export of\n";
+  }
   const auto trained_on = info.notes.find("dataset");
   if (trained_on != info.notes.end() && trained_on->second != dataset.name) {
     out << "note: by its file the model was trained on " << trained_on->second
@@ -82,7 +86,8 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
             "--split is \"", options.split, "\"; it must be test or train")),
         out, err);
   }
-  const auto loaded = LoadModel(options.model);
+  std::string path = options.model;
+  const auto loaded = LoadModelOrTwin(&path);
   if (!loaded.ok()) return EndWithError(kProgram, loaded.status(), out, err);
   const auto dataset =
       LoadDatasetFor(loaded->info, options.data,
@@ -92,7 +97,7 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   const auto metrics = Judge(*loaded, *dataset, console);
   if (!metrics.ok()) return EndWithError(kProgram, metrics.status(), out, err);
 
-  Write(*loaded, options, **dataset, *metrics, out);
+  Write(*loaded, options, path, **dataset, *metrics, out);
   out << JsonText({{"status", "success"},
                    {"message", "The model has been evaluated."},
                    {"model", options.model},

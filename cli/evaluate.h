@@ -11,7 +11,8 @@
 namespace distill {
 
 struct EvaluateOptions {
-  std::string model;  // A file that models/weights.h describes.
+  // A file that models/weights.h describes, or its export (LoadModelOrTwin).
+  std::string model;
   DatasetChoice data;
   std::string split = "test";  // Or "train".
 };

@@ -10,7 +10,9 @@
 #include "cli/program.h"
 
 ABSL_FLAG(std::string, model, "student.safetensors",
-          "The model: a file that distill left in its --output_dir.");
+          "The model: a file that distill left in its --output_dir. Of a "
+          ".onnx file the safetensors file beside it is taken, if the one is "
+          "the other's export.");
 ABSL_FLAG(std::string, dataset, "",
           "mnist, fashion_mnist, or a folder with four IDX files. Default: "
           "mnist, or whatever is in --data_dir.");

@@ -4,12 +4,35 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "data/batches.h"
+#include "data/files.h"
+#include "export/onnx.h"
 #include "training/evaluation.h"
 #include "training/torch_status.h"
 
 namespace distill {
+
+absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path) {
+  if (!absl::EndsWith(*path, ".onnx")) return LoadModel(*path);
+  const std::string onnx = *path;
+  *path = absl::StrCat(absl::StripSuffix(onnx, ".onnx"), ".safetensors");
+  const auto bytes = ReadFile(onnx);
+  if (!bytes.ok()) return bytes.status();
+  auto twin = LoadModel(*path);
+  if (!twin.ok()) return twin.status();
+  OnnxOptions normalized;
+  normalized.pixels = false;
+  if (*bytes != OnnxFile(*twin) && *bytes != OnnxFile(*twin, normalized)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(onnx, ": found another model than in ", *path,
+                     " beside it; expected what export makes of that. Pass the "
+                     "safetensors file itself, or export it again."));
+  }
+  return twin;
+}
 
 absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
     const ModelInfo& info, const DatasetChoice& choice, Split split) {

@@ -3,6 +3,7 @@
 #define DISTILL_CLI_JUDGE_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "cli/paths.h"
@@ -12,6 +13,12 @@
 #include "training/observer.h"
 
 namespace distill {
+
+// The model in the file at `path`; or, for a .onnx file, that of the
+// safetensors file of the same name beside it, which `path` then is: if that is
+// what the .onnx was exported from, to the bit, whatever is said of it is true
+// of the .onnx too. FailedPrecondition if it is not; else LoadModel's errors.
+absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path);
 
 // The split that `choice` names, if it is right for the model.
 // FailedPrecondition, with what was found and expected, where the files are not

@@ -28,11 +28,10 @@ int RunProgram(const Program& program, int argc, char** argv,
   }
   const absl::StatusOr<int> code =
       help.ok() ? run() : absl::StatusOr<int>(help.status());
-  return FinishOutput(
-      program.name,
-      code.ok()
-          ? *code
-          : EndWithError(program.name, code.status(), std::cout, std::cerr));
+  return FinishOutput(program.name,
+                      code.ok() ? *code
+                                : EndWithError(program.name, code.status(),
+                                               std::cout, std::cerr));
 }
 
 }  // namespace distill

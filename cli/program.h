@@ -26,8 +26,8 @@ int FinishOutput(const std::string& program, int code);
 // returns, end as EndWithError says, on stdout and stderr. Returns the exit
 // code, by way of FinishOutput.
 //
-// From its beginning a reader of stdout that goes away does not end the process:
-// what it works on is worth more than its lines.
+// From its beginning a reader of stdout that goes away does not end the
+// process: what it works on is worth more than its lines.
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run);
 

@@ -9,9 +9,10 @@
 
 namespace distill {
 
-// `model` itself if both are the same. Else a model that turns images normalised
-// by `fed` into what `own` would have made of their pixels, and feeds `model`
-// with that; its parameters are named "model." and the name there.
+// `model` itself if both are the same. Else a model that turns images
+// normalised by `fed` into what `own` would have made of their pixels, and
+// feeds `model` with that; its parameters are named "model." and the name
+// there.
 std::shared_ptr<Classifier> Renormalize(std::shared_ptr<Classifier> model,
                                         const Normalization& own,
                                         const Normalization& fed);

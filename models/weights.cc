@@ -230,8 +230,8 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                                   loaded.info.architecture, loaded.info.height,
                                   loaded.info.width, loaded.info.classes);
   if (!options.ok()) return absl::DataLossError(options.status().message());
-  // Nothing large is allocated on the word of the metadata alone. (Where a small
-  // one does not fit, what is missing can be named below.)
+  // Nothing large is allocated on the word of the metadata alone. (Where a
+  // small one does not fit, what is missing can be named below.)
   size_t bytes = 0;
   for (const SafeTensor& tensor : file.tensors) bytes += tensor.bytes.size();
   const int64_t parameters = options->ParameterCount();

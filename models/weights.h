@@ -33,9 +33,9 @@ struct ModelInfo {
   std::map<std::string, std::string> notes;
 };
 
-// FailedPrecondition, with what was found and expected, unless the model is made
-// for images of this size and for as many classes. `found` says which images
-// these are: "the test images in FOLDER".
+// FailedPrecondition, with what was found and expected, unless the model is
+// made for images of this size and for as many classes. `found` says which
+// images these are: "the test images in FOLDER".
 absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
                        const std::string& found);
 

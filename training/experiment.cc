@@ -40,7 +40,8 @@ absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value) {
       absl::StrCat(flag, " is ", value, "; it must be at least ", least));
 }
 
-// Images in a training that doubles still count one by one, as progress bars do.
+// Images in a training that doubles still count one by one, as progress bars
+// do.
 constexpr int64_t kMostImages = int64_t{1} << 53;
 
 absl::Status CheckEpochs(const char* flag, int64_t epochs, int64_t images) {
@@ -387,10 +388,10 @@ absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
         from, Percent(accuracy), data_.name, Percent(chance),
         loaded.info.normalization.mean, loaded.info.normalization.std));
   }
-  observer_.OnLine(absl::StrFormat("teacher: %s; %s of the training images; "
-                                   "from %s",
-                                   Accuracies(teacher->stage),
-                                   Percent(accuracy), from));
+  observer_.OnLine(
+      absl::StrFormat("teacher: %s; %s of the training images; "
+                      "from %s",
+                      Accuracies(teacher->stage), Percent(accuracy), from));
   return absl::OkStatus();
 }
 
@@ -787,8 +788,8 @@ absl::StatusOr<TrainedTeacher> AdoptTeacher(
     const LoadedModel& loaded, const std::string& from,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer) {
-  const absl::Status fits =
-      CheckFits(loaded.info, *train, absl::StrCat(from, ": the training images"));
+  const absl::Status fits = CheckFits(
+      loaded.info, *train, absl::StrCat(from, ": the training images"));
   if (!fits.ok()) return fits;
   TrainedTeacher teacher;
   const absl::Status done =

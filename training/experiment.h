@@ -102,7 +102,8 @@ struct ExperimentResult {
   // What the student trained on: labels, and images with the teacher's term.
   int64_t labels = 0, transfer_images = 0;
   std::optional<FeatureChoice> features;  // If the method compares them.
-  // What was learnt with the student and is no part of it: [] or [weight, bias].
+  // What was learnt with the student and is no part of it: [] or [weight,
+  // bias].
   std::vector<NamedTensor> regressor;
   double teacher_logits_seconds = 0;
   double seconds = 0;  // From first to last step, evaluations included.

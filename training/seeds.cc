@@ -105,10 +105,9 @@ absl::StatusOr<SeedsResult> RunSeeds(
   }
   Judge(&result);
   if (options.seeds == 1) return result;
-  observer.OnLine("teacher: " +
-                  (one_teacher
-                       ? Percent(result.teacher.mean) + ", one for all seeds"
-                       : WithEnds(result.teacher)));
+  observer.OnLine("teacher: " + (one_teacher ? Percent(result.teacher.mean) +
+                                                   ", one for all seeds"
+                                             : WithEnds(result.teacher)));
   observer.OnLine("student: " + WithEnds(result.student));
   if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
   observer.OnLine(VerdictLine(result));

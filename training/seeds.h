@@ -49,7 +49,8 @@ std::string VerdictLine(const SeedsResult& result);
 // more, what runs, a line a seed, and the verdict.
 //
 // Errors: those of RunExperiment, of the first seed that has one. `keeper` as
-// there. With a `given` teacher (AdoptTeacher) none is trained, and it is shared.
+// there. With a `given` teacher (AdoptTeacher) none is trained, and it is
+// shared.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,

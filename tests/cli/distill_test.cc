@@ -346,9 +346,11 @@ TEST_F(OutputTest, LeavesItsFiles) {
             "config.json, metrics.jsonl, predictions.csv, report.html, "
             "report.json, student.onnx, student.safetensors, "
             "teacher.safetensors");
-  for (const char* name : {"student.safetensors", "student.onnx", "report.html"}) {
-    EXPECT_NE(run.text.find("wrote    " + options_.output_dir + "/" + name + "\n"),
-              std::string::npos)
+  for (const char* name :
+       {"student.safetensors", "student.onnx", "report.html"}) {
+    EXPECT_NE(
+        run.text.find("wrote    " + options_.output_dir + "/" + name + "\n"),
+        std::string::npos)
         << run.text;
   }
   EXPECT_EQ(run.result["outputDir"], options_.output_dir);
@@ -380,8 +382,7 @@ TEST_F(OutputTest, TheRegressorIsAFileOfItsOwn) {
   ASSERT_EQ(file->tensors.size(), 2u);
   EXPECT_EQ(file->Find("weight")->shape, (std::vector<int64_t>{6, 3}));
   EXPECT_EQ(file->Find("bias")->shape, (std::vector<int64_t>{6}));
-  EXPECT_TRUE(
-      LoadModel(options_.output_dir + "/student.safetensors").ok());
+  EXPECT_TRUE(LoadModel(options_.output_dir + "/student.safetensors").ok());
 }
 
 // Runs that distil from the teacher of another.
@@ -480,8 +481,8 @@ TEST_F(TeacherWeightsTest, ForOtherImagesAreAnError) {
   Random random(1, "test");
   loaded_.info.classes = 3;
   loaded_.info.class_names = {"a", "b", "c"};
-  loaded_.model = std::make_shared<ConvNet>(
-      *ParseModel("m", "mlp:20", 28, 28, 3), random);
+  loaded_.model =
+      std::make_shared<ConvNet>(*ParseModel("m", "mlp:20", 28, 28, 3), random);
   Write(loaded_);
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);

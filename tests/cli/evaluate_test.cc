@@ -3,6 +3,7 @@
 #include <functional>
 #include <sstream>
 
+#include "export/onnx.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/cli/toy_model.h"
@@ -64,6 +65,30 @@ TEST_F(EvaluateTest, TheTrainingImagesCanBeAskedFor) {
   ASSERT_EQ(Run(), 0) << err_.str();
   EXPECT_EQ(Last()["images"], 120);
   EXPECT_EQ(Last()["errors"], Expected(*train_).errors);
+}
+
+TEST_F(EvaluateTest, OfAnOnnxFileItsTwinIsTaken) {
+  ASSERT_EQ(Run(), 0) << err_.str();
+  json expected = Last();
+  options_.model = folder_.File("m.onnx");
+  for (bool pixels : {true, false}) {
+    OnnxOptions options;
+    options.pixels = pixels;
+    testing::WriteFile(options_.model, OnnxFile(model_, options));
+    ASSERT_EQ(Run(), 0) << err_.str();
+    expected["model"] = options_.model;
+    EXPECT_EQ(Last(), expected);
+    EXPECT_NE(out_.str().find("its twin " + model_path_), std::string::npos);
+  }
+  // Another model with the same name.
+  WriteModel("cnn:5", 9, 8, 10);
+  EXPECT_EQ(Run(), 1);
+  EXPECT_NE(err_.str().find("m.onnx: found another model"), std::string::npos)
+      << err_.str();
+  options_.model = folder_.File("alone.onnx");
+  testing::WriteFile(options_.model, "onnx");
+  EXPECT_EQ(Run(), 1);
+  EXPECT_NE(err_.str().find("alone.safetensors"), std::string::npos);
 }
 
 TEST_F(EvaluateTest, RefusesWhatDoesNotFit) {

@@ -1,12 +1,11 @@
 // Training states. A fuzzer does not find a checksum: it is put right first.
-#include "training/checkpoint.h"
-
 #include <string>
 
 #include "absl/strings/str_format.h"
 #include "data/files.h"
 #include "data/safetensors.h"
 #include "tests/fuzz/input.h"
+#include "training/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string bytes(reinterpret_cast<const char*>(data), size);

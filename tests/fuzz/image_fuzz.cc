@@ -1,8 +1,7 @@
 // Pictures for predict: PNG, JPEG, PGM, and the digit in them.
-#include "data/image.h"
-
 #include "absl/strings/string_view.h"
 #include "data/digit.h"
+#include "data/image.h"
 #include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,11 +1,10 @@
 // The two files of JSON that a program goes on from: a sweep's runs.jsonl and a
 // run's config.json.
-#include "cli/run_log.h"
-
 #include <cstdlib>
 #include <string>
 
 #include "cli/run_folder.h"
+#include "cli/run_log.h"
 #include "data/files.h"
 #include "tests/fuzz/input.h"
 
@@ -31,8 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                                 {"seed", 3}};
   const std::string runs = *folder + "/runs.jsonl";
   std::FILE* file = std::fopen(runs.c_str(), "wb");
-  Require(file != nullptr &&
-              std::fwrite(bytes.data(), 1, size, file) == size &&
+  Require(file != nullptr && std::fwrite(bytes.data(), 1, size, file) == size &&
               std::fclose(file) == 0,
           "a file can be written");
   const auto log = distill::RunLog::Open(*folder, configuration);

@@ -1,7 +1,6 @@
 // Models' files.
-#include "data/safetensors.h"
-
 #include "absl/strings/string_view.h"
+#include "data/safetensors.h"
 #include "models/weights.h"
 #include "tests/fuzz/input.h"
 

@@ -162,8 +162,8 @@ TEST(ConvNetTest, HasTheSpecificationsParametersUnderPyTorchsNames) {
 }
 
 TEST(ConvNetTest, OptionsKnowHowManyParametersTheyMake) {
-  for (const char* spelling :
-       {"cnn:16", "cnn:32,64,fc128", "cnn:3,5,7", "mlp:11,6", "cnn:2,fc3,fc4"}) {
+  for (const char* spelling : {"cnn:16", "cnn:32,64,fc128", "cnn:3,5,7",
+                               "mlp:11,6", "cnn:2,fc3,fc4"}) {
     const ConvNetOptions options = *ParseModel("m", spelling, 29, 18, 7);
     Random random(1, "test");
     EXPECT_EQ(options.ParameterCount(),

@@ -87,9 +87,10 @@ TEST(ZooTest, MoreBlocksThanAnIntegerHasBits) {
   for (int blocks : {62, 63, 64, 87, 1000}) {
     std::string spelling = "cnn:1";
     for (int i = 1; i < blocks; ++i) spelling += ",1";
-    EXPECT_TRUE(FailsWith(ParseModel("--teacher", spelling, 200, 200, 10).status(),
-                          absl::StatusCode::kInvalidArgument,
-                          {"--teacher", "nothing is left of them"}));
+    EXPECT_TRUE(
+        FailsWith(ParseModel("--teacher", spelling, 200, 200, 10).status(),
+                  absl::StatusCode::kInvalidArgument,
+                  {"--teacher", "nothing is left of them"}));
   }
 }
 

@@ -21,10 +21,11 @@ namespace {
 using nlohmann::json;
 using testing::ProcessResult;
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAsan = true;
+// A sanitizer has memory, addresses and preloaded libraries of its own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
 #else
-constexpr bool kAsan = false;
+constexpr bool kSanitized = false;
 #endif
 
 class FaultsTest : public ::testing::Test {
@@ -44,13 +45,15 @@ class FaultsTest : public ::testing::Test {
   //   $DISTILL  the program and flags of a short run of small models
   //   $LONG     the same with so many epochs that there is time to do something
   // and what the script says on stdout and stderr in `out`.
-  ProcessResult Run(const std::string& script) {
+  // In the script, G/ stands for the folder `group`.
+  ProcessResult Run(const std::string& script, const std::string& group = "") {
     testing::WriteFile(
         folder_.File("script"),
         absl::StrCat(
             "exec 2>&1\n"
-            "cd '", folder_.path(), "'\n",
-            "DISTILL=\"", testing::ProgramPath("cli/distill"),
+            "cd '",
+            folder_.path(), "'\n", "DISTILL=\"",
+            testing::ProgramPath("cli/distill"),
             " --device=cpu --data_dir=data --batch_size=16 --teacher=mlp:20 "
             "--student=mlp:8 --learning_rate=0.002 --teacher_epochs=3\"\n"
             "LONG=\"$DISTILL --student_epochs=120 --control=false\"\n"
@@ -58,14 +61,14 @@ class FaultsTest : public ::testing::Test {
             "await() {\n"
             "  while [ ! -e \"$1\" ] && kill -0 $!; do sleep 0.01; done\n"
             "}\n",
-            script));
+            absl::StrReplaceAll(script, {{" G/", " " + group + "/"}})));
     return testing::RunInShell("sh '" + folder_.File("script") + "'");
   }
   // What a namespace of mounts is made with; empty where it cannot be.
   static std::string Unshare() {
     for (const char* command : {"unshare -m", "unshare -rm"}) {
-      if (testing::RunInShell(absl::StrCat(
-              command, " sh -c 'mount -t tmpfs none /mnt' 2>&1"))
+      if (testing::RunInShell(
+              absl::StrCat(command, " sh -c 'mount -t tmpfs none /mnt' 2>&1"))
               .exit_code == 0) {
         return command;
       }
@@ -122,8 +125,7 @@ TEST_F(FaultsTest, ADiskThatIsFullAtAnyWriteLosesNothing) {
             "$1 --output_dir=disk/out --resume > second || exit 9\n"
             "cp disk/out/student.safetensors .\n",
             {{"SIZE", absl::StrCat(kilobytes)}}));
-    const ProcessResult result =
-        Run(unshare + " sh mounting \"$DISTILL\" ");
+    const ProcessResult result = Run(unshare + " sh mounting \"$DISTILL\" ");
     // A run that came to its end is not gone on with.
     const std::string code = Read("code");
     succeeded = code == "0\n";
@@ -152,9 +154,9 @@ TEST_F(FaultsTest, AReadOnlyFolderIsAnErrorBeforeAnythingIsTrained) {
 }
 
 TEST_F(FaultsTest, AFolderThatIsRemovedWhileItRunsIsNamed) {
-  const ProcessResult result =
-      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
-          "mv out elsewhere; wait $!");
+  const ProcessResult result = Run(
+      "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+      "mv out elsewhere; wait $!");
   ExpectError(result, "out/checkpoint/");
   EXPECT_NE(result.out.find("No such file or directory"), std::string::npos)
       << result.out;
@@ -163,23 +165,23 @@ TEST_F(FaultsTest, AFolderThatIsRemovedWhileItRunsIsNamed) {
 TEST_F(FaultsTest, DataThatAreReplacedWhileItRunsChangeNothing) {
   const ProcessResult calm = Run("$LONG --output_dir=calm > /dev/null");
   ASSERT_EQ(calm.exit_code, 0) << calm.out;
-  const ProcessResult result =
-      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
-          "for file in data/*; do echo other > new; mv new $file; done\n"
-          "wait $!");
+  const ProcessResult result = Run(
+      "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+      "for file in data/*; do echo other > new; mv new $file; done\n"
+      "wait $!");
   ASSERT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
 }
 
 TEST_F(FaultsTest, DataThatAreReplacedBeforeItGoesOnAreRefused) {
-  const ProcessResult result =
-      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
-          "kill -TERM $!; wait $!\n"
-          "tr '\\001' '\\002' < data/train-labels-idx1-ubyte > new\n"
-          // The header's first byte that is 1 is none of the labels.
-          "head -c 8 data/train-labels-idx1-ubyte > head\n"
-          "tail -c +9 new >> head; mv head data/train-labels-idx1-ubyte\n"
-          "$LONG --output_dir=out --resume");
+  const ProcessResult result = Run(
+      "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+      "kill -TERM $!; wait $!\n"
+      "tr '\\001' '\\002' < data/train-labels-idx1-ubyte > new\n"
+      // The header's first byte that is 1 is none of the labels.
+      "head -c 8 data/train-labels-idx1-ubyte > head\n"
+      "tail -c +9 new >> head; mv head data/train-labels-idx1-ubyte\n"
+      "$LONG --output_dir=out --resume");
   ExpectError(result, "trainLabelsCrc32 was ");
 }
 
@@ -259,11 +261,11 @@ TEST_F(FaultsTest, PathsMayHaveSpacesQuotesAndAnyLetters) {
 }
 
 TEST_F(FaultsTest, TooLittleAddressSpaceIsAnErrorWithAReason) {
-  if (kAsan) GTEST_SKIP() << "ASan takes terabytes of addresses";
+  if (kSanitized) GTEST_SKIP() << "not with a sanitizer";
   int refused = 0, ran = 0;
   for (int megabytes = 300; megabytes <= 4800; megabytes += 300) {
-    const ProcessResult result = Run(absl::StrCat(
-        "ulimit -v ", megabytes, "000\n$DISTILL"));
+    const ProcessResult result =
+        Run(absl::StrCat("ulimit -v ", megabytes, "000\n$DISTILL"));
     // No signal, no hang: it runs, or says why not; the loader of shared
     // libraries does so with 127.
     if (result.exit_code == 0) {
@@ -287,19 +289,90 @@ TEST_F(FaultsTest, OneCoreIsEnoughAndGivesTheBitsOfOneThread) {
       "taskset -c $(taskset -cp $$ | sed 's/.*: //; s/[-,].*//') "
       "$DISTILL --output_dir=core && $DISTILL --threads=1 --output_dir=thread");
   ASSERT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_EQ(Read("core/student.safetensors"), Read("thread/student.safetensors"));
+  EXPECT_EQ(Read("core/student.safetensors"),
+            Read("thread/student.safetensors"));
+}
+
+// A control group made for the test, of whichever version is here; removed at
+// its end. Empty `path` where none may be made.
+struct ControlGroup {
+  explicit ControlGroup(const std::string& controller) {
+    const std::string name = absl::StrCat(
+        "distill-test-", testing::RunInShell("echo $$").LastLine());
+    // Version 1 has a folder for each controller, version 2 one for all.
+    const std::string root = "/sys/fs/cgroup/";
+    const bool second = std::filesystem::exists(root + "cgroup.controllers");
+    const std::string wanted = root + (second ? "" : controller + "/") + name;
+    std::error_code error;
+    if (!std::filesystem::create_directory(wanted, error)) return;
+    path = wanted;
+    version = second ? 2 : 1;
+  }
+  ~ControlGroup() {
+    std::error_code error;
+    if (!path.empty()) std::filesystem::remove(path, error);
+  }
+  std::string path;
+  int version = 0;
+};
+
+TEST_F(FaultsTest, NoMoreThreadsThanAControlGroupHasTimeFor) {
+  const ControlGroup group("cpu");
+  if (group.path.empty()) GTEST_SKIP() << "no control group may be made here";
+  const ProcessResult result =
+      Run(absl::StrCat(
+              group.version == 1
+                  ? "echo 100000 > G/cpu.cfs_period_us; echo 90000 > "
+                    "G/cpu.cfs_quota_us"
+                  : "echo 90000 100000 > G/cpu.max",
+              " || exit 77\necho $$ > G/cgroup.procs || exit 77\n$DISTILL\n"),
+          group.path);
+  if (result.exit_code == 77) GTEST_SKIP() << result.out;
+  ASSERT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Last(result)["threads"], 1);
+}
+
+TEST_F(FaultsTest, KilledForMemoryByItsControlGroupItGoesOnLater) {
+  if (kSanitized) GTEST_SKIP() << "not with a sanitizer";
+  const ControlGroup group("memory");
+  if (group.path.empty()) GTEST_SKIP() << "no control group may be made here";
+  ASSERT_EQ(Run("$DISTILL --output_dir=calm").exit_code, 0);
+  int killed = 0;
+  for (int megabytes = 20; megabytes <= 200; megabytes += 30) {
+    const ProcessResult result =
+        Run(absl::StrCat(
+                "rm -rf out\n", "echo ", megabytes, "M > G/",
+                group.version == 1 ? "memory.limit_in_bytes" : "memory.max",
+                " || exit 77\n",
+                "sh -c 'echo $$ > G/cgroup.procs || exit 77; exec $*' - "
+                "$DISTILL --output_dir=out\n"),
+            group.path);
+    if (result.exit_code == 77) GTEST_SKIP() << result.out;
+    if (result.exit_code == 0) continue;
+    ++killed;
+    // 137: the kernel killed it; 1: it was told that there is no memory.
+    EXPECT_TRUE(result.exit_code == 137 || result.exit_code == 1)
+        << megabytes << " MB: " << result.exit_code << " " << result.out;
+    const ProcessResult later = Run("$DISTILL --output_dir=out --resume");
+    ASSERT_EQ(later.exit_code, 0) << megabytes << " MB: " << later.out;
+    EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"))
+        << megabytes << " MB";
+  }
+  EXPECT_GE(killed, 1);
 }
 
 TEST_F(FaultsTest, AClockThatGoesBackIsNotLookedAt) {
-  if (kAsan) GTEST_SKIP() << "ASan wants to be loaded first";
+  if (kSanitized) GTEST_SKIP() << "not with a sanitizer";
   ASSERT_EQ(Run("$DISTILL --output_dir=calm").exit_code, 0);
   const std::string clock =
       testing::ProgramPath("tests/reliability/libbackward_clock.so");
   ASSERT_TRUE(std::filesystem::exists(clock));
   const ProcessResult result =
-      Run("first=$(LD_PRELOAD='" + clock + "' date +%s)\n"
+      Run("first=$(LD_PRELOAD='" + clock +
+          "' date +%s)\n"
           "[ \"$first\" -lt \"$(date +%s)\" ] || exit 99\n"
-          "LD_PRELOAD='" + clock + "' $DISTILL --output_dir=out");
+          "LD_PRELOAD='" +
+          clock + "' $DISTILL --output_dir=out");
   ASSERT_EQ(result.exit_code, 0) << result.out;
   EXPECT_GT(Last(result)["seconds"].get<double>(), 0);
   EXPECT_LT(Last(result)["seconds"].get<double>(), 3000);
@@ -310,19 +383,19 @@ TEST_F(FaultsTest, AClockThatGoesBackIsNotLookedAt) {
 
 TEST_F(FaultsTest, StoppedAndContinuedItEndsWithTheSameBytes) {
   ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
-  const ProcessResult result =
-      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
-          "for i in 1 2 3; do kill -STOP $!; sleep 0.1; kill -CONT $!; done\n"
-          "wait $!");
+  const ProcessResult result = Run(
+      "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+      "for i in 1 2 3; do kill -STOP $!; sleep 0.1; kill -CONT $!; done\n"
+      "wait $!");
   ASSERT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
 }
 
 TEST_F(FaultsTest, ATerminalThatGoesAwayKeepsTheState) {
   ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
-  const ProcessResult hung_up =
-      Run("$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
-          "kill -HUP $!; wait $!");
+  const ProcessResult hung_up = Run(
+      "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
+      "kill -HUP $!; wait $!");
   EXPECT_EQ(hung_up.exit_code, 129) << hung_up.out;
   const ProcessResult result = Run("$LONG --output_dir=out --resume");
   ASSERT_EQ(result.exit_code, 0) << result.out;

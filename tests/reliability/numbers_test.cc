@@ -1,6 +1,6 @@
 // What numbers at the ends of their ranges do, and beyond: docs/reliability.md
-// has the table. Each is refused before anything is trained, or ends as an error
-// that says where, or runs and gives finite numbers.
+// has the table. Each is refused before anything is trained, or ends as an
+// error that says where, or runs and gives finite numbers.
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -165,8 +165,8 @@ TEST_F(NumbersTest, AlphasOfZeroAndOneRun) {
 }
 
 TEST_F(NumbersTest, BatchesOfNoneAreRefused) {
-  for (int64_t size : {int64_t{0}, int64_t{-1},
-                       std::numeric_limits<int64_t>::min()}) {
+  for (int64_t size :
+       {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
     options_.experiment.batch_size = size;
     ExpectRefused("--batch_size");
   }
@@ -179,8 +179,8 @@ TEST_F(NumbersTest, BatchesOfOneAndOfMoreThanAllRun) {
   ExpectRun();
   options_.experiment.teacher_epochs = options_.experiment.student_epochs = 40;
   options_.experiment.learning_rate = 0.01;
-  for (int64_t size : {int64_t{321}, int64_t{60001},
-                       std::numeric_limits<int64_t>::max()}) {
+  for (int64_t size :
+       {int64_t{321}, int64_t{60001}, std::numeric_limits<int64_t>::max()}) {
     options_.experiment.batch_size = size;
     ExpectRun();
   }

@@ -261,8 +261,7 @@ TEST(TrainingStateTest, CountsThatAreNoneAreAnError) {
   TrainingState state;
   state.result.curve = {{7, {1.5, std::nan(""), 0.1}}};
   const std::string bytes = *StateToFile(state, "seed 0, model");
-  for (const char* name :
-       {"found.numbers", "found.sums", "found.curve"}) {
+  for (const char* name : {"found.numbers", "found.sums", "found.curve"}) {
     for (double count : {1e277, -1.0, std::nan(""), 1e16}) {
       SafeTensors file = *ParseSafeTensors(bytes, "f");
       for (SafeTensor& tensor : file.tensors) {
