@@ -69,7 +69,7 @@ absl::Status RunFolder::Prepare(const Options& options,
   if (resumes_) {
     const auto text = ReadFile(first);
     if (!text.ok()) return text.status();
-    const Json found = Json::parse(*text, nullptr, false);
+    const Json found = ParseJson(*text);
     const std::string differences = found.is_object()
                                         ? Differences(found, configuration)
                                         : "the file is damaged";

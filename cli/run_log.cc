@@ -127,7 +127,7 @@ absl::Status RunLog::Read() {
 absl::Status RunLog::Add(const std::string& line, int64_t number) {
   // A wrong type or a missing field throws too.
   try {
-    const Json json = Json::parse(line);
+    const Json json = ParseJson(line);
     const absl::Status right = CheckConfiguration(json.at("configuration"));
     if (!right.ok()) return right;
     runs_.push_back(RunFrom(json));

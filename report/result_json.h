@@ -23,8 +23,15 @@ Json IntervalJson(const Interval& interval);
 // (a path can be anything) is replaced.
 std::string JsonText(const Json& json, int indent = -1);
 
+// The reverse, of a file that anybody may have written: discarded
+// (is_discarded()) if it is no JSON, or nested deeper than anything that this
+// project writes. What works its way down into JSON would run out of stack
+// there.
+Json ParseJson(const std::string& text);
+
 // What differs between the configurations of an earlier run and of this one:
 // "temperature was 5 and is 4; seed was 0 and is 1"; nothing if nothing does.
+// Of long values the beginning is shown.
 std::string Differences(const Json& then, const Json& now);
 
 // The student's total loss of its last epoch, the mean over the seeds.

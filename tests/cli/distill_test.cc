@@ -581,6 +581,22 @@ TEST_F(OutputTest, AnEarlierReportIsReplacedOnlyIfAsked) {
   EXPECT_TRUE(json::accept(Left("report.json")));
 }
 
+// Comparing configurations ran out of stack.
+TEST_F(OutputTest, AConfigurationThatIsNestedWithoutEndIsDamaged) {
+  options_.resume = true;
+  for (const int depth : {40, 1'000'000}) {
+    testing::WriteFile(
+        options_.output_dir + "/config.json",
+        "{\"seed\":" + std::string(depth, '[') + std::string(depth, ']') + "}");
+    const Finished run(options_);
+    EXPECT_EQ(run.exit_code, 1);
+    EXPECT_NE(run.err.str().find("config.json: found a run of another "
+                                 "configuration: the file is damaged"),
+              std::string::npos)
+        << run.err.str();
+  }
+}
+
 TEST_F(OutputTest, AFolderThatCannotBeMadeIsAnErrorBeforeTraining) {
   testing::WriteFile(folder_.File("out"), "a file");
   const Finished run(options_);

@@ -94,6 +94,20 @@ TEST(RunLogTest, WhatOneConfigurationHasAndTheOtherLacksDiffers) {
                 {"b was 2 and is not there", "c was not there and is 3"}));
 }
 
+// Comparing configurations ran out of stack.
+TEST(RunLogTest, ALineThatIsNestedWithoutEndIsAnError) {
+  const testing::TempFolder folder;
+  for (const int depth : {40, 100, 1'000'000}) {
+    const std::string line =
+        "{\"configuration\":{\"a\":" + std::string(depth, '[') +
+        std::string(depth, ']') + "}}\n";
+    testing::WriteFile(folder.File("runs.jsonl"), line + line);
+    EXPECT_TRUE(FailsWith(RunLog::Open(folder.path(), {{"a", 1}}).status(),
+                          absl::StatusCode::kFailedPrecondition,
+                          {"found in line 1 no run of a sweep"}));
+  }
+}
+
 TEST(RunLogTest, AFolderThatIsNotThereIsAnError) {
   const testing::TempFolder folder;
   EXPECT_TRUE(FailsWith(RunLog::Open(folder.File("none"), {}).status(),
