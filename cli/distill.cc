@@ -176,8 +176,9 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
   std::vector<OutputFile> files;
   const auto add = [&files](const std::string& name, const SafeTensors& file) {
     auto bytes = SerializeSafeTensors(file);
-    if (bytes.ok()) files.push_back({name, *std::move(bytes)});
-    return bytes.status();
+    if (!bytes.ok()) return bytes.status();
+    files.push_back({name, *std::move(bytes)});
+    return absl::OkStatus();
   };
   absl::StatusOr<SafeTensors> teacher =
       adopted ? AdoptedModel(*adopted, run.teacher, train)

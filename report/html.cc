@@ -179,7 +179,9 @@ std::string SummaryHtml(const ReportContext& context,
     return Decimals(analysis.latencies[i].batch64, 3);
   });
   table.Add("training, seconds", [](const StageAnalysis& s) {
-    return Decimals(s.stage->training.seconds, 1);
+    return s.stage->training.steps == 0
+               ? std::string("elsewhere")  // It came from a file.
+               : Decimals(s.stage->training.seconds, 1);
   });
   std::string html = table.Html();
   for (size_t i = 0; i < std::min<size_t>(stages.size(), 2); ++i) {
