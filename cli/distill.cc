@@ -122,20 +122,6 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   return std::make_optional(*std::move(opened));
 }
 
-// What the files of all models of a run say of where they come from.
-void AddNotes(const std::string& role, const StageResult& stage,
-              const Dataset& train, ModelInfo* info) {
-  info->notes["role"] = role;
-  info->notes["dataset"] = train.name;
-  info->notes["train_images_crc32"] =
-      absl::StrFormat("%08x", train.images_crc32);
-  info->notes["train_labels_crc32"] =
-      absl::StrFormat("%08x", train.labels_crc32);
-  info->notes["test_accuracy"] = absl::StrFormat("%.6f", stage.test.accuracy());
-  info->notes["made_by"] = "distill";
-  info->notes["libtorch"] = TORCH_VERSION;
-}
-
 // The file of a model that was trained here; `stage` is of `spelling`.
 absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
                                     const std::string& spelling,
@@ -151,15 +137,15 @@ absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
   info.classes = train.classes;
   info.normalization = NormalizationOf(train);
   info.class_names = ClassNames(train);
-  AddNotes(role, stage, train, &info);
+  info.notes = {
+      {"role", role},
+      {"dataset", train.name},
+      {"train_images_crc32", absl::StrFormat("%08x", train.images_crc32)},
+      {"train_labels_crc32", absl::StrFormat("%08x", train.labels_crc32)},
+      {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
+      {"made_by", "distill"},
+      {"libtorch", TORCH_VERSION}};
   return ModelFile(stage.model->Parameters(), info);
-}
-
-// The file of a teacher that came from one, with what is known of it now.
-SafeTensors AdoptedModel(LoadedModel loaded, const StageResult& stage,
-                         const Dataset& train) {
-  AddNotes("teacher", stage, train, &loaded.info);
-  return ModelFile(FrozenClassifier(loaded.model).Parameters(), loaded.info);
 }
 
 // A file of the output folder.
@@ -181,8 +167,10 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
     return absl::OkStatus();
   };
   absl::StatusOr<SafeTensors> teacher =
-      adopted ? AdoptedModel(*adopted, run.teacher, train)
-              : ModelOf("teacher", experiment.teacher, run.teacher, train);
+      adopted  // Who made it, and of what, its own file knows best.
+          ? ModelFile(FrozenClassifier(adopted->model).Parameters(),
+                      adopted->info)
+          : ModelOf("teacher", experiment.teacher, run.teacher, train);
   if (!teacher.ok()) return teacher.status();
   const auto student =
       ModelOf("student", experiment.student, run.student, train);

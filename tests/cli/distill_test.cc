@@ -410,6 +410,14 @@ class TeacherWeightsTest : public OutputTest {
   json trained_;
 };
 
+TEST_F(TeacherWeightsTest, KeepWhatTheirFileSaysOfWhereTheyComeFrom) {
+  loaded_.info.notes = {{"made_by", "somebody else"}, {"dataset", "theirs"}};
+  Write(loaded_);
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_EQ(Left("teacher.safetensors"), testing::ReadFile(path_));
+}
+
 TEST_F(TeacherWeightsTest, GiveTheSameStudentAsTheTeacherThatTheyAreOf) {
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();

@@ -94,6 +94,17 @@ class FaultsTest : public ::testing::Test {
         << result.out;
   }
 
+  // That a script, which leaves a run's folder "out", ends well and with the
+  // bytes that $LONG leaves where nothing happens to it.
+  void ExpectTheBytesOfACalmRun(const std::string& script) {
+    const ProcessResult calm = Run("$LONG --output_dir=calm");
+    ASSERT_EQ(calm.exit_code, 0) << calm.out;
+    const ProcessResult result = Run(script);
+    ASSERT_EQ(result.exit_code, 0) << result.out;
+    EXPECT_EQ(Read("out/student.safetensors"),
+              Read("calm/student.safetensors"));
+  }
+
   testing::TempFolder folder_;
 };
 
@@ -163,14 +174,10 @@ TEST_F(FaultsTest, AFolderThatIsRemovedWhileItRunsIsNamed) {
 }
 
 TEST_F(FaultsTest, DataThatAreReplacedWhileItRunsChangeNothing) {
-  const ProcessResult calm = Run("$LONG --output_dir=calm > /dev/null");
-  ASSERT_EQ(calm.exit_code, 0) << calm.out;
-  const ProcessResult result = Run(
+  ExpectTheBytesOfACalmRun(
       "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
       "for file in data/*; do echo other > new; mv new $file; done\n"
       "wait $!");
-  ASSERT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
 }
 
 TEST_F(FaultsTest, DataThatAreReplacedBeforeItGoesOnAreRefused) {
@@ -382,24 +389,18 @@ TEST_F(FaultsTest, AClockThatGoesBackIsNotLookedAt) {
 // --- Signals ---
 
 TEST_F(FaultsTest, StoppedAndContinuedItEndsWithTheSameBytes) {
-  ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
-  const ProcessResult result = Run(
+  ExpectTheBytesOfACalmRun(
       "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
       "for i in 1 2 3; do kill -STOP $!; sleep 0.1; kill -CONT $!; done\n"
       "wait $!");
-  ASSERT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
 }
 
 TEST_F(FaultsTest, ATerminalThatGoesAwayKeepsTheState) {
-  ASSERT_EQ(Run("$LONG --output_dir=calm").exit_code, 0);
   const ProcessResult hung_up = Run(
       "$LONG --output_dir=out & await out/checkpoint/running-a.safetensors\n"
       "kill -HUP $!; wait $!");
   EXPECT_EQ(hung_up.exit_code, 129) << hung_up.out;
-  const ProcessResult result = Run("$LONG --output_dir=out --resume");
-  ASSERT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_EQ(Read("out/student.safetensors"), Read("calm/student.safetensors"));
+  ExpectTheBytesOfACalmRun("$LONG --output_dir=out --resume");
 }
 
 TEST_F(FaultsTest, UnderNohupItGoesOn) {
