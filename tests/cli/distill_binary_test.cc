@@ -52,6 +52,19 @@ TEST_F(BinaryTest, UnderBazelRunPathsAreRelativeToWhereTheUserStands) {
   ASSERT_EQ(result.exit_code, 0) << result.out;
 }
 
+// What libgomp, which shows its settings before main(), was told.
+TEST_F(BinaryTest, ThreadsSpinBrieflyUnlessTheUserSaysHowTheyWait) {
+  const auto spin_count = [](const std::string& setting) {
+    return RunInShell("env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT " + setting +
+                      " OMP_DISPLAY_ENV=verbose '" + Binary() +
+                      "' --help 2>&1 | sed -n 's/^ *GOMP_SPINCOUNT = //p'")
+        .LastLine();
+  };
+  EXPECT_EQ(spin_count("A=1"), "'10000'");
+  EXPECT_EQ(spin_count("GOMP_SPINCOUNT=77"), "'77'");
+  EXPECT_EQ(spin_count("OMP_WAIT_POLICY=passive"), "'0'");
+}
+
 TEST_F(BinaryTest, AWrongFlagIsExitCodeTwoWithTheReasonOnStderr) {
   const std::string err = folder_.File("err");
   const ProcessResult result =
