@@ -386,6 +386,9 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
           << "wrote    " << (*folder)->path() << "/student.onnx\n"
           << "wrote    " << (*folder)->path() << "/report.html\n";
     }
+  } else {
+    out << "wrote    nothing: with --output_dir=distill_out the student, a "
+           "report and states to resume from are kept\n";
   }
   if (!written.ok()) {
     err << "distill: " << written.message() << std::endl;

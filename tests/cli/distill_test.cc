@@ -339,6 +339,14 @@ class OutputTest : public DistillTest {
   }
 };
 
+TEST_F(OutputTest, ARunThatLeavesNothingSaysSo) {
+  options_.output_dir = "";
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NE(run.text.find("wrote    nothing: "), std::string::npos) << run.text;
+  EXPECT_TRUE(run.result["outputDir"].is_null());
+}
+
 TEST_F(OutputTest, LeavesItsFiles) {
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
