@@ -2,29 +2,13 @@
 
 #include <csignal>
 #include <iostream>
-#include <new>
 
 #include "absl/status/status.h"
 #include "cli/errors.h"
 #include "cli/flags.h"
+#include "training/torch_status.h"
 
 namespace distill {
-namespace {
-
-// `run`, with memory that runs out outside of LibTorch as an error too.
-absl::StatusOr<int> RunInMemory(
-    const std::function<absl::StatusOr<int>()>& run) {
-  try {
-    return run();
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(
-        "out of memory. free -m says what there is; ulimit -v and the control "
-        "group's limit, what this process may have of it");
-  }
-}
-
-}  // namespace
-
 int FinishOutput(const std::string& program, int code) {
   if (std::cout.flush()) return code;
   std::cerr << program
@@ -43,12 +27,19 @@ int RunProgram(const Program& program, int argc, char** argv,
     std::cout << HelpText(program.usage, program.flag_files);
     return FinishOutput(program.name, 0);
   }
-  const absl::StatusOr<int> code =
-      help.ok() ? RunInMemory(run) : absl::StatusOr<int>(help.status());
-  return FinishOutput(program.name,
-                      code.ok() ? *code
-                                : EndWithError(program.name, code.status(),
-                                               std::cout, std::cerr));
+  int code = 0;
+  const absl::Status status =
+      help.ok() ? CatchTorchErrors("running " + program.name,
+                                   [&] {
+                                     const absl::StatusOr<int> end = run();
+                                     if (end.ok()) code = *end;
+                                     return end.status();
+                                   })
+                : help.status();
+  if (!status.ok()) {
+    code = EndWithError(program.name, status, std::cout, std::cerr);
+  }
+  return FinishOutput(program.name, code);
 }
 
 }  // namespace distill

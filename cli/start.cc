@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
@@ -72,8 +73,13 @@ void SpinLess(char** argv, char** environment) {
     larger[count] = environment[count];
   }
   larger[count] = setting;
-  // Where this fails, because there is no /proc, all is as it was.
-  execve("/proc/self/exe", argv, larger);
+  // By its own name, which is what ps and killall know it by. Where this fails,
+  // because there is no /proc, all is as it was.
+  char program[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", program, sizeof program);
+  if (length <= 0 || length == sizeof program) return;
+  program[length] = '\0';
+  execve(program, argv, larger);
 }
 
 void Start(int argc, char** argv, char** environment) {

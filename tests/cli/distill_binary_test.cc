@@ -60,9 +60,20 @@ TEST_F(BinaryTest, ThreadsSpinBrieflyUnlessTheUserSaysHowTheyWait) {
                       "' --help 2>&1 | sed -n 's/^ *GOMP_SPINCOUNT = //p'")
         .LastLine();
   };
-  EXPECT_EQ(spin_count("A=1"), "'10000'");
+  EXPECT_EQ(spin_count(""), "'10000'");
   EXPECT_EQ(spin_count("GOMP_SPINCOUNT=77"), "'77'");
   EXPECT_EQ(spin_count("OMP_WAIT_POLICY=passive"), "'0'");
+}
+
+TEST_F(BinaryTest, HasItsOwnNameAmongTheProcesses) {
+  const ProcessResult result =
+      RunInShell("cd '" + folder_.path() + "'\n" +
+                 "env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT '" + Binary() +
+                 "' --device=cpu --data_dir='my data' --student_epochs=100000 "
+                 ">out 2>&1 &\n"
+                 "while [ ! -s out ] && kill -0 $!; do sleep 0.01; done\n"
+                 "cat /proc/$!/comm; kill $!; wait $!");
+  EXPECT_EQ(result.out, "distill\n");
 }
 
 TEST_F(BinaryTest, AWrongFlagIsExitCodeTwoWithTheReasonOnStderr) {

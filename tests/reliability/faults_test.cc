@@ -288,7 +288,7 @@ TEST_F(FaultsTest, TooLittleAddressSpaceIsAnErrorWithAReason) {
   };
   // From where the libraries are loaded to where there is enough, closely:
   // what their initialisers and the threads want is between.
-  int loaded = 8192, not_loaded = 256;
+  int loaded = 65536, not_loaded = 256;
   ASSERT_EQ(run(loaded), 0);
   ASSERT_EQ(run(not_loaded), kLoader);
   while (loaded - not_loaded > 8) {
