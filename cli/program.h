@@ -26,9 +26,9 @@ int FinishOutput(const std::string& program, int code);
 // returns, end as EndWithError says, on stdout and stderr. Returns the exit
 // code, by way of FinishOutput.
 //
-// An exception that nobody caught, of memory that ran out above all, is an error
-// of that form too. What has to happen before main() is in start.cc, which every
-// program that links this has.
+// An exception that nobody caught, of memory that ran out above all, is an
+// error of that form too. What has to happen before main() is in start.cc,
+// which every program that links this has.
 //
 // From its beginning a reader of stdout that goes away does not end the
 // process: what it works on is worth more than its lines.
