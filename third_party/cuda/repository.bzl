@@ -76,7 +76,7 @@ PROBLEM = {problem}
     ctx.file("BUILD.bazel", """\
 cc_library(
     name = "headers",
-    hdrs = ["include"],
+    hdrs = glob(["include/**"]),
     includes = ["include"],
     visibility = ["//visibility:public"],
 )
