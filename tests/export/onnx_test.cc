@@ -19,6 +19,8 @@ using testing::RandomModel;
 // classes with it.
 void ExpectProven(const LoadedModel& model, const Dataset& dataset,
                   int64_t count, const OnnxOptions& options) {
+  const std::string missing = testing::WhyNoPython();
+  if (!missing.empty()) GTEST_SKIP() << missing;
   const ProofFolder folder(model, dataset, count);
   folder.Write("student.onnx", OnnxFile(model, options));
   folder.Write("names", nlohmann::json(model.info.class_names).dump());
@@ -56,6 +58,8 @@ TEST(OnnxTest, OddSizesOtherNormalisationAndClasses) {
 }
 
 TEST(OnnxTest, TheDocumentedProgramPrintsTheClasses) {
+  const std::string missing = testing::WhyNoPython();
+  if (!missing.empty()) GTEST_SKIP() << missing;
   const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   folder.Write("student.onnx", OnnxFile(model));

@@ -1,6 +1,7 @@
 #include "tests/export/proof.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "ATen/core/grad_mode.h"
@@ -102,10 +103,22 @@ std::string ProofFolder::Read(const std::string& name) const {
   return ReadFile(folder_.File(name));
 }
 
+namespace {
+
+std::string PythonProof(const std::string& name) {
+  return absl::StrCat(std::getenv("TEST_SRCDIR"), "/python_proof/", name);
+}
+
+}  // namespace
+
+std::string WhyNoPython() {
+  const std::string file = PythonProof("unavailable");
+  return std::filesystem::exists(file) ? ReadFile(file) : "";
+}
+
 ProcessResult RunPython(const std::string& arguments) {
-  return RunInShell(absl::StrCat(
-      Quote(absl::StrCat(std::getenv("TEST_SRCDIR"), "/python_proof/python")),
-      " ", arguments, " 2>&1"));
+  return RunInShell(
+      absl::StrCat(Quote(PythonProof("python")), " ", arguments, " 2>&1"));
 }
 
 std::string Source(const std::string& path) { return Quote(ProgramPath(path)); }

@@ -54,6 +54,9 @@ class ProofFolder {
   at::Tensor logits_;
 };
 
+// Why there is no @python_proof here: a test then skips itself. Else "".
+std::string WhyNoPython();
+
 // Runs the Python of @python_proof with `arguments`, as a shell reads them. The
 // result has stderr, too.
 ProcessResult RunPython(const std::string& arguments);

@@ -14,6 +14,8 @@ using testing::RandomModel;
 
 void ExpectProven(const LoadedModel& model, const Dataset& dataset,
                   int64_t count) {
+  const std::string missing = testing::WhyNoPython();
+  if (!missing.empty()) GTEST_SKIP() << missing;
   const ProofFolder folder(model, dataset, count);
   const SafeTensors ours =
       ModelFile(FrozenClassifier(model.model).Parameters(), model.info);
@@ -55,6 +57,8 @@ TEST(SafeTensorsTest, OddSizesOtherNormalisationAndClasses) {
 }
 
 TEST(SafeTensorsTest, TheDocumentedProgramPrintsTheClasses) {
+  const std::string missing = testing::WhyNoPython();
+  if (!missing.empty()) GTEST_SKIP() << missing;
   const LoadedModel model = RandomModel("mlp:20", 28, 28, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   folder.Write("student.safetensors",

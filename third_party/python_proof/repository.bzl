@@ -4,9 +4,11 @@ A folder of Python packages (NumPy, ONNX, ONNX Runtime, safetensors and what the
 import) from pinned wheels, and a script `python` that runs the machine's python3
 with just these. Only tests need it, and Bazel fetches it only for them.
 
-The wheels of three of them are made for one version of Python each: python3 must
-be one of those that are pinned here. DISTILL_TEST_PYTHON=/path/to/python3 names
-another one than the first of python3, python3.13, ... on the PATH.
+The wheels of NumPy, ONNX and ONNX Runtime are made for certain versions of Python:
+python3 must be one of those that are pinned here. DISTILL_TEST_PYTHON=/path/to/python3
+names another one than the first of python3, python3.14, ... on the PATH. Where there
+is none, a file `unavailable` with the reason takes the place of all of it, and the
+tests that need it skip themselves with that reason.
 """
 
 load("//third_party/pypi:wheel.bzl", "unpack_wheel", "wheel")
@@ -14,47 +16,89 @@ load("//third_party/pypi:wheel.bzl", "unpack_wheel", "wheel")
 def _any(python, requirement, file, sha256):
     return wheel(requirement = requirement, file = file, sha256 = sha256, megabytes = 1, python = python)
 
-def _made_for(python, name, version, tags, sha256):
+def _made_for(python, name, version, tags, sha256, abi = None):
     tag = "cp" + python.replace(".", "")
     return wheel(
         requirement = "{}=={}".format(name, version),
-        file = "{}-{}-{}-{}-{}.whl".format(name, version, tag, tag, tags),
+        file = "{}-{}-{}-{}.whl".format(name, version, abi or tag + "-" + tag, tags),
         sha256 = sha256,
         megabytes = 17,
         python = python,
     )
 
-# By version of Python: the SHA-256 of the wheels of NumPy, ONNX and ONNX Runtime.
-_SHA256 = {
-    "3.10": (
-        "fc7b73d02efb0e18c000e9ad8b83480dfcd5dfd11065997ed4c6747470ae8915",
-        "bfb1f271b1523b29f324bfd223f6a4cfbdc5a2f2f16e73563671932d33663365",
-        "4ca88747e708e5c67337b0f65eed4b7d0dd70d22ac332038c9fc4635760018f7",
+_MANYLINUX_2014 = "manylinux_2_17_x86_64.manylinux2014_x86_64"
+_MANYLINUX_2_28 = "manylinux_2_27_x86_64.manylinux_2_28_x86_64"
+
+def _numpy_and_onnx(python, numpy, onnx, onnxruntime):
+    """The wheels of a Python before 3.14, by their SHA-256."""
+    return [
+        _made_for(python, "numpy", "2.2.6", _MANYLINUX_2014, numpy),
+        _made_for(python, "onnx", "1.18.0", _MANYLINUX_2014, onnx),
+        _made_for(python, "onnxruntime", "1.23.2", _MANYLINUX_2_28, onnxruntime),
+    ]
+
+# By version of Python.
+_WHEELS = {
+    "3.10": _numpy_and_onnx(
+        "3.10",
+        numpy = "fc7b73d02efb0e18c000e9ad8b83480dfcd5dfd11065997ed4c6747470ae8915",
+        onnx = "bfb1f271b1523b29f324bfd223f6a4cfbdc5a2f2f16e73563671932d33663365",
+        onnxruntime = "4ca88747e708e5c67337b0f65eed4b7d0dd70d22ac332038c9fc4635760018f7",
     ),
-    "3.11": (
-        "ba10f8411898fc418a521833e014a77d3ca01c15b0c6cdcce6a0d2897e6dbbdf",
-        "6acafb3823238bbe8f4340c7ac32fb218689442e074d797bee1c5c9a02fdae75",
-        "da44b99206e77734c5819aa2142c69e64f3b46edc3bd314f6a45a932defc0b3e",
+    "3.11": _numpy_and_onnx(
+        "3.11",
+        numpy = "ba10f8411898fc418a521833e014a77d3ca01c15b0c6cdcce6a0d2897e6dbbdf",
+        onnx = "6acafb3823238bbe8f4340c7ac32fb218689442e074d797bee1c5c9a02fdae75",
+        onnxruntime = "da44b99206e77734c5819aa2142c69e64f3b46edc3bd314f6a45a932defc0b3e",
     ),
-    "3.12": (
-        "fd83c01228a688733f1ded5201c678f0c53ecc1006ffbc404db9f7a899ac6249",
-        "99afac90b4cdb1471432203c3c1f74e16549c526df27056d39f41a9a47cfb4af",
-        "0f9b4ae77f8e3c9bee50c27bc1beede83f786fe1d52e99ac85aa8d65a01e9b77",
+    "3.12": _numpy_and_onnx(
+        "3.12",
+        numpy = "fd83c01228a688733f1ded5201c678f0c53ecc1006ffbc404db9f7a899ac6249",
+        onnx = "99afac90b4cdb1471432203c3c1f74e16549c526df27056d39f41a9a47cfb4af",
+        onnxruntime = "0f9b4ae77f8e3c9bee50c27bc1beede83f786fe1d52e99ac85aa8d65a01e9b77",
     ),
-    "3.13": (
-        "1bc23a79bfabc5d056d106f9befb8d50c31ced2fbc70eedb8155aec74a45798f",
-        "3c137eecf6bc618c2f9398bcc381474b55c817237992b169dfe728e169549e8f",
-        "8bace4e0d46480fbeeb7bbe1ffe1f080e6663a42d1086ff95c1551f2d39e7872",
+    "3.13": _numpy_and_onnx(
+        "3.13",
+        numpy = "1bc23a79bfabc5d056d106f9befb8d50c31ced2fbc70eedb8155aec74a45798f",
+        onnx = "3c137eecf6bc618c2f9398bcc381474b55c817237992b169dfe728e169549e8f",
+        onnxruntime = "8bace4e0d46480fbeeb7bbe1ffe1f080e6663a42d1086ff95c1551f2d39e7872",
     ),
+    # The versions above have no wheels for it; ONNX imports ml_dtypes since 1.19.
+    "3.14": [
+        _made_for(
+            "3.14",
+            "numpy",
+            "2.3.5",
+            _MANYLINUX_2_28,
+            "fffe29a1ef00883599d1dc2c51aa2e5d80afe49523c261a74933df395c15c520",
+        ),
+        _made_for(
+            "3.14",
+            "onnx",
+            "1.20.1",
+            _MANYLINUX_2_28,
+            "9336b6b8e6efcf5c490a845f6afd7e041c89a56199aeda384ed7d58fb953b080",
+            abi = "cp312-abi3",
+        ),
+        _made_for(
+            "3.14",
+            "onnxruntime",
+            "1.24.4",
+            _MANYLINUX_2_28,
+            "14ed1f197fab812b695a5eaddb536c635e58a2fbbe50a517c78f082cc6ce9177",
+        ),
+        _made_for(
+            "3.14",
+            "ml_dtypes",
+            "0.6.0",
+            _MANYLINUX_2_28,
+            "8f490c003369ce60e514a0c3b12374f05274c101fee1bead6740ec8a564032b0",
+        ),
+    ],
 }
 
 def _wheels(python):
-    numpy, onnx, onnxruntime = _SHA256[python]
-    many = "manylinux_2_17_x86_64.manylinux2014_x86_64"
-    return [
-        _made_for(python, "numpy", "2.2.6", many, numpy),
-        _made_for(python, "onnx", "1.18.0", many, onnx),
-        _made_for(python, "onnxruntime", "1.23.2", "manylinux_2_27_x86_64.manylinux_2_28_x86_64", onnxruntime),
+    return _WHEELS[python] + [
         _any(
             python,
             "protobuf==6.33.5",
@@ -82,29 +126,40 @@ def _typing_extensions(python):
 _WHO = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
 
 def _find_python(ctx):
-    """Returns the path and the version of a Python that wheels are pinned for."""
+    """Returns (path, version, problem) of a Python that wheels are pinned for."""
     named = ctx.os.environ.get("DISTILL_TEST_PYTHON", "")
     candidates = [named] if named else [
         str(ctx.which(name))
-        for name in ["python3"] + ["python" + version for version in reversed(_SHA256.keys())]
+        for name in ["python3"] + ["python" + version for version in reversed(_WHEELS.keys())]
         if ctx.which(name)
     ]
     found = []
     for candidate in candidates:
         result = ctx.execute([candidate, "-c", _WHO])
         words = result.stdout.strip().split(" ")
-        if result.return_code == 0 and len(words) == 2 and words[1] in _SHA256:
-            return words[0], words[1]
+        if result.return_code == 0 and len(words) == 2 and words[1] in _WHEELS:
+            return words[0], words[1], ""
         found.append("{} ({})".format(candidate, words[-1] if result.return_code == 0 else "does not run"))
-    fail(("\n\n  The tests of exported models need a Python of version {wanted}; found: {found}.\n" +
-          "  What to do: install one of these and set DISTILL_TEST_PYTHON=/path/to/python3,\n" +
-          "  or leave these tests out: bazel test -- //... -//tests/export/...\n").format(
-        wanted = ", ".join(_SHA256.keys()),
-        found = ", ".join(found) or "none",
-    ))
+    problem = "the tests of exported models need a Python of version {}; found: {}".format(
+        ", ".join(_WHEELS.keys()),
+        ", ".join(found) or "none",
+    )
+    if named:
+        fail("\n\n  DISTILL_TEST_PYTHON: {}\n".format(problem))
+    return None, None, problem + ". What to do: install one of these and set DISTILL_TEST_PYTHON=/path/to/python3"
 
 def _python_proof_impl(ctx):
-    python, version = _find_python(ctx)
+    python, version, problem = _find_python(ctx)
+    if problem:
+        ctx.file("unavailable", problem)
+        ctx.file("BUILD.bazel", """\
+filegroup(
+    name = "python_proof",
+    srcs = ["unavailable"],
+    visibility = ["//visibility:public"],
+)
+""")
+        return
     for each in _wheels(version):
         unpack_wheel(ctx, each, ["*.py", "*.so*"])
     unpack_wheel(ctx, _typing_extensions(version), ["*.py"])
