@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -92,20 +93,31 @@ Json ConfigurationJson(const DistillOptions& options,
 
 // The same with what was found to be behind its words.
 Json WhatRan(Json configuration, const DistillOptions& options,
-             const ExperimentResult& first) {
+             const ExperimentResult& first, const Splits& data) {
   configuration["labels"] = first.labels;
   configuration["transferImages"] = first.transfer_images;
   configuration["teacherFeature"] = FeatureName(first, &FeatureChoice::teacher);
   configuration["studentFeature"] = FeatureName(first, &FeatureChoice::student);
   configuration["control"] = first.control.has_value();
+  configuration["sharedTestImages"] = data.shared_images;
   configuration["outputDir"] =
       options.output_dir.empty() ? Json(nullptr) : Json(OutputFolder(options));
   return configuration;
 }
 
+// The files of an output folder, besides those of RunFolder itself.
+constexpr char kTeacherFile[] = "teacher.safetensors";
+constexpr char kStudentFile[] = "student.safetensors";
+constexpr char kRegressorFile[] = "regressor.safetensors";
+constexpr char kOnnxFile[] = "student.onnx";
+constexpr char kReportFile[] = "report.html";
+constexpr char kMetricsFile[] = "metrics.jsonl";
+constexpr char kPredictionsFile[] = "predictions.csv";
+
 // None if nothing is to be left behind.
 absl::StatusOr<std::optional<RunFolder>> OpenFolder(
-    const DistillOptions& options, const Json& configuration) {
+    const DistillOptions& options, const Json& configuration,
+    const Splits& data) {
   std::optional<RunFolder> none;
   if (options.output_dir.empty()) {
     if (!options.resume && !options.overwrite) return none;
@@ -117,6 +129,15 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   folder.path = OutputFolder(options);
   folder.resume = options.resume;
   folder.overwrite = options.overwrite;
+  folder.results = {kTeacherFile, kStudentFile, kOnnxFile,
+                    kReportFile,  kMetricsFile, kPredictionsFile};
+  if (FindMethod(options.experiment.loss.method)->needs_same_channels) {
+    folder.results.emplace_back(kRegressorFile);
+  }
+  folder.inputs = data.train->files;
+  folder.inputs.insert(folder.inputs.end(), data.test->files.begin(),
+                       data.test->files.end());
+  folder.inputs.push_back(options.teacher_weights);
   auto opened = RunFolder::Open(folder, configuration);
   if (!opened.ok()) return opened.status();
   return std::make_optional(*std::move(opened));
@@ -175,20 +196,20 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
   const auto student =
       ModelOf("student", experiment.student, run.student, train);
   if (!student.ok()) return student.status();
-  absl::Status status = add("teacher.safetensors", *teacher);
-  status.Update(add("student.safetensors", *student));
+  absl::Status status = add(kTeacherFile, *teacher);
+  status.Update(add(kStudentFile, *student));
   if (!run.regressor.empty()) {
     SafeTensors regressor;
     for (const NamedTensor& part : run.regressor) {
       regressor.tensors.push_back(ToSafeTensor(part.name, part.value));
     }
-    status.Update(add("regressor.safetensors", regressor));
+    status.Update(add(kRegressorFile, regressor));
   }
   if (!status.ok()) return status;
   // Made from what a reader of the file gets.
-  const auto loaded = ModelFromFile(*student, "student.safetensors");
+  const auto loaded = ModelFromFile(*student, kStudentFile);
   if (!loaded.ok()) return loaded.status();
-  files.push_back({"student.onnx", OnnxFile(*loaded)});
+  files.push_back({kOnnxFile, OnnxFile(*loaded)});
   return files;
 }
 
@@ -202,15 +223,15 @@ absl::Status WriteResults(const ReportContext& context,
   if (!files.ok()) return files.status();
   auto report = MakeReport(context, result, observer);
   if (!report.ok()) return report.status();
-  files->push_back({"report.html", std::move(report->html)});
-  files->push_back({"metrics.jsonl", std::move(report->metrics_jsonl)});
-  files->push_back({"predictions.csv", std::move(report->predictions_csv)});
+  files->push_back({kReportFile, std::move(report->html)});
+  files->push_back({kMetricsFile, std::move(report->metrics_jsonl)});
+  files->push_back({kPredictionsFile, std::move(report->predictions_csv)});
   files->push_back({"report.json", std::move(report->json)});
+  absl::Status status = folder.BeginResults();
   for (const OutputFile& file : *files) {
-    const absl::Status status = folder.Write(file.name, file.contents);
-    if (!status.ok()) return status;
+    if (status.ok()) status = folder.Write(file.name, file.contents);
   }
-  return folder.Finish();
+  return status.ok() ? folder.Finish() : status;
 }
 
 int ReportError(const absl::Status& status, std::ostream& out,
@@ -223,6 +244,9 @@ int ReportInterruption(const absl::Status& status, bool kept, std::ostream& out,
                        std::ostream& err) {
   ReportError(absl::CancelledError(absl::StrCat(
                   status.message(),
+                  InterruptSignal() == SIGXCPU
+                      ? " (the limit of processor time, ulimit -t)"
+                      : "",
                   kept ? "; --resume goes on"
                        : "; nothing was kept (--output_dir keeps it)")),
               out, err);
@@ -263,6 +287,27 @@ absl::Status CheckCounts(const DistillOptions& options) {
         options.labels_per_class, "; pass one of them"));
   }
   return absl::OkStatus();
+}
+
+// When the flags that not every run looks at have an effect.
+absl::Status CheckFlagsApply(const DistillOptions& options) {
+  const ExperimentOptions& experiment = options.experiment;
+  std::vector<FlagCondition> conditions = LossConditions(
+      {experiment.loss.method}, experiment.loss.kd.alpha > 0,
+      experiment.labels > 0 || options.labels_per_class > 0);
+  const bool adopts = !options.teacher_weights.empty();
+  const std::string no_teacher =
+      "with --teacher_weights no teacher is trained";
+  for (const char* flag :
+       {"teacher_epochs", "teacher_dropout", "teacher_jitter"}) {
+    conditions.push_back({flag, !adopts, no_teacher});
+  }
+  conditions.push_back({"share_teacher", !adopts, no_teacher});
+  conditions.push_back({"share_teacher", options.seeds > 1,
+                        "there is one seed; --seeds makes more"});
+  conditions.push_back({"checkpoint_every", !options.output_dir.empty(),
+                        "without --output_dir no state is kept"});
+  return CheckApplies(options.given, conditions);
 }
 
 // Reads the teacher's file, and says so in `experiment`. Flags that would train
@@ -315,6 +360,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   experiment.omit_classes = *omit_classes;
   absl::Status valid = seeds.Validate();
   valid.Update(CheckCounts(options));
+  if (valid.ok()) valid = CheckFlagsApply(options);
   if (!valid.ok()) return ReportError(valid, out, err);
   std::optional<LoadedModel> adopted;
   if (!options.teacher_weights.empty()) {
@@ -334,7 +380,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
 
   const Json configuration =
       ConfigurationJson(options, experiment, adopted, *compute, *splits);
-  auto folder = OpenFolder(options, configuration);
+  auto folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return ReportError(folder.status(), out, err);
 
   Console console(out, err, console_options);
@@ -345,6 +391,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
       console.OnLine("resume:  goes on with the run in " + (*folder)->path());
     }
   }
+  for (const std::string& line : Remarks(*splits)) console.OnLine(line);
   const double start_seconds = SecondsSinceStart();
   std::optional<TrainedTeacher> teacher;
   if (adopted) {
@@ -363,7 +410,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   ReportContext report;
-  report.configuration = WhatRan(configuration, options, result->runs[0]);
+  report.configuration = WhatRan(configuration, options, result->runs[0], *splits);
   const std::string message = "The student has learnt the teacher's wisdom.";
   report.printed = {{"status", "success"}, {"message", message}};
   report.printed.update(report.configuration);

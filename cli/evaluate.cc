@@ -42,9 +42,10 @@ Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
 }
 
 void Write(const LoadedModel& loaded, const EvaluateOptions& options,
-           const std::string& path, const Dataset& dataset,
+           const std::string& path, const DatasetForModel& data,
            const ModelMetrics& metrics, std::ostream& out) {
   const ModelInfo& info = loaded.info;
+  const Dataset& dataset = *data.dataset;
   out << options.model << ": " << info.architecture << ", "
       << WithCommas(loaded.model->ParameterCount()) << " parameters, "
       << absl::StrFormat("%.3g", MegaFlop(loaded)) << " MFLOP an image\n";
@@ -52,11 +53,7 @@ void Write(const LoadedModel& loaded, const EvaluateOptions& options,
     out << "note: computed with its twin " << path
         << ", which it is an export of\n";
   }
-  const auto trained_on = info.notes.find("dataset");
-  if (trained_on != info.notes.end() && trained_on->second != dataset.name) {
-    out << "note: by its file the model was trained on " << trained_on->second
-        << ", and this is " << dataset.name << "\n";
-  }
+  for (const std::string& note : data.notes) out << note << "\n";
   out << WithCommas(metrics.samples) << " " << SplitName(dataset.split)
       << " images of " << dataset.name << ": accuracy "
       << Percent(metrics.accuracy.mean) << " (95 % interval "
@@ -89,22 +86,22 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   std::string path = options.model;
   const auto loaded = LoadModelOrTwin(&path);
   if (!loaded.ok()) return EndWithError(kProgram, loaded.status(), out, err);
-  const auto dataset =
-      LoadDatasetFor(loaded->info, options.data,
+  const auto data =
+      LoadDatasetFor(*loaded, options.data,
                      options.split == "test" ? Split::kTest : Split::kTrain);
-  if (!dataset.ok()) return EndWithError(kProgram, dataset.status(), out, err);
+  if (!data.ok()) return EndWithError(kProgram, data.status(), out, err);
   Console console(out, err, console_options);
-  const auto metrics = Judge(*loaded, *dataset, console);
+  const auto metrics = Judge(*loaded, data->dataset, console);
   if (!metrics.ok()) return EndWithError(kProgram, metrics.status(), out, err);
 
-  Write(*loaded, options, path, **dataset, *metrics, out);
+  Write(*loaded, options, path, *data, *metrics, out);
   out << JsonText({{"status", "success"},
                    {"message", "The model has been evaluated."},
                    {"model", options.model},
                    {"architecture", loaded->info.architecture},
                    {"parameters", loaded->model->ParameterCount()},
                    {"mflop", MegaFlop(*loaded)},
-                   {"dataset", (*dataset)->name},
+                   {"dataset", data->dataset->name},
                    {"split", options.split},
                    {"images", metrics->samples},
                    {"errors", metrics->errors},

@@ -1,6 +1,13 @@
 #include "cli/experiment_arguments.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "losses/methods.h"
 
 namespace distill {
 
@@ -16,6 +23,41 @@ absl::StatusOr<ExperimentOptions> ResolveExperiment(
   return experiment;
 }
 
+std::vector<FlagCondition> LossConditions(
+    const std::vector<std::string>& methods, bool has_soft_term,
+    bool has_few_labels) {
+  const auto uses = [](const Method& method, const std::string& setting) {
+    return std::find(method.settings.begin(), method.settings.end(),
+                     setting) != method.settings.end();
+  };
+  std::map<std::string, FlagCondition> conditions;
+  for (const Method& method : Methods()) {
+    for (const std::string& setting : method.settings) {
+      FlagCondition& condition = conditions[setting];
+      condition.flag = setting;
+      condition.applies = false;
+      for (const std::string& name : methods) {
+        const Method* const chosen = FindMethod(name);
+        if (chosen == nullptr || uses(*chosen, setting)) {
+          condition.applies = has_soft_term;
+        }
+      }
+      condition.why_not =
+          has_soft_term
+              ? absl::StrCat("--method=", absl::StrJoin(methods, ","),
+                             " does not use it")
+              : "--alpha=0 leaves no term of the teacher's";
+    }
+  }
+  std::vector<FlagCondition> list;
+  for (auto& [setting, condition] : conditions) {
+    list.push_back(std::move(condition));
+  }
+  list.push_back({"transfer_set", has_few_labels,
+                  "all training images have labels without --labels"});
+  return list;
+}
+
 Json CommonConfiguration(const ExperimentArguments& arguments,
                          const Compute& compute, const Splits& data) {
   const ExperimentOptions& experiment = arguments.experiment;
@@ -23,6 +65,7 @@ Json CommonConfiguration(const ExperimentArguments& arguments,
   return {
       {"dataset", data.train->name},
       {"trainImages", data.train->count},
+      {"classes", data.train->classes},
       {"trainImagesCrc32", absl::StrFormat("%08x", data.train->images_crc32)},
       {"trainLabelsCrc32", absl::StrFormat("%08x", data.train->labels_crc32)},
       {"testImagesCrc32", absl::StrFormat("%08x", data.test->images_crc32)},

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "cli/flags.h"
 #include "cli/paths.h"
 #include "models/zoo.h"
 
@@ -31,6 +33,9 @@ ABSL_FLAG(std::string, data_dir, "",
           "Fashion-MNIST Debian's package dataset-fashion-mnist, else "
           "./data/FashionMNIST/raw; for the others ./data/KMNIST and "
           "./data/EMNIST, with or without raw.");
+ABSL_FLAG(int, classes, 0,
+          "The number of classes; 0: as many as the training labels say, from "
+          "0 to the greatest.");
 ABSL_FLAG(std::string, teacher, distill::kTeacherModel,
           "The teacher: " + distill::ModelHelp() + ".");
 ABSL_FLAG(std::string, student, distill::kStudentModel,
@@ -100,6 +105,14 @@ absl::StatusOr<ExperimentArguments> ReadExperimentFlags(
                               absl::GetFlag(FLAGS_data_dir), argv0);
   if (!choice.ok()) return choice.status();
   arguments.data = *std::move(choice);
+  arguments.data.classes = absl::GetFlag(FLAGS_classes);
+  if (arguments.data.classes < 0 || arguments.data.classes > 256) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--classes is ", arguments.data.classes,
+                     "; it must be 1 to 256, or 0 for as many as the training "
+                     "labels say"));
+  }
+  arguments.given = GivenFlags();
   ExperimentOptions& experiment = arguments.experiment;
   experiment.teacher = absl::GetFlag(FLAGS_teacher);
   experiment.student = absl::GetFlag(FLAGS_student);

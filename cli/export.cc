@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/errors.h"
@@ -32,6 +33,7 @@ constexpr char kProgram[] = "export";
 struct FormatOptions {
   bool int8 = false;
   bool pixels = true;
+  std::string prefix;
   std::vector<std::string> remarks;      // How good it is, for people.
   const LoadedModel* teacher = nullptr;  // If there is one.
 };
@@ -42,9 +44,8 @@ struct Format {
   // The file's contents.
   absl::StatusOr<std::string> (*contents)(const LoadedModel&,
                                           const FormatOptions&);
-  // Which of the options mean something to it.
-  bool takes_int8;
-  bool takes_pixels;
+  // Which of the flags mean something to it, with commas between them.
+  const char* settings;
 };
 
 absl::StatusOr<std::string> Onnx(const LoadedModel& loaded,
@@ -64,6 +65,7 @@ absl::StatusOr<std::string> C(const LoadedModel& loaded,
                               const FormatOptions& options) {
   CHeaderOptions header;
   header.int8 = options.int8;
+  header.prefix = options.prefix;
   header.remarks = options.remarks;
   return CHeader(loaded, header);
 }
@@ -86,30 +88,44 @@ absl::StatusOr<std::string> Html(const LoadedModel& loaded,
 }
 
 constexpr Format kFormats[] = {
-    {"onnx", "for ONNX Runtime and others", &Onnx, false, true},
+    {"onnx", "for ONNX Runtime and others", &Onnx, "pixels"},
     {"safetensors", "as the model's own file, written again", &SafeTensorsFile,
-     false, false},
-    {"c", "a C99 header that depends on nothing", &C, true, false},
-    {"html", "a page to draw on, for a browser", &Html, false, false},
+     ""},
+    {"c", "a C99 header that depends on nothing", &C, "int8,prefix"},
+    {"html", "a page to draw on, for a browser", &Html, "teacher"},
 };
+
+// A flag that is for one format.
+struct Setting {
+  const char* name;
+  const char* spelling;
+  const char* format;
+  bool given;
+};
+
+std::vector<Setting> SettingsOf(const ExportOptions& options) {
+  const auto typed = [&options](const char* flag) {
+    return options.given.count(flag) > 0;
+  };
+  return {{"int8", "int8", "c", options.int8 || typed("int8")},
+          {"prefix", "prefix", "c", typed("prefix")},
+          {"pixels", options.pixels ? "pixels" : "nopixels", "onnx",
+           !options.pixels || typed("pixels")},
+          {"teacher", "teacher", "html", !options.teacher.empty()}};
+}
 
 absl::StatusOr<Format> FindFormat(const ExportOptions& options) {
   for (const Format& format : kFormats) {
     if (options.format != format.name) continue;
-    if (options.int8 && !format.takes_int8) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--int8 is given, and --format is ", format.name,
-                       "; int8 weights are written with --format=c alone"));
-    }
-    if (!options.pixels && !format.takes_pixels) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--nopixels is given, and --format is ", format.name,
-                       "; the choice is there with --format=onnx alone"));
-    }
-    if (!options.teacher.empty() && options.format != "html") {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--teacher is given, and --format is ", format.name,
-                       "; --format=html alone shows it"));
+    for (const Setting& setting : SettingsOf(options)) {
+      const std::string of = absl::StrCat(",", format.settings, ",");
+      if (!setting.given ||
+          absl::StrContains(of, absl::StrCat(",", setting.name, ","))) {
+        continue;
+      }
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--", setting.spelling, " is given, and --format is ", format.name,
+          "; it is for --format=", setting.format, " alone"));
     }
     return format;
   }
@@ -123,10 +139,15 @@ absl::Status CheckPaths(const ExportOptions& options) {
     return absl::InvalidArgumentError(
         "--output is missing: the file to write, like student.onnx");
   }
-  if (AbsolutePath(options.output) == AbsolutePath(options.model)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--output is ", options.output,
-        ", the model itself, which would be lost; pass another file"));
+  for (const std::string& input : {options.model, options.teacher}) {
+    if (IsSameFile(options.output, input) ||
+        AbsolutePath(options.output) == AbsolutePath(input)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--output is ", options.output, ", ",
+                       input == options.model ? "the model itself"
+                                              : "the teacher's file",
+                       ", which would be lost; pass another file"));
+    }
   }
   return absl::OkStatus();
 }
@@ -135,6 +156,7 @@ absl::Status CheckPaths(const ExportOptions& options) {
 struct Judgement {
   std::vector<std::string> remarks;
   Json json;
+  std::vector<std::string> files;  // That were read.
 };
 
 std::string Remark(const std::string& what, const ModelMetrics& metrics,
@@ -159,17 +181,20 @@ absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
     }
     return result;
   }
-  const auto dataset = LoadDatasetFor(loaded.info, *options.data, Split::kTest);
-  if (!dataset.ok()) return dataset.status();
-  const auto floats = Judge(loaded, *dataset, observer);
+  const auto data = LoadDatasetFor(loaded, *options.data, Split::kTest);
+  if (!data.ok()) return data.status();
+  for (const std::string& note : data->notes) observer.OnLine(note);
+  const std::shared_ptr<const Dataset>& dataset = data->dataset;
+  result.files = data->files;
+  const auto floats = Judge(loaded, dataset, observer);
   if (!floats.ok()) return floats.status();
-  result.remarks.push_back(Remark("with float weights", *floats, **dataset));
+  result.remarks.push_back(Remark("with float weights", *floats, *dataset));
   result.json["floatTestAccuracy"] = IntervalJson(floats->accuracy);
   result.json["testAccuracy"] = IntervalJson(floats->accuracy);
   if (options.int8) {
-    const auto bytes = Judge(WithInt8Weights(loaded), *dataset, observer);
+    const auto bytes = Judge(WithInt8Weights(loaded), dataset, observer);
     if (!bytes.ok()) return bytes.status();
-    result.remarks.push_back(Remark("with int8 weights", *bytes, **dataset));
+    result.remarks.push_back(Remark("with int8 weights", *bytes, *dataset));
     result.json["testAccuracy"] = IntervalJson(bytes->accuracy);
   }
   return result;
@@ -190,14 +215,15 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console_options) {
   const auto format = FindFormat(options);
   if (!format.ok()) return format.status();
-  const absl::Status paths = CheckPaths(options);
-  if (!paths.ok()) return paths;
+  absl::Status right = CheckPaths(options);
+  right.Update(CheckCPrefix(options.prefix));
+  if (!right.ok()) return right;
   const auto loaded = LoadModel(options.model);
   if (!loaded.ok()) return loaded.status();
   Console console(out, err, console_options);
   const auto judgement = JudgeExport(*loaded, options, console);
   if (!judgement.ok()) return judgement.status();
-  FormatOptions format_options = {options.int8, options.pixels,
+  FormatOptions format_options = {options.int8, options.pixels, options.prefix,
                                   judgement->remarks, nullptr};
   absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");
   if (!options.teacher.empty()) {
@@ -207,6 +233,13 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   }
   const auto contents = format->contents(*loaded, format_options);
   if (!contents.ok()) return contents.status();
+  for (const std::string& file : judgement->files) {
+    if (IsSameFile(options.output, file)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--output is ", options.output, ", which is ", file,
+                       " and would be lost; pass another file"));
+    }
+  }
   const absl::Status written = WriteFile(options.output, *contents);
   if (!written.ok()) return written;
 
@@ -234,7 +267,8 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
 
 int RunExport(const ExportOptions& options, std::ostream& out,
               std::ostream& err, const ConsoleOptions& console) {
-  const absl::Status status = Export(options, out, err, console);
+  std::ostream& lines = IsStdout(options.output) ? err : out;
+  const absl::Status status = Export(options, lines, err, console);
   return status.ok() ? 0 : EndWithError(kProgram, status, out, err);
 }
 

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "cli/console.h"
 #include "cli/export.h"
+#include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/program.h"
 
@@ -18,6 +19,10 @@ ABSL_FLAG(
     bool, int8, false,
     "With --format=c: weights of one byte instead of four. With --dataset "
     "or --data_dir the cost in accuracy is measured.");
+ABSL_FLAG(std::string, prefix, "distill",
+          "With --format=c: what the header's names begin with, "
+          "student_predict and STUDENT_WIDTH for example, so that one program "
+          "can include several.");
 ABSL_FLAG(std::string, teacher, "",
           "With --format=html: a second model, whose answers the page shows "
           "beside the first one's.");
@@ -54,6 +59,8 @@ int main(int argc, char** argv) {
         options.model = distill::FromUsersFolder(absl::GetFlag(FLAGS_model));
         options.output = distill::FromUsersFolder(absl::GetFlag(FLAGS_output));
         options.format = absl::GetFlag(FLAGS_format);
+        options.prefix = absl::GetFlag(FLAGS_prefix);
+        options.given = distill::GivenFlags();
         options.int8 = absl::GetFlag(FLAGS_int8);
         options.pixels = absl::GetFlag(FLAGS_pixels);
         options.teacher =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
@@ -48,27 +49,51 @@ std::map<std::string, absl::CommandLineFlag*> FlagsOf(
   return flags;
 }
 
-absl::Status Unknown(const std::string& name) {
+// The flags that may be meant: those with a word that begins as `name` does
+// ("epochs" in teacher_epochs, "temp" in temperature), else the nearest one.
+std::vector<std::string> Meant(const std::string& name) {
+  std::vector<std::string> meant;
   std::string nearest;
   size_t least = std::max<size_t>(name.size() / 2, 1) + 1;
   for (const auto& flag : absl::GetAllFlags()) {
     const std::string candidate(flag.first);
+    if (name.size() > 1 && (absl::StartsWith(candidate, name) ||
+                            absl::StrContains(candidate, "_" + name))) {
+      meant.push_back(candidate);
+    }
     const size_t distance = EditDistance(name, candidate);
     if (distance < least) {
       least = distance;
       nearest = candidate;
     }
   }
+  // One letter wrong is likelier than a word left out.
+  if (!nearest.empty() && (meant.empty() || least == 1)) return {nearest};
+  std::sort(meant.begin(), meant.end());
+  return meant;
+}
+
+absl::Status Unknown(const std::string& name) {
+  std::string question;
+  for (const std::string& flag : Meant(name)) {
+    absl::StrAppend(&question, question.empty() ? "; did you mean --" : ", --",
+                    flag);
+  }
   return absl::InvalidArgumentError(absl::StrCat(
-      "unknown flag --", name,
-      nearest.empty() ? "" : absl::StrCat("; did you mean --", nearest, "?"),
-      nearest.empty() ? "; " : " ", "--help lists all flags"));
+      "unknown flag --", name, question, question.empty() ? "; " : "? ",
+      "--help lists all flags"));
+}
+
+std::set<std::string>& Given() {
+  static auto* const given = new std::set<std::string>;
+  return *given;
 }
 
 }  // namespace
 
 absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
                                 std::vector<std::string>* others) {
+  Given().clear();
   bool help = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -117,6 +142,7 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
       }
       value = arguments[++i];
     }
+    Given().insert(std::string(flag->Name()));
     std::string error;
     if (!flag->ParseFrom(value, &error)) {
       return absl::InvalidArgumentError(
@@ -127,6 +153,19 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
     }
   }
   return help;
+}
+
+const std::set<std::string>& GivenFlags() { return Given(); }
+
+absl::Status CheckApplies(const std::set<std::string>& given,
+                          const std::vector<FlagCondition>& conditions) {
+  for (const FlagCondition& condition : conditions) {
+    if (condition.applies || given.count(condition.flag) == 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--", condition.flag, " is given and would change nothing: ",
+        condition.why_not, ". Leave it out."));
+  }
+  return absl::OkStatus();
 }
 
 std::string HelpText(const std::string& usage,

@@ -1,11 +1,13 @@
 #include "cli/judge.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "data/batches.h"
 #include "data/files.h"
@@ -34,16 +36,76 @@ absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path) {
   return twin;
 }
 
-absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
-    const ModelInfo& info, const DatasetChoice& choice, Split split) {
+namespace {
+
+// A line if by its file the model was trained on other data than `train`;
+// nothing if on these, or if its file does not say.
+std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
+                                          const Dataset& train) {
+  const auto note = [&info](const char* key) {
+    const auto found = info.notes.find(key);
+    return found == info.notes.end() ? std::string() : found->second;
+  };
+  const std::string name = note("dataset");
+  const std::string images = note("train_images_crc32");
+  const std::string labels = note("train_labels_crc32");
+  if (images.empty() || labels.empty()) {
+    if (name.empty() || name == train.name) return {};
+    return {absl::StrCat("note: by its file the model was trained on ", name,
+                         ", and this is ", train.name)};
+  }
+  if (images != absl::StrFormat("%08x", train.images_crc32)) {
+    return {absl::StrCat("note: by its file the model was trained on other "
+                         "images (",
+                         name, ") than the training images here (", train.name,
+                         ")")};
+  }
+  if (labels != absl::StrFormat("%08x", train.labels_crc32)) {
+    return {
+        "note: by its file the model was trained on the training images here, "
+        "with other labels"};
+  }
+  return {};
+}
+
+}  // namespace
+
+absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
+                                               const DatasetChoice& choice,
+                                               Split split) {
   const auto splits = LoadSplits(choice);
   if (!splits.ok()) return splits.status();
-  const auto dataset = split == Split::kTrain ? splits->train : splits->test;
-  const absl::Status fits = CheckFits(
-      info, *dataset,
-      absl::StrCat("the ", SplitName(split), " images in ", dataset->folder));
+  DatasetForModel result;
+  result.dataset = split == Split::kTrain ? splits->train : splits->test;
+  const absl::Status fits =
+      CheckFits(loaded.info, *result.dataset,
+                absl::StrCat("the ", SplitName(split), " images in ",
+                             result.dataset->folder));
   if (!fits.ok()) return fits;
-  return dataset;
+  const auto match =
+      MatchClasses(loaded.info, *result.dataset, "the model's file");
+  if (!match.ok()) return match.status();
+  if (!match->order.empty()) {
+    Dataset reordered = *result.dataset;
+    std::vector<uint8_t> label_of(match->order.size());
+    for (size_t i = 0; i < match->order.size(); ++i) {
+      label_of[match->order[i]] = static_cast<uint8_t>(i);
+    }
+    for (uint8_t& label : reordered.labels) label = label_of[label];
+    result.dataset = std::make_shared<const Dataset>(std::move(reordered));
+  }
+  for (const auto& read : {splits->train, splits->test}) {
+    result.files.insert(result.files.end(), read->files.begin(),
+                        read->files.end());
+  }
+  result.notes = TrainedElsewhere(loaded.info, *splits->train);
+  if (!match->note.empty()) result.notes.push_back("note: " + match->note);
+  if (split == Split::kTest) {
+    for (std::string& line : Remarks(*splits)) {
+      result.notes.push_back(std::move(line));
+    }
+  }
+  return result;
 }
 
 absl::StatusOr<ModelMetrics> Judge(

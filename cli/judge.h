@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/paths.h"
@@ -24,9 +25,19 @@ absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path);
 // FailedPrecondition, with what was found and expected, where the files are not
 // the data set that was asked for, or where its images have another size or its
 // labels other classes than the model; and LoadDataset's errors, of which the
-// files' faults are FailedPrecondition too.
-absl::StatusOr<std::shared_ptr<const Dataset>> LoadDatasetFor(
-    const ModelInfo& info, const DatasetChoice& choice, Split split);
+// files' faults are FailedPrecondition too; and those of MatchClasses.
+struct DatasetForModel {
+  // With the model's order of classes.
+  std::shared_ptr<const Dataset> dataset;
+  // What a reader of the result should know, a line each: how the classes were
+  // matched, that the model was trained on other data, and Remarks().
+  std::vector<std::string> notes;
+  // Those that were read, of both splits.
+  std::vector<std::string> files;
+};
+absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
+                                               const DatasetChoice& choice,
+                                               Split split);
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is
 // not finite.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -9,28 +10,61 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "tools/cpp/runfiles/runfiles.h"
+#include "training/text.h"
 
 namespace distill {
 namespace {
 
-// The data sets whose content is not known to us.
+// The data sets whose content is not known to us. Sizes: T. Clanuwat et al.,
+// "Deep Learning for Classical Japanese Literature", 2018, table 1; G. Cohen et
+// al., "EMNIST: an extension of MNIST to handwritten letters", 2017, table II,
+// and for Letters, which its authors made larger since, their page too.
 struct ByName {
   const char* flag;
   const char* name;
   const char* file_prefix;
   int first_label;
+  std::vector<DatasetSize> sizes;
 };
 
-constexpr ByName kByName[] = {
-    {"kmnist", "KMNIST", "", 0},
-    {"emnist_balanced", "EMNIST Balanced", "emnist-balanced-", 0},
-    {"emnist_byclass", "EMNIST ByClass", "emnist-byclass-", 0},
-    {"emnist_bymerge", "EMNIST ByMerge", "emnist-bymerge-", 0},
-    {"emnist_digits", "EMNIST Digits", "emnist-digits-", 0},
-    {"emnist_letters", "EMNIST Letters", "emnist-letters-", 1},
-    {"emnist_mnist", "EMNIST MNIST", "emnist-mnist-", 0},
-};
+const std::vector<ByName>& SetsByName() {
+  static const auto* const sets = new std::vector<ByName>{
+      {"kmnist", "KMNIST", "", 0, {{60000, 10000, 10}}},
+      {"emnist_balanced",
+       "EMNIST Balanced",
+       "emnist-balanced-",
+       0,
+       {{112800, 18800, 47}}},
+      {"emnist_byclass",
+       "EMNIST ByClass",
+       "emnist-byclass-",
+       0,
+       {{697932, 116323, 62}}},
+      {"emnist_bymerge",
+       "EMNIST ByMerge",
+       "emnist-bymerge-",
+       0,
+       {{697932, 116323, 47}}},
+      {"emnist_digits",
+       "EMNIST Digits",
+       "emnist-digits-",
+       0,
+       {{240000, 40000, 10}}},
+      {"emnist_letters",
+       "EMNIST Letters",
+       "emnist-letters-",
+       1,
+       {{124800, 20800, 26}, {88800, 14800, 26}}},
+      {"emnist_mnist",
+       "EMNIST MNIST",
+       "emnist-mnist-",
+       0,
+       {{60000, 10000, 10}}},
+  };
+  return *sets;
+}
 
 DatasetLayout LayoutOf(const ByName& set) {
   const bool emnist = *set.file_prefix != '\0';
@@ -57,6 +91,46 @@ absl::StatusOr<Dataset> LoadSplit(const DatasetChoice& choice, Split split,
     return absl::FailedPreconditionError(dataset.status().message());
   }
   return dataset;
+}
+
+// Refuses labels that leave out two classes and more than a tenth of all: one
+// wild label, or labels that do not count from 0, would otherwise add classes
+// that nothing can learn.
+absl::Status CheckGaps(const Dataset& train) {
+  const std::vector<int64_t> missing = ClassesWithoutImages(train);
+  const auto count = static_cast<int64_t>(missing.size());
+  if (count < 2 || 10 * count <= train.classes) return absl::OkStatus();
+  const auto wildest =
+      std::max_element(train.labels.begin(), train.labels.end());
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the training labels in ", train.folder, ": found labels up to ",
+      train.classes - 1, " (the first at index ",
+      wildest - train.labels.begin(), "), and no image of the ", count,
+      " classes ", RangesText(missing),
+      "; expected images of nearly all classes from 0 on. Mend the labels, or "
+      "pass --classes=",
+      train.classes, " if there are so many."));
+}
+
+absl::Status CheckSizes(const DatasetChoice& choice, const Splits& splits) {
+  const Dataset& train = *splits.train;
+  const auto fits = [&](const DatasetSize& size) {
+    return train.count == size.train && splits.test->count == size.test &&
+           train.classes == size.classes && train.height == 28 &&
+           train.width == 28;
+  };
+  if (choice.sizes.empty() ||
+      std::any_of(choice.sizes.begin(), choice.sizes.end(), fits)) {
+    return absl::OkStatus();
+  }
+  const DatasetSize& expected = choice.sizes.front();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the files in %s: found %s training and %s test images of %d x %d and %d "
+      "classes; expected %s and %s of 28 x 28 and %d, as %s has. Pass the "
+      "folder as --dataset if these are other images.",
+      train.folder, WithCommas(train.count), WithCommas(splits.test->count),
+      train.height, train.width, train.classes, WithCommas(expected.train),
+      WithCommas(expected.test), expected.classes, choice.name));
 }
 
 }  // namespace
@@ -90,20 +164,19 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
                                             const std::string& argv0) {
   const std::string given = FromUsersFolder(data_dir);
   if (dataset.empty()) {
-    return DatasetChoice{
-        given.empty() ? DefaultDataFolder(argv0) : given, "", {}};
+    return DatasetChoice{given.empty() ? DefaultDataFolder(argv0) : given};
   }
   if (dataset == "mnist") {
     return DatasetChoice{
-        given.empty() ? DefaultDataFolder(argv0) : given, "MNIST", {}};
+        given.empty() ? DefaultDataFolder(argv0) : given, "MNIST"};
   }
   if (dataset == "fashion_mnist") {
-    if (!given.empty()) return DatasetChoice{given, "Fashion-MNIST", {}};
+    if (!given.empty()) return DatasetChoice{given, "Fashion-MNIST"};
     const std::string places[] = {"/usr/share/datasets/fashion-mnist",
                                   FromUsersFolder("data/FashionMNIST/raw")};
     for (const std::string& place : places) {
       if (access(place.c_str(), R_OK) == 0) {
-        return DatasetChoice{place, "Fashion-MNIST", {}};
+        return DatasetChoice{place, "Fashion-MNIST"};
       }
     }
     return absl::NotFoundError(absl::StrCat(
@@ -111,12 +184,12 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
         ". What to do: sudo apt-get install dataset-fashion-mnist, or pass "
         "--data_dir with the folder of its four files."));
   }
-  for (const ByName& set : kByName) {
+  for (const ByName& set : SetsByName()) {
     if (dataset != set.flag) continue;
     const DatasetLayout layout = LayoutOf(set);
     return DatasetChoice{
         given.empty() ? FromUsersFolder("data/" + layout.folder) : given,
-        set.name, layout};
+        set.name, layout, set.sizes};
   }
   if (dataset.find('/') == std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -130,30 +203,56 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
         absl::StrCat("--dataset is the folder ", dataset, " and --data_dir is ",
                      data_dir, "; pass one of them"));
   }
-  return DatasetChoice{FromUsersFolder(dataset), "", {}};
+  return DatasetChoice{FromUsersFolder(dataset)};
 }
 
 std::string DatasetNames() {
   std::string names = "mnist, fashion_mnist";
-  for (const ByName& set : kByName) absl::StrAppend(&names, ", ", set.flag);
+  for (const ByName& set : SetsByName()) absl::StrAppend(&names, ", ", set.flag);
   return names;
 }
 
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
-  auto train = LoadSplit(choice, Split::kTrain, 0);
+  auto train = LoadSplit(choice, Split::kTrain, choice.classes);
   if (!train.ok()) return train.status();
+  // What follows a name is how well it is known.
+  const auto is_right = [&choice](const Dataset& dataset) {
+    return absl::StartsWith(dataset.name, choice.name);
+  };
+  if (choice.classes == 0 && is_right(*train)) {
+    const absl::Status whole = CheckGaps(*train);
+    if (!whole.ok()) return whole;
+  }
   auto test = LoadSplit(choice, Split::kTest, train->classes);
   if (!test.ok()) return test.status();
-  // What follows a name is how well it is known.
-  if (!absl::StartsWith(train->name, choice.name) ||
-      !absl::StartsWith(test->name, choice.name)) {
+  if (!is_right(*train) || !is_right(*test)) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the files in ", train->folder, " were to be ", choice.name,
         ", and by their content they are ", train->name, " and ", test->name,
         ". Pass another --data_dir or --dataset."));
   }
-  return Splits{std::make_shared<const Dataset>(*std::move(train)),
-                std::make_shared<const Dataset>(*std::move(test))};
+  Splits splits = {std::make_shared<const Dataset>(*std::move(train)),
+                   std::make_shared<const Dataset>(*std::move(test))};
+  const absl::Status sizes = CheckSizes(choice, splits);
+  if (!sizes.ok()) return sizes;
+  if (splits.train->images == splits.test->images) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        splits.test->files[0], ": found the images of ",
+        splits.train->files[0],
+        "; expected images that were not trained on. Fetch the test files "
+        "again."));
+  }
+  splits.shared_images = CountShared(*splits.train, *splits.test);
+  return splits;
+}
+
+std::vector<std::string> Remarks(const Splits& splits) {
+  if (splits.shared_images == 0) return {};
+  return {absl::StrFormat(
+      "warning: %s of %s are training images too, pixel by pixel; a test "
+      "accuracy counts them",
+      WithCommas(splits.shared_images),
+      Count(splits.test->count, "test image"))};
 }
 
 }  // namespace distill

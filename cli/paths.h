@@ -2,8 +2,10 @@
 #ifndef DISTILL_CLI_PATHS_H_
 #define DISTILL_CLI_PATHS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "data/dataset.h"
@@ -19,15 +21,25 @@ std::string FromUsersFolder(const std::string& path);
 // program still lies beside its runfiles; else "data" where the user stands.
 std::string DefaultDataFolder(const std::string& argv0);
 
-// What --dataset and --data_dir ask for.
+// How many images of 28 x 28 a data set has.
+struct DatasetSize {
+  int64_t train = 0, test = 0;
+  int classes = 0;
+};
+
+// What --dataset, --data_dir and --classes ask for.
 struct DatasetChoice {
-  std::string folder;
+  std::string folder = {};
   // The name that the files must turn out to have, by their content; empty if
   // any will do.
-  std::string name;
+  std::string name = {};
   // How the files are named and filled. If it has a name, that is `name`, and
   // the user's word for it is all there is: the content is not known to us.
-  DatasetLayout layout;
+  DatasetLayout layout = {};
+  // What a data set of that name may have; empty if nothing is known.
+  std::vector<DatasetSize> sizes = {};
+  // The number of classes; 0: as many as the training labels say.
+  int classes = 0;
 };
 
 // `dataset`: "mnist" (what Bazel fetched, else "data" where the user stands),
@@ -48,15 +60,23 @@ std::string DatasetNames();
 
 struct Splits {
   std::shared_ptr<const Dataset> train, test;
+  // Test images that are training images too, pixel by pixel.
+  int64_t shared_images = 0;
 };
 
-// Both splits of what was chosen, with as many classes as the training split
-// has.
+// Both splits of what was chosen, with as many classes as the choice or else
+// the training split has.
 //
 // Errors: those of LoadDataset, but that InvalidArgument is FailedPrecondition:
 // a wrong file is not a wrong flag; and FailedPrecondition if by their content
-// the files are another data set than the one that was asked for.
+// or size the files are another data set than the one that was asked for, if
+// the training labels leave out so many classes that one of them is probably
+// wrong and choice.classes is 0, or if both splits are the same images.
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice);
+
+// What a user should know of the splits before believing a result, a line each:
+// test images that were trained on.
+std::vector<std::string> Remarks(const Splits& splits);
 
 }  // namespace distill
 

@@ -298,6 +298,28 @@ absl::Status AddFile(const std::string& path, const PredictOptions& options,
   return absl::OkStatus();
 }
 
+// --index is for IDX files and --raw for pictures: with none of these among the
+// files they would change nothing.
+absl::Status CheckKinds(const PredictOptions& options) {
+  bool idx = false, pictures = false;
+  for (const std::string& path : options.files) {
+    if (!IsThere(path)) return absl::OkStatus();  // It might be either.
+    const bool is_idx = CheckFile(path).ok() && LooksLikeIdx(path);
+    (is_idx ? idx : pictures) = true;
+  }
+  if (!options.index.empty() && !idx) {
+    return absl::InvalidArgumentError(
+        "--index is given, and no file is an IDX file; it chooses images of "
+        "those alone. Leave it out");
+  }
+  if (options.raw && !pictures) {
+    return absl::InvalidArgumentError(
+        "--raw is given, and all files are IDX files, which are always fed as "
+        "they are. Leave it out");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOptions(const PredictOptions& options) {
   if (options.model.empty()) {
     return absl::InvalidArgumentError(
@@ -312,8 +334,11 @@ absl::Status CheckOptions(const PredictOptions& options) {
     return absl::InvalidArgumentError(
         "--show prints blocks and --json nothing but JSON; leave one out");
   }
-  if (options.index.empty()) return absl::OkStatus();
-  return ParseIndex(options.index).status();
+  if (!options.index.empty()) {
+    const absl::Status index = ParseIndex(options.index).status();
+    if (!index.ok()) return index;
+  }
+  return CheckKinds(options);
 }
 
 }  // namespace

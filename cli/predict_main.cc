@@ -43,6 +43,7 @@ int Run(int argc, char** argv) {
     std::cout << distill::HelpText(kUsage, {__FILE__});
     return 0;
   }
+  distill::PrepareProcess("predict");
   options.model = absl::GetFlag(FLAGS_model);
   if (!options.model.empty()) {
     options.model = distill::FromUsersFolder(options.model);

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "cli/errors.h"
 #include "cli/flags.h"
+#include "training/threads.h"
 #include "training/torch_status.h"
 
 namespace distill {
@@ -19,9 +20,16 @@ int FinishOutput(const std::string& program, int code) {
   return code == 0 ? 1 : code;
 }
 
+void PrepareProcess(const std::string& program) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const std::string fewer = UseStartableThreads();
+  if (!fewer.empty()) std::cerr << program << ": " << fewer << std::endl;
+}
+
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run) {
-  std::signal(SIGPIPE, SIG_IGN);
+  PrepareProcess(program.name);
   const auto help = ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (help.ok() && *help) {
     std::cout << HelpText(program.usage, program.flag_files);

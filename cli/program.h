@@ -21,7 +21,14 @@ struct Program {
 // closed or full, of which stderr then tells.
 int FinishOutput(const std::string& program, int code);
 
-// Reads the flags; prints the help on stdout if it is asked for; else calls
+// What every program does first. Limits that would end the process, or hang it,
+// become errors: a write beyond the limit of file sizes fails as on a full disk
+// (SIGXFSZ is ignored), and LibTorch gets no more threads than can be started,
+// which stderr then tells. A reader of stdout that goes away does not end the
+// process either (SIGPIPE): what it works on is worth more than its lines.
+void PrepareProcess(const std::string& program);
+
+// Calls PrepareProcess; reads the flags; prints the help on stdout if it is asked for; else calls
 // `run`, which returns the exit code. Wrong flags, and an error that `run`
 // returns, end as EndWithError says, on stdout and stderr. Returns the exit
 // code, by way of FinishOutput.
@@ -29,9 +36,6 @@ int FinishOutput(const std::string& program, int code);
 // An exception that nobody caught, of memory that ran out above all, is an
 // error of that form too. What has to happen before main() is in start.cc,
 // which every program that links this has.
-//
-// From its beginning a reader of stdout that goes away does not end the
-// process: what it works on is worth more than its lines.
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run);
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace distill {
@@ -17,11 +18,12 @@ namespace {
 constexpr char kLast[] = "report.json";
 constexpr char kFirst[] = "config.json";
 
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+// In the folder of the training states, once results are being written.
+constexpr char kResultsMark[] = "results";
 
 absl::Status Remove(const std::string& path) {
   std::error_code error;
-  std::filesystem::remove_all(path, error);
+  std::filesystem::remove(path, error);
   if (!error) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       path, ": found \"", error.message(),
@@ -29,7 +31,47 @@ absl::Status Remove(const std::string& path) {
       "or pass another --output_dir."));
 }
 
+// Whether that is a name of a training state (training/folder_keeper), of the
+// mark, or of either while it was being written.
+bool IsStateName(const std::string& name) {
+  return absl::StartsWith(name, kResultsMark) ||
+         ((absl::StartsWith(name, "seed-") ||
+           absl::StartsWith(name, "running-")) &&
+          absl::StrContains(name, ".safetensors"));
+}
+
 }  // namespace
+
+absl::Status CheckFree(const std::string& path, const std::string& advice) {
+  if (!IsThere(path)) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrCat(path,
+                   ": found something that this run has not written; expected "
+                   "nothing, because the run will write there. ",
+                   advice));
+}
+
+absl::Status CheckReplaceable(const std::string& path,
+                              const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    if (!IsSameFile(path, input)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": found ", input,
+                     ", which is read and would be lost; expected another "
+                     "file to write. Pass another path for the output."));
+  }
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status) ||
+      std::filesystem::is_regular_file(status)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, ": found a ",
+      std::filesystem::is_directory(status) ? "folder" : "pipe or device",
+      "; expected a file or nothing. Move it away, or pass another path for "
+      "the output."));
+}
 
 absl::StatusOr<RunFolder> RunFolder::Open(const Options& options,
                                           const Json& configuration) {
@@ -44,54 +86,106 @@ absl::StatusOr<RunFolder> RunFolder::Open(const Options& options,
   return folder;
 }
 
-absl::Status RunFolder::Prepare(const Options& options,
-                                const Json& configuration) {
-  const std::string last = absl::StrCat(path_, "/", kLast);
-  const std::string first = absl::StrCat(path_, "/", kFirst);
-  if (options.overwrite) {
-    // The last one first: what is left, if this is stopped, is unfinished.
-    absl::Status status = Remove(last);
-    if (status.ok()) status = Remove(checkpoints());
-    if (status.ok()) status = Remove(first);
-    if (!status.ok()) return status;
-  } else if (Exists(last)) {
+absl::Status RunFolder::CheckNames(const Options& options) const {
+  absl::Status status;
+  for (const std::string& name : options.results) {
+    status.Update(CheckReplaceable(Path(name), options.inputs));
+  }
+  for (const char* name : {kFirst, kLast}) {
+    status.Update(CheckReplaceable(Path(name), options.inputs));
+  }
+  if (!status.ok() || options.overwrite) return status;
+  if (IsThere(Path(kLast))) {
     return absl::AlreadyExistsError(absl::StrCat(
-        last,
+        Path(kLast),
         ": found a finished run; expected none. Pass --overwrite to replace "
         "it, or another --output_dir."));
-  } else if (Exists(first) && !options.resume) {
+  }
+  if (resumes_) return absl::OkStatus();
+  if (IsThere(Path(kFirst))) {
     return absl::AlreadyExistsError(absl::StrCat(
-        first,
+        Path(kFirst),
         ": found a run that was not finished; expected none. Pass --resume to "
         "go on with it, --overwrite to begin again, or another --output_dir."));
   }
-  resumes_ = Exists(first);
-  if (resumes_) {
-    const auto text = ReadFile(first);
-    if (!text.ok()) return text.status();
-    const Json found = ParseJson(*text);
-    const std::string differences = found.is_object()
-                                        ? Differences(found, configuration)
-                                        : "the file is damaged";
-    if (!differences.empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          first, ": found a run of another configuration: ", differences,
-          "; expected the one that goes on. Pass the flags of that run, "
-          "--overwrite to begin again, or another --output_dir."));
+  std::error_code error;
+  if (!std::filesystem::is_empty(checkpoints(), error)) {
+    status = CheckFree(checkpoints(),
+                       "Move it away, or pass another --output_dir.");
+  }
+  return status;
+}
+
+absl::Status RunFolder::CheckSameRun(const Json& configuration) const {
+  const auto text = ReadFile(Path(kFirst));
+  if (!text.ok()) return text.status();
+  const Json found = ParseJson(*text);
+  const std::string differences = found.is_object()
+                                      ? Differences(found, configuration)
+                                      : "the file is damaged";
+  if (differences.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      Path(kFirst), ": found a run of another configuration: ", differences,
+      "; expected the one that goes on. Pass the flags of that run, "
+      "--overwrite to begin again, or another --output_dir."));
+}
+
+absl::Status RunFolder::RemoveRun() const {
+  // The last one first: what is left, if this is stopped, is unfinished.
+  absl::Status status = Remove(Path(kLast));
+  if (status.ok()) status = RemoveStates();
+  if (status.ok()) status = Remove(Path(kFirst));
+  return status;
+}
+
+absl::Status RunFolder::RemoveStates() const {
+  std::error_code error;
+  std::vector<std::string> states;
+  for (std::filesystem::directory_iterator entry(checkpoints(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (IsStateName(entry->path().filename().string())) {
+      states.push_back(entry->path().string());
     }
   }
-  absl::Status status = MakeFolder(checkpoints());
+  for (const std::string& state : states) {
+    const absl::Status removed = Remove(state);
+    if (!removed.ok()) return removed;
+  }
+  rmdir(checkpoints().c_str());  // Where it is not empty it stays.
+  return absl::OkStatus();
+}
+
+absl::Status RunFolder::Prepare(const Options& options,
+                                const Json& configuration) {
+  resumes_ = options.resume && !options.overwrite && IsThere(Path(kFirst));
+  absl::Status status = CheckNames(options);
+  if (status.ok() && options.overwrite) status = RemoveRun();
+  if (status.ok() && resumes_) status = CheckSameRun(configuration);
+  const bool own_results =
+      resumes_ && IsThere(absl::StrCat(checkpoints(), "/", kResultsMark));
+  if (!options.overwrite && !own_results) {
+    for (const std::string& name : options.results) {
+      status.Update(CheckFree(Path(name),
+                              "Move it away, pass --overwrite to replace it, "
+                              "or another --output_dir."));
+    }
+  }
   if (status.ok() && !resumes_) {
     status = Write(kFirst, JsonText(configuration, 2) + "\n");
   }
+  if (status.ok()) status = MakeFolder(checkpoints());
   return status;
 }
 
 absl::Status RunFolder::Write(const std::string& name,
                               const std::string& contents) {
-  return WriteFile(absl::StrCat(path_, "/", name), contents);
+  return WriteFile(Path(name), contents);
 }
 
-absl::Status RunFolder::Finish() { return Remove(checkpoints()); }
+absl::Status RunFolder::BeginResults() {
+  return WriteFile(absl::StrCat(checkpoints(), "/", kResultsMark), "");
+}
+
+absl::Status RunFolder::Finish() { return RemoveStates(); }
 
 }  // namespace distill

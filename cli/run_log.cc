@@ -4,13 +4,13 @@
 
 #include <cerrno>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "report/result_json.h"
 
 namespace distill {
@@ -71,6 +71,15 @@ SweepRun RunFrom(const Json& line) {
   return run;
 }
 
+// Whether a line that was not written to its end may be one of ours: it begins
+// as LineOf's do, or is of bytes of 0, where the disk kept its length alone.
+// Nothing else is ever taken off a file.
+bool IsBeginningOfARun(const std::string& line) {
+  const absl::string_view begin = "{\"labels\":";
+  return absl::StartsWith(line, begin.substr(0, line.size())) ||
+         line.find_first_not_of('\0') == std::string::npos;
+}
+
 absl::Status SystemError(const std::string& path, const std::string& doing) {
   const int error = errno;
   const absl::Status status = absl::ErrnoToStatus(error, "");
@@ -94,7 +103,7 @@ absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
   if (!lock.ok()) return lock.status();
   log.lock_ = *std::move(lock);
   absl::Status status;
-  if (access(log.path_.c_str(), F_OK) != 0) status = WriteFile(log.path_, "");
+  if (!IsThere(log.path_)) status = WriteFile(log.path_, "");
   if (status.ok()) status = log.Read();
   if (!status.ok()) return status;
   log.file_.reset(std::fopen(log.path_.c_str(), "ae"));
@@ -103,17 +112,17 @@ absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
 }
 
 absl::Status RunLog::Read() {
-  std::ifstream file(path_, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file),
-                   std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) return SystemError(path_, "reading it");
+  const auto contents = ReadFile(path_);
+  if (!contents.ok()) return contents.status();
+  const std::string& text = *contents;
   int64_t number = 0;
   size_t begin = 0;
   while (begin < text.size()) {
     const size_t end = text.find('\n', begin);
     const std::string line = text.substr(begin, end - begin);
     const bool last = end == std::string::npos || end + 1 == text.size();
-    if (last && (end == std::string::npos || !Json::accept(line))) {
+    if (last && IsBeginningOfARun(line) &&
+        (end == std::string::npos || !Json::accept(line))) {
       was_torn_ = true;
       return WriteFile(path_, text.substr(0, begin));
     }

@@ -1,5 +1,6 @@
 #include "cli/sweep.h"
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "cli/errors.h"
+#include "cli/run_folder.h"
 #include "cli/run_log.h"
 #include "data/files.h"
 #include "report/result_json.h"
@@ -51,6 +53,17 @@ absl::Status ParseList(const std::string& flag, const std::string& text,
   return absl::OkStatus();
 }
 
+absl::Status CheckFlagsApply(const SweepArguments& arguments,
+                             const SweepOptions& options) {
+  const auto above_0 = [](const auto& values) {
+    return std::any_of(values.begin(), values.end(),
+                       [](auto value) { return value > 0; });
+  };
+  return CheckApplies(arguments.given,
+                      LossConditions(options.methods, above_0(options.alphas),
+                                     above_0(options.labels)));
+}
+
 absl::StatusOr<SweepOptions> OptionsOf(const SweepArguments& arguments) {
   SweepOptions options;
   const auto experiment = ResolveExperiment(arguments);
@@ -71,6 +84,7 @@ absl::StatusOr<SweepOptions> OptionsOf(const SweepArguments& arguments) {
         "--output_dir is empty; it must be the folder for the runs and the "
         "results"));
   }
+  if (status.ok()) status = CheckFlagsApply(arguments, options);
   if (!status.ok()) return status;
   return options;
 }
@@ -125,6 +139,19 @@ Json ChosenJson(const SweepResult& result) {
   return chosen;
 }
 
+// Whether the tables may be written: they are this sweep's own if it has runs.
+absl::Status CheckTables(const std::string& folder, const RunLog& log) {
+  absl::Status status;
+  for (const char* name : {"/sweep.csv", "/sweep.html"}) {
+    status.Update(CheckReplaceable(folder + name, {}));
+    if (log.runs().empty() && !log.was_torn()) {
+      status.Update(CheckFree(
+          folder + name, "Move it away, or pass another --output_dir."));
+    }
+  }
+  return status;
+}
+
 absl::Status Run(const SweepArguments& arguments, std::ostream& out,
                  std::ostream& err, const ConsoleOptions& console_options) {
   const auto start = std::chrono::steady_clock::now();
@@ -141,6 +168,8 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
   if (!made.ok()) return made;
   auto log = RunLog::Open(arguments.output_dir, configuration);
   if (!log.ok()) return log.status();
+  const absl::Status free = CheckTables(arguments.output_dir, *log);
+  if (!free.ok()) return free;
 
   Console console(out, err, console_options);
   if (log->was_torn()) {
@@ -148,6 +177,7 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
         "torn: the last line of ", log->path(),
         " was written in part, and is taken off; its run is made again"));
   }
+  for (const std::string& line : Remarks(*data)) console.OnLine(line);
   FolderKeeper keeper(arguments.output_dir, configuration, *log);
   const auto result = RunSweep(*options, *compute, data->train, data->test,
                                log->runs(), keeper, console);

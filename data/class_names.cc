@@ -14,7 +14,7 @@ constexpr const char* kFashion[] = {
 }  // namespace
 
 std::vector<std::string> ClassNames(const Dataset& dataset) {
-  const bool fashion = dataset.name == "Fashion-MNIST";
+  const bool fashion = absl::StartsWith(dataset.name, "Fashion-MNIST");
   const bool letters = absl::StartsWith(dataset.name, "EMNIST Letters");
   std::vector<std::string> names;
   for (int i = 0; i < dataset.classes; ++i) {
@@ -27,6 +27,26 @@ std::vector<std::string> ClassNames(const Dataset& dataset) {
     }
   }
   return names;
+}
+
+bool HasClassNames(const Dataset& dataset) {
+  for (const char* name : {"MNIST", "Fashion-MNIST", "EMNIST Letters",
+                           "EMNIST Digits", "EMNIST MNIST"}) {
+    // What follows a name says how well it is known, or of how many samples.
+    if (dataset.name == name ||
+        absl::StartsWith(dataset.name, absl::StrCat(name, " (")) ||
+        absl::StartsWith(dataset.name, absl::StrCat(name, ", "))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool AreNumbers(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != absl::StrCat(i)) return false;
+  }
+  return true;
 }
 
 }  // namespace distill

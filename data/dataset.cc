@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -157,11 +159,21 @@ absl::Status Invalid(const std::string& path, const std::string& found,
 absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
                        const std::string& meaning) {
   if (static_cast<int>(array.dims.size()) == rank) return absl::OkStatus();
-  return Invalid(path,
-                 absl::StrCat(array.dims.size(), " dimensions (",
-                              absl::StrJoin(array.dims, " x "), ")"),
-                 absl::StrCat(rank, " (", meaning, ")"),
-                 "Images and labels may have changed names: fetch both again.");
+  const auto found = static_cast<int>(array.dims.size());
+  // Labels in place of images, or the reverse.
+  const bool exchanged = found == (rank == 1 ? 3 : 1);
+  return Invalid(
+      path,
+      absl::StrCat(found, " dimensions (", absl::StrJoin(array.dims, " x "),
+                   ")"),
+      absl::StrCat(rank, " (", meaning, ")"),
+      exchanged
+          ? "Images and labels have changed names: name each as what it is."
+      : rank == 3 && found == 4
+          ? "Images of several channels are not read: write them in grey, as "
+            "count x height x width."
+          : absl::StrCat("Write an IDX file of ", rank,
+                         rank == 1 ? " dimension." : " dimensions."));
 }
 
 // Checks the labels of the file `path` and has them count from 0. Returns the
@@ -296,6 +308,7 @@ absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
 
   Dataset dataset;
   dataset.folder = fs::path(files->images).parent_path().string();
+  dataset.files = {files->images, files->labels};
   dataset.split = split;
   dataset.count = images->dims[0];
   dataset.height = images->dims[1];
@@ -316,6 +329,37 @@ absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
   dataset.name =
       NameOf(split, dataset.images_crc32, dataset.labels_crc32, options.layout);
   return dataset;
+}
+
+std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
+  std::vector<bool> present(dataset.classes);
+  for (const uint8_t label : dataset.labels) present[label] = true;
+  std::vector<int64_t> missing;
+  for (int64_t c = 0; c < dataset.classes; ++c) {
+    if (!present[c]) missing.push_back(c);
+  }
+  return missing;
+}
+
+int64_t CountShared(const Dataset& train, const Dataset& test) {
+  if (train.height != test.height || train.width != test.width) return 0;
+  const size_t pixels = train.height * train.width;
+  const auto image = [pixels](const Dataset& dataset, int64_t i) {
+    return std::string_view(
+        reinterpret_cast<const char*>(dataset.images.data()) + i * pixels,
+        pixels);
+  };
+  std::unordered_map<std::string_view, int64_t> of_test;  // How often.
+  of_test.reserve(test.count);
+  for (int64_t i = 0; i < test.count; ++i) ++of_test[image(test, i)];
+  int64_t shared = 0;
+  for (int64_t i = 0; i < train.count; ++i) {
+    const auto found = of_test.find(image(train, i));
+    if (found == of_test.end()) continue;
+    shared += found->second;
+    of_test.erase(found);  // Each test image counts once.
+  }
+  return shared;
 }
 
 absl::StatusOr<Dataset> Select(const Dataset& dataset,

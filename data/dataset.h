@@ -24,6 +24,8 @@ struct Dataset {
   std::string name;
   // Where the files were found; absolute. Empty if the samples were made.
   std::string folder;
+  // The files that were read; absolute.
+  std::vector<std::string> files;
   Split split = Split::kTrain;
 
   int64_t count = 0;   // Samples, at least 1.
@@ -102,6 +104,13 @@ absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
 // below the layout's first or beyond the classes.
 absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
                                     const DatasetOptions& options = {});
+
+// The classes, ascending, that no label is of.
+std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset);
+
+// How many images of `test` are images of `train` too, pixel by pixel; 0 if
+// their sizes differ.
+int64_t CountShared(const Dataset& train, const Dataset& test);
 
 // A copy of the samples at `indices`, in that order; an index may come twice.
 // Its name says of how many samples they are. InvalidArgument for no indices or

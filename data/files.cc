@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -92,32 +94,167 @@ int FlushFolder(const std::string& folder) {
 
 }  // namespace
 
-absl::Status WriteFile(const std::string& path, const std::string& contents) {
+namespace {
+
+// What a path stands for once its symbolic links are followed.
+struct Target {
+  std::string path;
+  int error = 0;            // Of looking at it, but for ENOENT.
+  bool exists = false;
+  struct stat info = {};    // If it exists.
+};
+
+// Follows the links at the end of `path`, also one to a file that is not there
+// yet: open(2) would create that file.
+Target Follow(const std::string& path) {
+  constexpr int kMostLinks = 40;  // As the kernel.
+  Target target = {path};
+  if (stat(path.c_str(), &target.info) == 0) {
+    target.exists = true;
+    // The kernel's own links (/proc/self/fd/1) have no path to follow.
+    char* const real = realpath(path.c_str(), nullptr);
+    if (real != nullptr) target.path = real;
+    std::free(real);
+    return target;
+  }
+  target.error = errno == ENOENT ? 0 : errno;
+  for (int i = 0; i < kMostLinks && target.error == 0; ++i) {
+    std::error_code error;
+    const std::filesystem::path next =
+        std::filesystem::read_symlink(target.path, error);
+    if (error) break;
+    target.path =
+        (std::filesystem::path(target.path).parent_path() / next).string();
+  }
+  return target;
+}
+
+bool IsSameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// The descriptor of stdout or stderr if that writes to this file, else -1.
+int StandardStream(const struct stat& file) {
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat info = {};
+    if (fstat(stream, &info) == 0 && IsSameFile(info, file)) return stream;
+  }
+  return -1;
+}
+
+// "the limit of file sizes (ulimit -f)", for errors that a limit causes.
+std::string AdviceFor(int error) {
+  switch (error) {
+    case EFBIG:
+      return "The limit of a file's size is the cause (ulimit -f): raise it.";
+    case EMFILE:
+      return "The limit of open files is the cause (ulimit -n): raise it.";
+    default:
+      return "Pass another folder, or make this one writable and make room in "
+             "it.";
+  }
+}
+
+// A regular file, or none, becomes `contents` at one stroke.
+absl::Status Replace(const std::string& path, const Target& target,
+                     const std::string& contents) {
   const std::string expected = "a file that can be written";
-  const std::string part = absl::StrCat(path, ".part", getpid());
+  if (target.exists && access(target.path.c_str(), W_OK) != 0) {
+    return Failed(path, "replacing it", errno, expected, AdviceFor(errno));
+  }
+  const std::string part = absl::StrCat(target.path, ".part", getpid());
   const auto failed = [&](const std::string& doing, int error) {
     unlink(part.c_str());
-    return Failed(path, doing, error, expected);
+    return Failed(path, doing, error, expected, AdviceFor(error));
   };
   int error = WithFile(part, O_WRONLY | O_CREAT | O_TRUNC, [&](int descriptor) {
+    if (target.exists) fchmod(descriptor, target.info.st_mode & 07777);
     const int failure = WriteAll(descriptor, contents);
     return failure != 0 ? failure : ErrorOf([&] { return fsync(descriptor); });
   });
   if (error != 0) return failed("writing it", error);
-  if (std::rename(part.c_str(), path.c_str()) != 0) {
+  if (std::rename(part.c_str(), target.path.c_str()) != 0) {
     return failed("putting it in its place", errno);
   }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const std::string folder =
+      std::filesystem::path(target.path).parent_path().string();
   error = FlushFolder(folder.empty() ? "." : folder);
   if (error != 0) return Failed(path, "flushing its folder", error, expected);
   return absl::OkStatus();
 }
 
+}  // namespace
+
+absl::Status WriteFile(const std::string& path, const std::string& contents) {
+  const Target target = Follow(path);
+  const auto failed = [&path](const std::string& doing, int error) {
+    return Failed(path, doing, error, "a file, a pipe or a terminal",
+                  AdviceFor(error));
+  };
+  if (target.error != 0) return failed("looking at it", target.error);
+  if (!target.exists) return Replace(path, target, contents);
+  const int stream = StandardStream(target.info);
+  if (stream >= 0) {
+    const int error = WriteAll(stream, contents);
+    return error == 0 ? absl::OkStatus() : failed("writing to it", error);
+  }
+  switch (target.info.st_mode & S_IFMT) {
+    case S_IFREG:
+      return Replace(path, target, contents);
+    case S_IFIFO:
+    case S_IFCHR: {
+      const int error =
+          WithFile(path, O_WRONLY | O_NOCTTY,
+                   [&](int file) { return WriteAll(file, contents); });
+      return error == 0 ? absl::OkStatus() : failed("writing to it", error);
+    }
+    case S_IFDIR:
+      return failed("writing it", EISDIR);
+    default:
+      return absl::FailedPreconditionError(absl::StrCat(
+          AbsolutePath(path), ": found a ",
+          S_ISBLK(target.info.st_mode) ? "disk" : "socket",
+          "; expected a file, a pipe or a terminal. Pass another path."));
+  }
+}
+
+bool IsSameFile(const std::string& a, const std::string& b) {
+  struct stat of_a = {}, of_b = {};
+  return stat(a.c_str(), &of_a) == 0 && stat(b.c_str(), &of_b) == 0 &&
+         IsSameFile(of_a, of_b);
+}
+
+bool IsStdout(const std::string& path) {
+  struct stat file = {};
+  return stat(path.c_str(), &file) == 0 &&
+         StandardStream(file) == STDOUT_FILENO;
+}
+
+bool IsThere(const std::string& path) {
+  struct stat info = {};
+  return lstat(path.c_str(), &info) == 0;
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::string contents;
-  const int error = WithFile(path, O_RDONLY, [&contents](int descriptor) {
-    return ReadAll(descriptor, &contents);
-  });
+  absl::Status wrong;
+  // O_NONBLOCK: opening a pipe must not wait for a writer. It changes nothing
+  // for regular files.
+  const int error =
+      WithFile(path, O_RDONLY | O_NONBLOCK, [&](int descriptor) {
+        struct stat info = {};
+        if (fstat(descriptor, &info) != 0) return errno;
+        if (S_ISDIR(info.st_mode)) return EISDIR;
+        if (!S_ISREG(info.st_mode)) {
+          wrong = absl::FailedPreconditionError(absl::StrCat(
+              AbsolutePath(path),
+              ": found a device, pipe or socket, which may have no end; "
+              "expected a file. Copy its content to a file and name that."));
+          return 0;
+        }
+        return ReadAll(descriptor, &contents);
+      });
+  if (!wrong.ok()) return wrong;
   if (error != 0) {
     return Failed(path, "reading it", error, "a file that can be read",
                   "Check the path, and that this user may read it.");

@@ -14,20 +14,35 @@
 
 namespace distill {
 
-// Makes `path` a file with `contents`, in place of one that was there. Nobody
-// ever sees half of it, also after a power cut: it is written under a name of
-// this process in the same folder, flushed to the disk, and renamed; then the
-// folder is flushed. Not for two threads and one path.
+// Makes `path` a file with `contents`, in place of one that was there, whose
+// mode it keeps. Nobody ever sees half of it, also after a power cut: it is
+// written under a name of this process in the same folder, flushed to the disk,
+// and renamed; then the folder is flushed. Symbolic links are followed and stay.
+// Not for two threads and one path.
+//
+// A pipe, a terminal or another character device is written to and stays what
+// it is, and so is a file that this process's stdout or stderr goes to.
 //
 // Errors have the path, what failed, and what to do, with the code of the
 // system's error (absl::ErrnoToStatus); InvalidArgument never is one of them.
-// After an error `path` is what it was, and no other file is left.
+// FailedPrecondition for a folder, a disk or a socket. After an error a regular
+// file is what it was, and no other file is left.
 absl::Status WriteFile(const std::string& path, const std::string& contents);
 
-// The file's contents. Errors have the path, what failed, and what to do, with
-// the code of the system's error (NotFound, PermissionDenied, ...);
-// FailedPrecondition for a folder.
+// The contents of a regular file. Errors have the path, what failed, and what
+// to do, with the code of the system's error (NotFound, PermissionDenied, ...);
+// FailedPrecondition for a folder, and for a device, pipe or socket, which may
+// have no end.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Whether both are there and are one file, by whatever names and links.
+bool IsSameFile(const std::string& a, const std::string& b);
+
+// Whether that is where this process's stdout goes.
+bool IsStdout(const std::string& path);
+
+// Whether anything is there, also a link to nothing.
+bool IsThere(const std::string& path);
 
 // Of these bytes, as in gzip and PNG.
 uint32_t Crc32(absl::string_view bytes);

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+#include "data/orientation.h"
 
 namespace distill {
 namespace {
@@ -62,8 +64,12 @@ class Decoder {
   int orientation() const {
     for (auto* marker = info_.marker_list; marker != nullptr;
          marker = marker->next) {
-      const int found = internal::ExifOrientation(
-          {reinterpret_cast<const char*>(marker->data), marker->data_length});
+      absl::string_view exif(reinterpret_cast<const char*>(marker->data),
+                             marker->data_length);
+      if (!absl::ConsumePrefix(&exif, absl::string_view("Exif\0\0", 6))) {
+        continue;
+      }
+      const int found = ExifOrientation(exif);
       if (found != 1) return found;
     }
     return 1;
@@ -125,72 +131,7 @@ class Decoder {
   char message_[JMSG_LENGTH_MAX] = "";
 };
 
-// The picture as it is to be seen, of one that was stored with `orientation`.
-GreyImage Turn(GreyImage image, int orientation) {
-  if (orientation == 1) return image;
-  const bool swapped = orientation >= 5;
-  const bool from_below = orientation == 3 || orientation == 4 ||
-                          orientation == 6 || orientation == 7;
-  const bool from_right = orientation == 2 || orientation == 3 ||
-                          orientation == 7 || orientation == 8;
-  GreyImage turned = image;
-  if (swapped) std::swap(turned.height, turned.width);
-  auto to = turned.pixels.begin();
-  for (int64_t y = 0; y < turned.height; ++y) {
-    for (int64_t x = 0; x < turned.width; ++x) {
-      int64_t row = swapped ? x : y, column = swapped ? y : x;
-      if (from_below) row = image.height - 1 - row;
-      if (from_right) column = image.width - 1 - column;
-      *to++ = image.pixels[static_cast<size_t>(row * image.width + column)];
-    }
-  }
-  return turned;
-}
-
-// Reads numbers of a TIFF structure, in its byte order.
-class Tiff {
- public:
-  Tiff(absl::string_view bytes, bool big_endian)
-      : bytes_(bytes), big_endian_(big_endian) {}
-
-  // The number of `size` bytes at `place`; 0 outside of the bytes.
-  uint32_t Number(uint64_t place, int size) const {
-    if (place + static_cast<uint64_t>(size) > bytes_.size()) return 0;
-    uint32_t value = 0;
-    for (int i = 0; i < size; ++i) {
-      const uint64_t at = place + (big_endian_ ? i : size - 1 - i);
-      value = value << 8 | static_cast<uint8_t>(bytes_[at]);
-    }
-    return value;
-  }
-
- private:
-  absl::string_view bytes_;
-  bool big_endian_;
-};
-
 }  // namespace
-
-namespace internal {
-
-int ExifOrientation(absl::string_view app1) {
-  constexpr absl::string_view kExif("Exif\0\0", 6);
-  constexpr uint32_t kOrientationTag = 0x0112;
-  if (!absl::StartsWith(app1, kExif)) return 1;
-  const absl::string_view bytes = app1.substr(kExif.size());
-  const Tiff tiff(bytes, absl::StartsWith(bytes, "MM"));
-  const uint64_t directory = tiff.Number(4, 4);
-  const uint32_t entries = tiff.Number(directory, 2);
-  for (uint64_t i = 0; i < entries; ++i) {
-    const uint64_t entry = directory + 2 + 12 * i;
-    if (tiff.Number(entry, 2) != kOrientationTag) continue;
-    const uint32_t value = tiff.Number(entry + 8, 2);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
-  }
-  return 1;
-}
-
-}  // namespace internal
 
 bool IsJpeg(absl::string_view bytes) {
   return absl::StartsWith(bytes, "\xFF\xD8\xFF");

@@ -23,13 +23,6 @@ bool IsJpeg(absl::string_view bytes);
 absl::StatusOr<GreyImage> DecodeJpeg(absl::string_view bytes,
                                      const std::string& name);
 
-namespace internal {
-
-// The orientation, 1 to 8, in the contents of an APP1 marker (Exif 2.3, section
-// 4.6.4: tag 0x0112); 1, as it is, where there is none that makes sense.
-int ExifOrientation(absl::string_view app1);
-
-}  // namespace internal
 }  // namespace distill
 
 #endif  // DISTILL_DATA_JPEG_H_

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "data/orientation.h"
+
 namespace distill {
 namespace {
 
@@ -65,6 +67,14 @@ class Decoder {
     return Try(&Decoder::PixelsStep);
   }
 
+  // After ReadPixels: Exif's data may come after the pixels.
+  int orientation() {
+    png_uint_32 size = 0;
+    png_bytep exif = nullptr;
+    if (png_get_eXIf_1(png_, info_, &size, &exif) == 0) return 1;
+    return ExifOrientation({reinterpret_cast<const char*>(exif), size});
+  }
+
   int64_t height() const { return png_get_image_height(png_, info_); }
   int64_t width() const { return png_get_image_width(png_, info_); }
   const char* message() const { return message_; }
@@ -94,6 +104,9 @@ class Decoder {
     // The limit on the size is our own, so that the message has the size.
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(png_, kMaxChunk);
+    // What is not wanted is not kept either.
+    static const png_byte unwanted[] = "tEXt\0zTXt\0iTXt\0iCCP\0sPLT";
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, unwanted, 5);
     png_read_info(png_, info_);
   }
   void FormatStep() {
@@ -115,7 +128,7 @@ class Decoder {
           ToGrey(row, width(), channels, to_ + y * width());
       }
     }
-    png_read_end(png_, nullptr);
+    png_read_end(png_, info_);
   }
 
   absl::string_view rest_;
@@ -148,7 +161,7 @@ absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,
   if (!decoder.ReadPixels(&image)) {
     return CorruptImage(name, "PNG", decoder.message());
   }
-  return image;
+  return Turn(std::move(image), decoder.orientation());
 }
 
 }  // namespace distill

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "data/content.h"
 #include "data/files.h"
 #include "nlohmann/json.hpp"
 
@@ -113,6 +114,13 @@ class Parser {
     }
     const uint64_t rest = bytes_.size() - kLengthBytes;
     if (length > kLongestHeader || length > rest) {
+      const Content content = ContentOf(bytes_);
+      if (content.known) {
+        return absl::DataLossError(absl::StrCat(
+            name_, ": found ", content.name,
+            "; expected a safetensors file. ",
+            *content.advice == '\0' ? "Pass one." : content.advice));
+      }
       return Wrong(absl::StrCat("a header of ", length, " bytes"),
                    absl::StrCat("one within the ", rest, " bytes that follow",
                                 ", and of at most ", kLongestHeader));

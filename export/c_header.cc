@@ -4,8 +4,11 @@
 #include <cctype>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "data/files.h"
 #include "export/int8.h"
 #include "export/layers.h"
 
@@ -42,8 +45,13 @@ std::string InComment(std::string text) {
   return text;
 }
 
-// Nine digits give the same float back.
-std::string Word(float value) { return absl::StrFormat("%.9g", value); }
+// Nine digits give the same float back. A constant of type float, so that no
+// compiler sees a conversion.
+std::string Word(float value) {
+  const std::string digits = absl::StrFormat("%.9g", value);
+  const bool whole = digits.find_first_of(".e") == std::string::npos;
+  return absl::StrCat(digits, whole ? ".0f" : "f");
+}
 std::string Word(int8_t value) { return absl::StrCat(static_cast<int>(value)); }
 std::string Word(const std::string& value) { return Literal(value); }
 
@@ -64,6 +72,13 @@ std::string Array(const std::string& type, const std::string& name,
     text += word;
   }
   return text + "\n};\n";
+}
+
+// `code`, in which names begin with distill_ or DISTILL_, with this prefix.
+std::string WithPrefix(const std::string& prefix, const std::string& code) {
+  return absl::StrReplaceAll(
+      code, {{"distill_", prefix + "_"},
+             {"DISTILL_", absl::AsciiStrToUpper(prefix) + "_"}});
 }
 
 // Numbers around an image that is `convolved`: a frame of zeros, so that no
@@ -150,7 +165,8 @@ std::string TopComment(const LoadedModel& loaded,
         "with values\n * from -127 to 127. Sums, biases and activations are "
         "float.\n *\n";
   }
-  return text + R"( * Include this file in one source file of C99 or C++.
+  return text + WithPrefix(options.prefix,
+                           R"( * Include this file in one source file of C99 or C++.
  *
  *   int class_index = distill_predict(pixels);
  *
@@ -159,7 +175,7 @@ std::string TopComment(const LoadedModel& loaded,
  * likeliest; softmax makes probabilities of them. These two share a static
  * scratch area: not for two threads at once. distill_logits_in is given one.
  */
-)";
+)");
 }
 
 // With two holes each: the parameter for the scales, and their use.
@@ -174,9 +190,9 @@ static inline void distill_convolve(const float *in, int inputs, int height,
   for (int o = 0; o < outputs; ++o) {
     for (int y = -margin; y < rows + margin; ++y) {
       for (int x = -margin; x < columns + margin; ++x) {
-        float a = 0, b = 0, c = 0, d = 0; /* Of the four pixels. */
+        float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f; /* Of four pixels. */
         if (y < 0 || x < 0 || y >= rows || x >= columns) {
-          *out++ = 0;
+          *out++ = 0.0f;
           continue;
         }
         for (int i = 0; i < inputs; ++i) {
@@ -195,7 +211,7 @@ static inline void distill_convolve(const float *in, int inputs, int height,
         if (d > c) c = d;
         if (c > a) a = c;
         a = a%s + bias[o];
-        *out++ = a > 0 ? a : 0;
+        *out++ = a > 0.0f ? a : 0.0f;
       }
     }
   }
@@ -209,12 +225,12 @@ static inline void distill_connect(const float *in, int inputs,
                                    %sconst float *bias,
                                    float *out, int outputs, int relu) {
   for (int o = 0; o < outputs; ++o) {
-    float sum = 0;
+    float sum = 0.0f;
     for (int i = 0; i < inputs; ++i) {
       sum += (float)weight[o * inputs + i] * in[i];
     }
     sum = sum%s + bias[o];
-    out[o] = relu && sum < 0 ? 0 : sum;
+    out[o] = relu && sum < 0.0f ? 0.0f : sum;
   }
 }
 )";
@@ -231,12 +247,12 @@ std::string Calls(const ModelInfo& info, const std::vector<ExportLayer>& layers,
           y >= 0 && x >= 0 && y < DISTILL_HEIGHT && x < DISTILL_WIDTH;
       *p++ = !inside ? 0.0f
                      : ((float)pixels[y * DISTILL_WIDTH + x] / 255.0f -
-                        (float)%2$.9g) /
-                           (float)%3$.9g;
+                        %2$s) /
+                           %3$s;
     }
   }
 )",
-      margin, info.normalization.mean, info.normalization.std);
+      margin, Word(info.normalization.mean), Word(info.normalization.std));
   for (size_t i = 0; i < layers.size(); ++i) {
     const ExportLayer& layer = layers[i];
     const Place& place = plan.places[i];
@@ -281,45 +297,66 @@ static inline int distill_predict(const unsigned char *pixels) {
 
 }  // namespace
 
+absl::Status CheckCPrefix(const std::string& prefix) {
+  bool right = !prefix.empty() && prefix.size() <= 32 &&
+               absl::ascii_isalpha(static_cast<unsigned char>(prefix[0]));
+  for (const char c : prefix) {
+    right = right && (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                      c == '_');
+  }
+  if (right) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--prefix is \"", prefix,
+                   "\"; it must be a letter and then letters, digits and _, 32 "
+                   "in all at most, like student"));
+}
+
 std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
   const std::vector<ExportLayer> layers = LayersOf(loaded);
   const Plan plan = PlanOf(info, layers);
-  std::string text = TopComment(loaded, layers, plan.scratch, options);
-  absl::StrAppend(&text,
-                  "#ifndef DISTILL_MODEL_H\n#define DISTILL_MODEL_H\n\n"
-                  "#define DISTILL_HEIGHT ",
-                  info.height, "\n#define DISTILL_WIDTH ", info.width,
-                  "\n#define DISTILL_CLASSES ", info.classes,
-                  "\n#define DISTILL_SCRATCH ", plan.scratch, "\n\ntypedef ",
-                  options.int8 ? "signed char" : "float",
-                  " distill_weight;\n\n");
+  std::string code =
+      absl::StrCat("#define DISTILL_HEIGHT ", info.height,
+                   "\n#define DISTILL_WIDTH ", info.width,
+                   "\n#define DISTILL_CLASSES ", info.classes,
+                   "\n#define DISTILL_SCRATCH ", plan.scratch, "\n\ntypedef ",
+                   options.int8 ? "signed char" : "float",
+                   " distill_weight;\n\n");
   for (const ExportLayer& layer : layers) {
     const std::string name = "distill_" + layer.name;
     if (options.int8) {
       const Int8Weights quantized = Quantize(layer);
-      text += Array("distill_weight ", name + "_weight", quantized.values);
-      text += Array("float ", name + "_scale", quantized.scale);
+      code += Array("distill_weight ", name + "_weight", quantized.values);
+      code += Array("float ", name + "_scale", quantized.scale);
     } else {
-      text += Array("distill_weight ", name + "_weight", layer.weight);
+      code += Array("distill_weight ", name + "_weight", layer.weight);
     }
-    text += Array("float ", name + "_bias", layer.bias);
+    code += Array("float ", name + "_bias", layer.bias);
   }
   const char* parameter = options.int8 ? "const float *scale, " : "";
   const char* times = options.int8 ? " * scale[o]" : "";
   if (layers[0].convolves()) {
-    absl::StrAppendFormat(&text, kConvolution, parameter, times);
+    absl::StrAppendFormat(&code, kConvolution, parameter, times);
   }
-  absl::StrAppendFormat(&text, kDense, parameter, times);
+  absl::StrAppendFormat(&code, kDense, parameter, times);
   absl::StrAppend(
-      &text,
+      &code,
       "\nstatic inline void distill_logits_in(const unsigned char *pixels,\n"
       "                                     float *scratch, float *logits) {\n",
       Calls(info, layers, plan, options.int8), "}\n", kFunctions,
-      "static inline const char *distill_class_name(int predicted) {\n",
-      Array("char *const ", "names", info.class_names),
-      "  return names[predicted];\n}\n\n#endif\n");
-  return text;
+      "static inline const char *distill_class_name(int predicted) {\n");
+  code = WithPrefix(options.prefix, code);
+  // What the user has named keeps its name.
+  absl::StrAppend(&code, Array("char *const ", "names", info.class_names),
+                  "  return names[predicted];\n}\n");
+  // Included again, a model is skipped; another one of this prefix is an error.
+  const std::string guard = WithPrefix(options.prefix, "DISTILL_MODEL_H");
+  const std::string id = absl::StrFormat("0x%08xu", Crc32(code));
+  return absl::StrCat(
+      TopComment(loaded, layers, plan.scratch, options), "#ifndef ", guard,
+      "\n#define ", guard, " ", id, "\n\n", code, "\n#elif ", guard,
+      " != ", id, "\n#error \"Two models have names that begin with ",
+      options.prefix, ": export one of them with another --prefix.\"\n#endif\n");
 }
 
 CHeaderSize SizeOfCHeader(const LoadedModel& loaded, bool int8) {

@@ -7,11 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "models/weights.h"
 
 namespace distill {
 
+// OK if `prefix` may begin C's names: letters, digits and underscores, of which
+// the first is a letter, 32 at most. Else InvalidArgument with the flag's name.
+absl::Status CheckCPrefix(const std::string& prefix);
+
 struct CHeaderOptions {
+  // What all names of the header begin with: in small letters those of
+  // functions and types, as it is given; in capital letters those of macros.
+  // CheckCPrefix must accept it.
+  std::string prefix = "distill";
   // Whether the weights are int8 (export/int8.h) instead of float: about a
   // quarter of the bytes. Biases, scales and activations are float either way.
   bool int8 = false;
@@ -19,8 +28,9 @@ struct CHeaderOptions {
   std::vector<std::string> remarks;
 };
 
-// The contents of a C99 header (C++ takes it too), to be included in one source
-// file: the weights as static const arrays, and
+// The contents of a C99 header (C11 and C++ take it too), to be included in one
+// source file: the weights as static const arrays, and, with the prefix
+// "distill",
 //
 //   void distill_logits(const unsigned char pixels[], float logits[]);
 //   int distill_predict(const unsigned char pixels[]);
@@ -31,6 +41,10 @@ struct CHeaderOptions {
 // normalised inside. No memory is allocated; the first two share one static
 // scratch area, and the last is given one of DISTILL_SCRATCH floats, so that
 // several threads may use it at once. Nothing of C's library is called.
+//
+// Headers of several prefixes go into one source; two models of one prefix do
+// not, and a #error says so. GCC and Clang have no complaint about it with
+// -Wall -Wextra -pedantic -Wconversion -Wdouble-promotion -Wshadow -Wundef.
 std::string CHeader(const LoadedModel& loaded,
                     const CHeaderOptions& options = {});
 

@@ -58,7 +58,7 @@ LoadedModel WithInt8Weights(const LoadedModel& loaded) {
   const at::NoGradGuard no_grad;
   for (const ExportLayer& layer : LayersOf(loaded)) {
     const std::vector<float> weights = Rounded(layer);
-    at::Tensor weight = copy->model->named_parameters()[layer.name + ".weight"];
+    at::Tensor weight = copy->model->parameter(layer.name + ".weight");
     std::copy(weights.begin(), weights.end(), weight.data_ptr<float>());
   }
   return *std::move(copy);

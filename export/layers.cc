@@ -1,6 +1,7 @@
 #include "export/layers.h"
 
 #include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "c10/util/Exception.h"
 
 namespace distill {
@@ -18,17 +19,15 @@ std::vector<ExportLayer> LayersOf(const LoadedModel& loaded) {
   constexpr char kWeight[] = ".weight";
   std::vector<ExportLayer> layers;
   int64_t height = loaded.info.height, width = loaded.info.width;
-  const auto parameters = loaded.model->named_parameters();
-  for (const auto& parameter : parameters) {
-    if (!absl::EndsWith(parameter.key(), kWeight)) continue;
-    const at::Tensor& weight = parameter.value();
+  for (const NamedTensor& parameter : loaded.model->named_parameters()) {
+    if (!absl::EndsWith(parameter.name, kWeight)) continue;
+    const at::Tensor& weight = parameter.value;
     ExportLayer layer;
-    layer.name = parameter.key().substr(
-        0, parameter.key().size() - (sizeof(kWeight) - 1));
+    layer.name = std::string(absl::StripSuffix(parameter.name, kWeight));
     layer.outputs = weight.size(0);
     layer.inputs = weight.size(1);
     layer.weight = Numbers(weight);
-    layer.bias = Numbers(parameters[layer.name + ".bias"]);
+    layer.bias = Numbers(loaded.model->parameter(layer.name + ".bias"));
     if (weight.dim() == 4) {
       layer.kind = ExportLayer::Kind::kConvBlock;
       layer.height = height;

@@ -36,7 +36,7 @@ std::string Factor(double weight) {
 const std::vector<Method>& Table() {
   static const std::vector<Method>* const table = new std::vector<Method>{
       {"kd", "T^2 KL of the softened predictions", "Hinton et al. 2015",
-       Compares::kLogits, false, false,
+       Compares::kLogits, false, false, {"temperature", "standardize_logits"},
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * KL(softmax(teacher/%.9g) || softmax(student/%.9g))",
@@ -50,7 +50,7 @@ const std::vector<Method>& Table() {
          return KdLoss(student, teacher, at::Tensor(), soft_only).total;
        }},
       {"logit_mse", "mean square of the difference of the logits",
-       "Kim et al. 2021", Compares::kLogits, false, false,
+       "Kim et al. 2021", Compares::kLogits, false, false, {"standardize_logits"},
        [](const MethodOptions& /*options*/) {
          return std::string("mean((teacher - student)^2)");
        },
@@ -59,7 +59,7 @@ const std::vector<Method>& Table() {
          return LogitMse(student, teacher);
        }},
       {"dkd", "KL of the label's class and of the others apart",
-       "Zhao et al. 2022", Compares::kLogits, true, false,
+       "Zhao et al. 2022", Compares::kLogits, true, false, {"temperature", "standardize_logits", "dkd_target_weight", "dkd_nontarget_weight"},
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * (%.9g * TCKD + %.9g * NCKD)", options.kd.temperature,
@@ -70,7 +70,7 @@ const std::vector<Method>& Table() {
          return Dkd(student, teacher, labels, DkdOptionsOf(options));
        }},
       {"fitnets", "mean square of the difference of a layer's maps",
-       "Romero et al. 2015", Compares::kMaps, false, true,
+       "Romero et al. 2015", Compares::kMaps, false, true, {"hint_weight"},
        [](const MethodOptions& options) {
          return absl::StrCat(Factor(options.hint_weight),
                              "mean((teacher's maps - student's)^2)");
@@ -80,7 +80,7 @@ const std::vector<Method>& Table() {
          return options.hint_weight * FitNetsHint(student, teacher);
        }},
       {"at", "squared distance of the attention maps",
-       "Zagoruyko and Komodakis 2017", Compares::kMaps, false, false,
+       "Zagoruyko and Komodakis 2017", Compares::kMaps, false, false, {"attention_weight"},
        [](const MethodOptions& options) {
          return absl::StrCat(Factor(options.attention_weight),
                              "|teacher's attention - student's|^2");
@@ -90,7 +90,7 @@ const std::vector<Method>& Table() {
          return options.attention_weight * AttentionTransfer(student, teacher);
        }},
       {"rkd", "distances and angles between the images of a batch",
-       "Park et al. 2019", Compares::kPoints, false, false,
+       "Park et al. 2019", Compares::kPoints, false, false, {"rkd_distance_weight", "rkd_angle_weight"},
        [](const MethodOptions& options) {
          return absl::StrFormat("(%.9g * distances + %.9g * angles)",
                                 options.rkd_distance_weight,
@@ -159,11 +159,24 @@ absl::Status MethodOptions::Validate() const {
     status.Update(absl::InvalidArgumentError(absl::StrCat(
         flag, " is ", weight, "; it must be a finite number of at least 0")));
   }
-  if (method == "rkd" && rkd_distance_weight == 0 && rkd_angle_weight == 0) {
+  const auto check_pair = [&](const char* of, double a, double b) {
+    if (method != of || a != 0 || b != 0) return;
+    const auto& names = FindMethod(method)->settings;
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--", names[names.size() - 2], " and --", names.back(),
+        " are both 0; --method=", of, " needs one of them")));
+  };
+  check_pair("dkd", dkd_target_weight, dkd_nontarget_weight);
+  check_pair("rkd", rkd_distance_weight, rkd_angle_weight);
+  const auto check_single = [&](const char* of, double weight) {
+    if (method != of || weight != 0) return;
     status.Update(absl::InvalidArgumentError(
-        "--rkd_distance_weight and --rkd_angle_weight are both 0; "
-        "--method=rkd needs one of them"));
-  }
+        absl::StrCat("--", FindMethod(method)->settings.back(),
+                     " is 0, and --method=", of,
+                     " has no other term; it must be above 0")));
+  };
+  check_single("fitnets", hint_weight);
+  check_single("at", attention_weight);
   if (kd.alpha == 1 && FindMethod(method)->compares != Compares::kLogits) {
     status.Update(absl::InvalidArgumentError(absl::StrCat(
         "--alpha is 1 with --method=", method,

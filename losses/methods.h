@@ -61,6 +61,8 @@ struct Method {
   // Whether features must have the same number of channels, and so a regressor
   // is learnt where they differ.
   bool needs_same_channels;
+  // Which of MethodOptions' fields, besides alpha, its soft term looks at.
+  std::vector<std::string> settings;
   // The soft term for a person to read, with its numbers.
   std::string (*formula)(const MethodOptions& options);
   // The soft term: 0-dimensional, differentiable with respect to the student.

@@ -3,8 +3,43 @@
 #include <utility>
 
 #include "ATen/core/grad_mode.h"
+#include "c10/util/Exception.h"
 
 namespace distill {
+
+std::vector<at::Tensor> Classifier::parameters() const {
+  std::vector<at::Tensor> values;
+  values.reserve(parameters_.size());
+  for (const NamedTensor& one : parameters_) values.push_back(one.value);
+  return values;
+}
+
+at::Tensor Classifier::parameter(const std::string& name) const {
+  for (const NamedTensor& one : parameters_) {
+    if (one.name == name) return one.value;
+  }
+  TORCH_CHECK(false, "there is no parameter \"", name, "\" in ", Describe());
+}
+
+void Classifier::to(at::Device device) {
+  const at::NoGradGuard no_grad;
+  for (const std::vector<NamedTensor>* state : {&parameters_, &buffers_}) {
+    for (const NamedTensor& one : *state) {
+      one.value.set_data(one.value.detach().to(device));
+    }
+  }
+}
+
+at::Tensor Classifier::AddParameter(const std::string& name, at::Tensor value) {
+  value.set_requires_grad(true);
+  parameters_.push_back({name, value});
+  return value;
+}
+
+at::Tensor Classifier::AddBuffer(const std::string& name, at::Tensor value) {
+  buffers_.push_back({name, value});
+  return value;
+}
 
 int64_t Classifier::ParameterCount() const {
   int64_t count = 0;
@@ -34,11 +69,10 @@ Outputs FrozenClassifier::Forward(
 
 std::vector<NamedTensor> FrozenClassifier::Parameters() const {
   std::vector<NamedTensor> copies;
-  for (const auto& parameter : model_->named_parameters()) {
-    copies.push_back(
-        {parameter.key(), parameter.value().detach().to(at::kCPU, at::kFloat,
-                                                        /*non_blocking=*/false,
-                                                        /*copy=*/true)});
+  for (const NamedTensor& one : model_->named_parameters()) {
+    copies.push_back({one.name, one.value.detach().to(at::kCPU, at::kFloat,
+                                                      /*non_blocking=*/false,
+                                                      /*copy=*/true)});
   }
   return copies;
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "torch/nn/module.h"
+#include "c10/core/Device.h"
 
 namespace distill {
 
@@ -29,12 +29,14 @@ struct Outputs {
   std::vector<at::Tensor> features;  // As asked for: [batch, sizes...] float32.
 };
 
-// A model that turns a batch of images into one logit a class.
-//
-// Its parameters are float32 and are registered with torch::nn::Module, so that
-// parameters(), named_parameters() and to(device) are LibTorch's own.
-class Classifier : public torch::nn::Module {
+// A model that turns a batch of images into one logit a class. It owns its state:
+// parameters, which are float32 and trained, and buffers, which a forward pass
+// in train mode may change. (Not a torch::nn::Module: the header of that takes a
+// compiler 13 s, and this is all of it that is used here.)
+class Classifier {
  public:
+  virtual ~Classifier() = default;
+
   // The logits and the features of these names, in their order, on the images'
   // device, with the graph that gradients need unless the caller has switched
   // it off. Logits are not probabilities.
@@ -51,6 +53,25 @@ class Classifier : public torch::nn::Module {
   // What Forward can be asked for, from the first layer to the last.
   virtual std::vector<Feature> Features() const = 0;
 
+  // The parameters and the buffers under PyTorch's names ("conv1.weight"), from
+  // the first layer to the last, weight before bias. They share their numbers
+  // with the model.
+  const std::vector<NamedTensor>& named_parameters() const {
+    return parameters_;
+  }
+  const std::vector<NamedTensor>& named_buffers() const { return buffers_; }
+  std::vector<at::Tensor> parameters() const;
+  // The parameter of that name; there must be one (TORCH_CHECK).
+  at::Tensor parameter(const std::string& name) const;
+
+  // Moves all of its state; tensors that share it move too.
+  void to(at::Device device);
+
+  // Dropout is for train mode, in which a new model is.
+  virtual void train(bool on = true) { is_training_ = on; }
+  void eval() { train(false); }
+  bool is_training() const { return is_training_; }
+
   // Number of trainable numbers.
   int64_t ParameterCount() const;
 
@@ -60,6 +81,15 @@ class Classifier : public torch::nn::Module {
 
   // For people: "conv 1-16 3x3, ReLU, pool 2; linear 3136-10".
   virtual std::string Describe() const = 0;
+
+ protected:
+  // Adds to the state, and returns, a leaf that needs a gradient.
+  at::Tensor AddParameter(const std::string& name, at::Tensor value);
+  at::Tensor AddBuffer(const std::string& name, at::Tensor value);
+
+ private:
+  std::vector<NamedTensor> parameters_, buffers_;
+  bool is_training_ = true;
 };
 
 // A model that can no longer change: the only form in which the trainer is

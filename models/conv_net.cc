@@ -77,14 +77,14 @@ ConvNet::ConvNet(const ConvNetOptions& options, Random& random)
   TORCH_CHECK(valid.ok(), std::string(valid.message()));
   int64_t channels = 1, height = options.height, width = options.width;
   auto add = [&](const std::string& name, std::vector<int64_t> sizes) {
-    auto layer = std::make_shared<Layer>();
     const int64_t inputs_of_one = Product(sizes) / sizes[0];
     const double bound = 1 / std::sqrt(static_cast<double>(inputs_of_one));
-    layer->weight = layer->register_parameter(
-        "weight", UniformTensor(sizes, bound, random));
-    layer->bias = layer->register_parameter(
-        "bias", UniformTensor({sizes[0]}, bound, random));
-    return register_module(name, layer);
+    Layer layer;
+    layer.weight =
+        AddParameter(name + ".weight", UniformTensor(sizes, bound, random));
+    layer.bias =
+        AddParameter(name + ".bias", UniformTensor({sizes[0]}, bound, random));
+    return layer;
   };
   for (int64_t next : options.conv_channels) {
     convs_.push_back(
@@ -105,7 +105,7 @@ ConvNet::ConvNet(const ConvNetOptions& options, Random& random)
     for (size_t i = 0; i < hidden_.size(); ++i) {
       dropout_keys_.push_back(random.Next());
     }
-    dropout_step_ = register_buffer("dropout_step", at::zeros({}, at::kLong));
+    dropout_step_ = AddBuffer("dropout_step", at::zeros({}, at::kLong));
   }
 }
 
@@ -132,7 +132,7 @@ Outputs ConvNet::Forward(const at::Tensor& images,
     // The last block in the order channel, row, column, as PyTorch's users
     // flatten: weights are exchangeable with the same model written there.
     const bool last = i + 1 == convs_.size();
-    x = ConvBlock(x, convs_[i]->weight, convs_[i]->bias, compute_dtype_,
+    x = ConvBlock(x, convs_[i].weight, convs_[i].bias, compute_dtype_,
                   last ? ConvBlockOutput::kChannelsFirst
                        : ConvBlockOutput::kChannelsLast);
     offer("conv", i, last ? x : x.movedim(3, 1));
@@ -140,7 +140,7 @@ Outputs ConvNet::Forward(const at::Tensor& images,
   x = x.flatten(1);
   const bool drops = dropout_step_.defined() && is_training();
   for (size_t i = 0; i < hidden_.size(); ++i) {
-    x = Dense(x, hidden_[i]->weight, hidden_[i]->bias, Activation::kRelu,
+    x = Dense(x, hidden_[i].weight, hidden_[i].bias, Activation::kRelu,
               compute_dtype_);
     offer("fc", i, x);
     if (drops) {
@@ -152,7 +152,7 @@ Outputs ConvNet::Forward(const at::Tensor& images,
     TORCH_CHECK(outputs.features[i].defined(), "there is no feature \"",
                 features[i], "\" in ", Describe());
   }
-  outputs.logits = Dense(x.to(at::kFloat), logits_->weight, logits_->bias,
+  outputs.logits = Dense(x.to(at::kFloat), logits_.weight, logits_.bias,
                          Activation::kNone, at::kFloat);
   return outputs;
 }
@@ -178,29 +178,29 @@ int64_t ConvNet::FlopPerImage() const {
   int64_t pixels = options_.height * options_.width;
   int64_t height = options_.height, width = options_.width;
   for (const auto& conv : convs_) {
-    multiply_adds += conv->weight.numel() * pixels;
+    multiply_adds += conv.weight.numel() * pixels;
     height /= 2;
     width /= 2;
     pixels = height * width;
   }
-  for (const auto& layer : hidden_) multiply_adds += layer->weight.numel();
-  return 2 * (multiply_adds + logits_->weight.numel());
+  for (const auto& layer : hidden_) multiply_adds += layer.weight.numel();
+  return 2 * (multiply_adds + logits_.weight.numel());
 }
 
 std::string ConvNet::Describe() const {
   std::vector<std::string> layers;
   for (const auto& conv : convs_) {
-    layers.push_back(absl::StrCat("conv ", conv->weight.size(1), "-",
-                                  conv->weight.size(0), " 3x3, ReLU, pool 2"));
+    layers.push_back(absl::StrCat("conv ", conv.weight.size(1), "-",
+                                  conv.weight.size(0), " 3x3, ReLU, pool 2"));
   }
   const std::string dropout =
       options_.dropout > 0 ? absl::StrCat(", dropout ", options_.dropout) : "";
   for (const auto& layer : hidden_) {
-    layers.push_back(absl::StrCat("linear ", layer->weight.size(1), "-",
-                                  layer->weight.size(0), ", ReLU", dropout));
+    layers.push_back(absl::StrCat("linear ", layer.weight.size(1), "-",
+                                  layer.weight.size(0), ", ReLU", dropout));
   }
-  layers.push_back(absl::StrCat("linear ", logits_->weight.size(1), "-",
-                                logits_->weight.size(0)));
+  layers.push_back(absl::StrCat("linear ", logits_.weight.size(1), "-",
+                                logits_.weight.size(0)));
   return absl::StrJoin(layers, "; ");
 }
 

@@ -58,14 +58,14 @@ class ConvNet : public Classifier {
   void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
 
  private:
-  // Parameters under PyTorch's names (NAME.weight, NAME.bias).
-  struct Layer : torch::nn::Module {
+  // The parameters NAME.weight and NAME.bias.
+  struct Layer {
     at::Tensor weight, bias;
   };
 
   ConvNetOptions options_;
-  std::vector<std::shared_ptr<Layer>> convs_, hidden_;
-  std::shared_ptr<Layer> logits_;
+  std::vector<Layer> convs_, hidden_;
+  Layer logits_;
   std::vector<uint64_t> dropout_keys_;  // One a hidden layer, or none.
   // [] int64, a buffer "dropout_step": forward passes made in train mode, which
   // choose the masks. Undefined without dropout.

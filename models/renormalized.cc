@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
+
 namespace distill {
 namespace {
 
@@ -11,11 +13,23 @@ class Renormalized : public Classifier {
  public:
   Renormalized(std::shared_ptr<Classifier> model, const Normalization& own,
                const Normalization& fed)
-      : model_(register_module("model", std::move(model))),
+      : model_(std::move(model)),
         // The pixel is fed.mean + fed.std x, and is wanted less own.mean, over
         // own.std.
         factor_(static_cast<double>(fed.std) / own.std),
-        offset_((static_cast<double>(fed.mean) - own.mean) / own.std) {}
+        offset_((static_cast<double>(fed.mean) - own.mean) / own.std) {
+    for (const NamedTensor& one : model_->named_parameters()) {
+      AddParameter("model." + one.name, one.value);
+    }
+    for (const NamedTensor& one : model_->named_buffers()) {
+      AddBuffer("model." + one.name, one.value);
+    }
+  }
+
+  void train(bool on) override {
+    Classifier::train(on);
+    model_->train(on);
+  }
 
   Outputs Forward(const at::Tensor& images,
                   const std::vector<std::string>& features) override {

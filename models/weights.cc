@@ -2,15 +2,20 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/empty.h"
+#include "ATen/ops/index_select.h"
 #include "ATen/ops/isfinite.h"
+#include "ATen/ops/tensor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "data/class_names.h"
 #include "data/files.h"
 #include "data/random.h"
 #include "models/zoo.h"
@@ -169,6 +174,64 @@ absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
   return absl::OkStatus();
 }
 
+absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
+                                        const Dataset& dataset,
+                                        const std::string& found) {
+  ClassMatch match;
+  const std::vector<std::string> names = ClassNames(dataset);
+  const std::vector<std::string>& own = info.class_names;
+  if (own == names) return match;
+  std::map<std::string, int64_t> place;
+  for (size_t i = 0; i < names.size(); ++i) place[names[i]] = i;
+  std::set<int64_t> taken;
+  for (const std::string& name : own) {
+    const auto at = place.find(name);
+    if (at == place.end()) break;
+    match.order.push_back(at->second);
+    taken.insert(at->second);
+  }
+  if (taken.size() == names.size()) {
+    match.note = absl::StrCat(
+        found, " has the class names of ", dataset.name,
+        " in another order (", absl::StrJoin(own, ", "),
+        "); its outputs are taken by their names");
+    return match;
+  }
+  match.order.clear();
+  if (!HasClassNames(dataset) || AreNumbers(own)) {
+    match.note = absl::StrCat(
+        "the ", HasClassNames(dataset) ? "model" : "data set",
+        " has numbers in place of class names; the classes of ", found,
+        " are taken in their order");
+    return match;
+  }
+  size_t first = 0;
+  while (own[first] == names[first]) ++first;
+  return absl::FailedPreconditionError(absl::StrCat(
+      found, ": found class ", first, " to be \"", own[first],
+      "\"; expected \"", names[first], "\", as in ", dataset.name,
+      ". Pass the data set that the model was trained for, or put its "
+      "\"class_names\" right (docs/deploy.md)."));
+}
+
+void ReorderClasses(const ClassMatch& match, LoadedModel* loaded) {
+  if (match.order.empty()) return;
+  std::vector<int64_t> source(match.order.size());
+  for (size_t i = 0; i < source.size(); ++i) source[match.order[i]] = i;
+  const at::NoGradGuard no_grad;
+  // The last layer's weight and bias come last.
+  std::vector<at::Tensor> parameters = loaded->model->parameters();
+  for (size_t i = parameters.size() - 2; i < parameters.size(); ++i) {
+    at::Tensor& parameter = parameters[i];
+    const at::Tensor rows =
+        at::tensor(source, at::kLong).to(parameter.device());
+    parameter.copy_(at::index_select(parameter, 0, rows));
+  }
+  std::vector<std::string> names;
+  for (const int64_t i : source) names.push_back(loaded->info.class_names[i]);
+  loaded->info.class_names = std::move(names);
+}
+
 SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor) {
   const at::Tensor values = tensor.detach().cpu().contiguous();
   SafeTensor result;
@@ -244,13 +307,13 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
   Random random(0, "weights that the file replaces");
   loaded.model = std::make_shared<ConvNet>(*options, random);
   size_t used = 0;
-  for (const auto& parameter : loaded.model->named_parameters()) {
-    const SafeTensor* tensor = file.Find(parameter.key());
+  for (const NamedTensor& parameter : loaded.model->named_parameters()) {
+    const SafeTensor* tensor = file.Find(parameter.name);
     if (tensor == nullptr) {
-      return Wrong(name, absl::StrCat("no tensor \"", parameter.key(), "\""),
+      return Wrong(name, absl::StrCat("no tensor \"", parameter.name, "\""),
                    absl::StrCat("those of ", loaded.info.architecture));
     }
-    const absl::Status filled = Fill(*tensor, name, parameter.value());
+    const absl::Status filled = Fill(*tensor, name, parameter.value);
     if (!filled.ok()) return filled;
     ++used;
   }

@@ -39,11 +39,32 @@ struct ModelInfo {
 absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
                        const std::string& found);
 
+// How the classes of a model's file stand to those of a data set, by their
+// names.
+struct ClassMatch {
+  // The model's class number i is the data set's order[i]; empty if that is i.
+  std::vector<int64_t> order;
+  // For people; empty if there is nothing to say.
+  std::string note;
+};
+
+// CheckFits must have passed. The same names in another order are matched. Where
+// one side has numbers in place of names, classes go by their numbers, which the
+// note says. FailedPrecondition, with the first names that differ, for other
+// names. `found` says what the model's file is, for messages.
+absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
+                                        const Dataset& dataset,
+                                        const std::string& found);
+
 struct LoadedModel {
   ModelInfo info;
   std::shared_ptr<ConvNet> model;  // On the CPU, in float32.
   uint32_t crc32 = 0;              // Of the file's bytes, if LoadModel read it.
 };
+
+// Gives the model the data set's order of classes: its last layer's outputs and
+// its class names change places. Nothing for an empty order.
+void ReorderClasses(const ClassMatch& match, LoadedModel* loaded);
 
 // The tensor's numbers, from wherever it is. Of float32, float64, int64 or
 // uint8 (TORCH_CHECK).

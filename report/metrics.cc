@@ -12,9 +12,6 @@
 namespace distill {
 namespace {
 
-// Of the standard normal distribution: |x| is below it with probability 0.95.
-constexpr double kNormal95 = 1.959963984540054;
-
 // log(sum of exp(scale * value)), without overflow.
 double LogSumExp(const double* values, int64_t count, double scale) {
   const double largest = *std::max_element(values, values + count) * scale;
@@ -84,18 +81,6 @@ std::vector<double> Softened(const Answers& answers, int64_t sample,
       row, row + answers.classes, probabilities.begin(),
       [&](double value) { return std::exp(value / temperature - log_sum); });
   return probabilities;
-}
-
-Interval WilsonInterval(int64_t hits, int64_t samples) {
-  const auto n = static_cast<double>(samples);
-  const double share = static_cast<double>(hits) / n;
-  const double z2 = kNormal95 * kNormal95;
-  const double middle = (share + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = kNormal95 / (1 + z2 / n) *
-                      std::sqrt(share * (1 - share) / n + z2 / (4 * n * n));
-  // In exact arithmetic the ends are 0 and 1 there.
-  return {share, hits == 0 ? 0 : middle - half,
-          hits == samples ? 1 : middle + half};
 }
 
 double ModelMetrics::ClassAccuracy(int64_t label) const {

@@ -33,14 +33,6 @@ Answers AnswersOf(const at::Tensor& logits);
 std::vector<double> Softened(const Answers& answers, int64_t sample,
                              double temperature);
 
-// The interval of 95 % for a probability of which `hits` of `samples` >= 1
-// tries came true; mean is the share itself. Never outside of [0, 1], and right
-// also where all or none came true.
-//
-// E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
-// Inference", 1927, with z = 1.959964, the normal distribution's quantile.
-Interval WilsonInterval(int64_t hits, int64_t samples);
-
 // Samples whose predicted class has a probability in one part of (0, 1].
 struct CalibrationBin {
   int64_t samples = 0;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "nlohmann/json.hpp"
 
 namespace distill {
 namespace {
@@ -90,10 +91,18 @@ std::string CellHtml(const std::string& text) {
   return absl::StrReplaceAll(EscapeHtml(text), {{" %", "&nbsp;%"}});
 }
 
+// Bytes that are no UTF-8 (a path can be anything) become U+FFFD.
+std::string ValidUtf8(const std::string& text) {
+  using Json = nlohmann::json;
+  const std::string quoted =
+      Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(quoted).get<std::string>();
+}
+
 }  // namespace
 
 std::string EscapeHtml(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"},
+  return absl::StrReplaceAll(ValidUtf8(text), {{"&", "&amp;"},
                                     {"<", "&lt;"},
                                     {">", "&gt;"},
                                     {"\"", "&quot;"},

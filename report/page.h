@@ -9,7 +9,8 @@
 namespace distill {
 
 // `text` with the characters that mean something to HTML as references, fit for
-// an element's text and for an attribute in double quotes.
+// an element's text and for an attribute in double quotes. What is not UTF-8 is
+// replaced.
 std::string EscapeHtml(const std::string& text);
 
 // A document with the style that all pages share: light or dark as the reader's

@@ -143,7 +143,10 @@ std::string MapHtml(const Map& map) {
   std::string html =
       "<div class=\"scroll\"><table class=\"map\">\n<thead><tr><th></th>";
   for (const double temperature : map.temperatures) {
-    absl::StrAppendFormat(&html, "<th scope=\"col\">T=%g</th>", temperature);
+    absl::StrAppend(&html, "<th scope=\"col\">",
+                    temperature == 0 ? std::string("no temperature")
+                                     : absl::StrFormat("T=%g", temperature),
+                    "</th>");
   }
   absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
   for (const double alpha : map.alphas) {
@@ -197,9 +200,8 @@ std::string Maps(const SweepResult& result) {
 }  // namespace
 
 std::string CellName(const SweepCell& cell) {
-  return absl::StrFormat("%sT=%g, alpha=%g",
-                         cell.method == "kd" ? "" : cell.method + ", ",
-                         cell.temperature, cell.alpha);
+  return absl::StrCat(cell.method == "kd" ? "" : cell.method + ", ",
+                      SettingsText(cell));
 }
 
 std::string ChosenLine(const SweepCellResult& chosen) {
@@ -241,7 +243,7 @@ std::string SweepCsv(const SweepResult& result) {
   for (const SweepCellResult& cell : result.cells) {
     const std::vector<std::string> values = {
         cell.cell.method,
-        Plain(cell.cell.temperature),
+        cell.cell.temperature == 0 ? "" : Plain(cell.cell.temperature),
         Plain(cell.cell.alpha),
         absl::StrCat(cell.cell.labels),
         absl::StrCat(cell.runs),

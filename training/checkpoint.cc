@@ -165,6 +165,7 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   state.result.seconds = numbers[2];
   state.late_correct = found.Count(numbers[3]);
   state.late_samples = found.Count(numbers[4]);
+  state.result.late_samples = state.late_samples;
   if (!found.whole()) return Damaged(name, "no whole record of the losses");
   for (const SafeTensor& tensor : file->tensors) {
     absl::string_view rest = tensor.name;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "training/cpu_limit.h"
+#include "training/threads.h"
 
 namespace distill {
 namespace {
@@ -135,7 +136,8 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
   compute.device_name = device->str();
   const int limit = CpuLimit();
   if (options.threads > 0) {
-    at::set_num_threads(options.threads);
+    const absl::Status started = UseThreads(options.threads);
+    if (!started.ok()) return started;
   } else if (limit > 0 && limit < at::get_num_threads()) {
     // More threads than that would stand still for each other.
     at::set_num_threads(limit);

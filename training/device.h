@@ -47,7 +47,7 @@ struct ComputeOptions {
 //
 // InvalidArgument for other words; Unavailable where CUDA is asked for and
 // missing, or has no device that this program has code for, with the reason and
-// what to do.
+// what to do; ResourceExhausted where not so many threads can be started.
 absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options);
 
 // The device alone, on a machine whose CUDA is `cuda`.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/argmax.h"
 #include "ATen/ops/empty.h"

@@ -18,6 +18,7 @@
 #include "models/conv_net.h"
 #include "models/renormalized.h"
 #include "models/zoo.h"
+#include "training/learnt.h"
 #include "training/objective.h"
 #include "training/text.h"
 #include "training/torch_status.h"
@@ -50,36 +51,6 @@ absl::Status CheckEpochs(const char* flag, int64_t epochs, int64_t images) {
   return absl::InvalidArgumentError(
       absl::StrCat(flag, " is ", epochs, "; with ", images,
                    " training images it must be at most ", most));
-}
-
-// The accuracy of always answering with the most frequent class.
-double ChanceAccuracy(const Dataset& dataset) {
-  std::vector<int64_t> counts(dataset.classes);
-  for (uint8_t label : dataset.labels) ++counts[label];
-  return static_cast<double>(*std::max_element(counts.begin(), counts.end())) /
-         static_cast<double>(dataset.count);
-}
-
-// Below this a teacher has learnt nothing worth telling.
-double LeastAccuracy(const Dataset& dataset) {
-  const double chance = ChanceAccuracy(dataset);
-  return chance + 0.1 * (1 - chance);
-}
-
-absl::Status CheckTeacherLearnt(const TrainResult& training,
-                                const Dataset& train,
-                                const ExperimentOptions& options) {
-  if (training.late_accuracy >= LeastAccuracy(train)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "the teacher did not learn: it got %s of the last images of its training "
-      "right, before training on them, and always answering with the most "
-      "frequent class gets %s. A student would learn nothing from it. Try %s"
-      "--learning_rate=%g or another --seed (it was %d).",
-      Percent(training.late_accuracy), Percent(ChanceAccuracy(train)),
-      options.schedule == ScheduleKind::kConstant
-          ? "--lr_schedule=one_cycle, or "
-          : "",
-      options.learning_rate / 10, options.seed));
 }
 
 // The samples of another set that are at these positions.
@@ -166,6 +137,10 @@ class Experiment {
   absl::StatusOr<StageResult> RunStage(const std::string& name,
                                        std::shared_ptr<Classifier> model,
                                        const Plan& plan);
+  // What the teacher that has just been trained can be judged by.
+  LearningEvidence EvidenceOf(const LearningBar& bar, TrainedTeacher* teacher);
+  // Computes the teacher's logits of the training images, once.
+  void ComputeTeachersLogits(TrainedTeacher* teacher);
   // What the model answers, before it is compared with the labels.
   at::Tensor Answers(const FrozenClassifier& model, const Batches& batches,
                      const std::string& what);
@@ -302,6 +277,13 @@ void Experiment::SayWhatRuns() const {
                         model.Describe(), WithCommas(model.ParameterCount()),
                         static_cast<double>(model.FlopPerImage()) / 1e6));
   };
+  const std::vector<int64_t> missing = ClassesWithoutImages(train);
+  if (!missing.empty()) {
+    observer_.OnLine(absl::StrFormat(
+        "warning: no training image is of %s %s; nothing can be learnt of %s",
+        missing.size() == 1 ? "class" : "the classes", RangesText(missing),
+        missing.size() == 1 ? "it" : "them"));
+  }
   const auto teacher = MakeTeacher(), student = MakeStudent();
   describe("teacher:", *teacher);
   describe("student:", *student);
@@ -354,10 +336,54 @@ absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
                {data_.teachers, LabelObjective(), options_.teacher_epochs});
   if (!stage.ok()) return stage.status();
   teacher->stage = *std::move(stage);
-  const absl::Status learnt = CheckTeacherLearnt(
-      teacher->stage.training, data_.train.dataset(), options_);
-  if (!learnt.ok()) teacher->stage.model = nullptr;
-  return learnt;
+  const LearningBar bar = BarOf(data_.train.dataset());
+  const LearningEvidence evidence = EvidenceOf(bar, teacher);
+  if (evidence.accuracy() >= bar.bar) return absl::OkStatus();
+  teacher->stage.model = nullptr;
+  teacher->logits = at::Tensor();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the teacher did not learn: it got %s right, and always answering with "
+      "the most frequent class gets %s. A student would learn nothing from it. "
+      "Try %s--learning_rate=%g or another --seed (it was %d).",
+      evidence.Describe(), Percent(bar.chance),
+      options_.schedule == ScheduleKind::kConstant
+          ? "--lr_schedule=one_cycle, or "
+          : "",
+      options_.learning_rate / 10, options_.seed));
+}
+
+LearningEvidence Experiment::EvidenceOf(const LearningBar& bar,
+                                        TrainedTeacher* teacher) {
+  const TrainResult& training = teacher->stage.training;
+  LearningEvidence evidence;
+  // At no cost, and of images that a training of one epoch had not seen.
+  evidence.samples = training.late_samples;
+  evidence.correct = std::llround(training.late_accuracy *
+                                  static_cast<double>(training.late_samples));
+  evidence.what =
+      "the last images of its training, each predicted before it was trained "
+      "on";
+  if (IsEnough(evidence, bar)) return evidence;
+  if (teacher->stage.validation) {
+    const Evaluation& held_out = *teacher->stage.validation;
+    evidence = {held_out.samples - held_out.errors, held_out.samples,
+                "the validation images"};
+    if (IsEnough(evidence, bar)) return evidence;
+  }
+  ComputeTeachersLogits(teacher);
+  const Evaluation all =
+      EvaluateLogits(teacher->logits, data_.train.dataset());
+  return {all.samples - all.errors, all.samples, "the training images",
+          /*exact=*/true};
+}
+
+void Experiment::ComputeTeachersLogits(TrainedTeacher* teacher) {
+  if (teacher->logits.defined()) return;
+  const Clock::time_point start = Clock::now();
+  teacher->logits =
+      ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
+                    "teacher: logits for the student", observer_);
+  teacher->logits_seconds = SecondsSince(start);
 }
 
 absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
@@ -368,24 +394,20 @@ absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
   model->to(compute_.device);
   model->set_compute_dtype(compute_.dtype);
   teacher->stage = Begin(*model);
-  const Clock::time_point start = Clock::now();
   Judge("teacher",
         Renormalize(model, loaded.info.normalization,
                     data_.train.options().normalization),
         /*omits_classes=*/false, &teacher->stage);
-  teacher->logits =
-      ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
-                    "teacher: logits for the student", observer_);
-  teacher->logits_seconds = SecondsSince(start);
+  ComputeTeachersLogits(teacher);
   const double accuracy = EvaluateLogits(teacher->logits, train).accuracy();
-  const double chance = ChanceAccuracy(train);
-  if (accuracy < LeastAccuracy(train)) {
+  const LearningBar bar = BarOf(train);
+  if (accuracy < bar.bar) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s: found a teacher that gets %s of the training images of %s right; "
         "expected more than one that always answers with the most frequent "
         "class, which gets %s. Was it trained on these classes, in this order, "
         "and with the \"mean\" and \"std\" that its file says (%g, %g)?",
-        from, Percent(accuracy), data_.name, Percent(chance),
+        from, Percent(accuracy), data_.name, Percent(bar.chance),
         loaded.info.normalization.mean, loaded.info.normalization.std));
   }
   observer_.OnLine(
@@ -467,13 +489,7 @@ absl::StatusOr<ExperimentResult> Experiment::Run(TrainedTeacher* teacher) {
     const absl::Status trained = TrainTeacher(teacher);
     if (!trained.ok()) return trained;
   }
-  if (options_.loss.kd.alpha > 0 && !features_ && !teacher->logits.defined()) {
-    const Clock::time_point before = Clock::now();
-    teacher->logits =
-        ComputeLogits(*teacher->stage.model, data_.train, compute_.device,
-                      "teacher: logits for the student", observer_);
-    teacher->logits_seconds = SecondsSince(before);
-  }
+  if (options_.loss.kd.alpha > 0 && !features_) ComputeTeachersLogits(teacher);
   result.teacher = teacher->stage;
   result.teacher_logits_seconds = teacher->logits_seconds;
 
@@ -644,7 +660,7 @@ absl::Status WithExperiment(const ExperimentOptions& options,
         train->height, train->width, train->classes, test->height, test->width,
         test->classes));
   }
-  if (ChanceAccuracy(*train) == 1) {
+  if (BarOf(*train).chance == 1) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the training images in ", train->folder, " (", train->name,
         "): found the label ", static_cast<int>(train->labels[0]),
@@ -785,12 +801,16 @@ absl::StatusOr<TrainedTeacher> TrainTeacher(
 
 absl::StatusOr<TrainedTeacher> AdoptTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    const LoadedModel& loaded, const std::string& from,
+    LoadedModel& loaded, const std::string& from,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer) {
   const absl::Status fits = CheckFits(
       loaded.info, *train, absl::StrCat(from, ": the training images"));
   if (!fits.ok()) return fits;
+  const auto match = MatchClasses(loaded.info, *train, from);
+  if (!match.ok()) return match.status();
+  ReorderClasses(*match, &loaded);
+  if (!match->note.empty()) observer.OnLine("note: " + match->note);
   TrainedTeacher teacher;
   const absl::Status done =
       WithExperiment(options, compute, std::move(train), std::move(test),
@@ -799,6 +819,16 @@ absl::StatusOr<TrainedTeacher> AdoptTeacher(
                      });
   if (!done.ok()) return done;
   return teacher;
+}
+
+absl::Status CheckExperiment(const ExperimentOptions& options,
+                             const Compute& compute,
+                             std::shared_ptr<const Dataset> train,
+                             std::shared_ptr<const Dataset> test) {
+  Observer nobody;
+  return WithExperiment(options, compute, std::move(train), std::move(test),
+                        nobody, /*keeper=*/nullptr,
+                        [](const Experiment&) { return absl::OkStatus(); });
 }
 
 }  // namespace distill

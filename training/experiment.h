@@ -129,10 +129,10 @@ std::string VerdictLine(const ExperimentResult& result);
 // With a `keeper` each training goes on from where it was kept ("seed 0,
 // teacher", "seed 0, student", "seed 0, control"): see Train.
 //
-// FailedPrecondition if the teacher did not learn (its late accuracy, see
-// TrainResult, is less than a tenth of the way from the share of the most
-// frequent class to 1), before any student is trained, or if a loss is not
-// finite. InvalidArgument if train and test differ in size of image or classes,
+// FailedPrecondition if the teacher did not learn (training/learnt.h: by the
+// last images of its training if these are enough to be sure, else by the
+// validation images, else by all training images), before any student is
+// trained, or if a loss is not finite. InvalidArgument if train and test differ in size of image or classes,
 // or for options out of range.
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
@@ -149,16 +149,22 @@ absl::StatusOr<TrainedTeacher> TrainTeacher(
 
 // A teacher that was trained elsewhere, as RunExperiment takes it: with its
 // logits, and judged as one that was trained here. `from` names its file.
-// options.teacher must be its architecture.
+// options.teacher must be its architecture. Where it has the data set's class
+// names in another order, `loaded` is given the data set's order.
 //
 // FailedPrecondition if it is made for other images or classes, or if its
-// accuracy on `train` is less than a tenth of the way from the share of the
-// most frequent class to 1. Other errors as RunExperiment's.
+// accuracy on `train` is below the bar of training/learnt.h. Other errors as RunExperiment's.
 absl::StatusOr<TrainedTeacher> AdoptTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    const LoadedModel& loaded, const std::string& from,
+    LoadedModel& loaded, const std::string& from,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
     Observer& observer);
+
+// What RunExperiment would refuse before it trains anything.
+absl::Status CheckExperiment(const ExperimentOptions& options,
+                             const Compute& compute,
+                             std::shared_ptr<const Dataset> train,
+                             std::shared_ptr<const Dataset> test);
 
 }  // namespace distill
 

@@ -87,11 +87,11 @@ std::vector<NamedTensor> StepperInputs::State(const Adam& adam) const {
   const auto add = [&state](const std::string& name, const at::Tensor& value) {
     state.push_back({name, value});
   };
-  for (const auto& item : model.named_parameters()) {
-    add("model." + item.key(), item.value());
+  for (const NamedTensor& one : model.named_parameters()) {
+    add("model." + one.name, one.value);
   }
-  for (const auto& item : model.named_buffers()) {
-    add("model." + item.key(), item.value());
+  for (const NamedTensor& one : model.named_buffers()) {
+    add("model." + one.name, one.value);
   }
   for (size_t i = 0; i < objective.parameters.size(); ++i) {
     add(absl::StrCat("objective.", i), objective.parameters[i]);

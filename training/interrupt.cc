@@ -25,6 +25,9 @@ void CatchInterrupts() {
     sigaction(signal, nullptr, &before);
     if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
+  // The limit of processor time says so every second until its hard limit.
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGXCPU, &action, nullptr);
 }
 
 int InterruptSignal() { return signal_seen; }

@@ -128,6 +128,7 @@ class Training {
     if (result.steps == steps_) {
       result.late_accuracy = static_cast<double>(state_.late_correct) /
                              static_cast<double>(state_.late_samples);
+      result.late_samples = state_.late_samples;
     }
   }
 

@@ -63,6 +63,7 @@ struct TrainResult {
   // epoch has, each batch predicted before it is trained on. In a training of
   // one epoch these are images that the model had not seen.
   double late_accuracy = 0;
+  int64_t late_samples = 0;  // Images that this is a share of.
   // By a clock that never jumps; those before an interruption too.
   double seconds = 0;
 };

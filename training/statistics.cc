@@ -8,6 +8,9 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+// Of the standard normal distribution: |x| is below it with probability 0.95.
+constexpr double kNormal95 = 1.959963984540054;
+
 // The probability that |T| < sqrt(degrees) * tan(angle).
 double InnerProbability(double angle, int64_t degrees) {
   const double sine = std::sin(angle), cosine = std::cos(angle);
@@ -51,6 +54,18 @@ Interval MeanInterval(const std::vector<double>& values) {
   result.low = result.mean - half;
   result.high = result.mean + half;
   return result;
+}
+
+Interval WilsonInterval(int64_t hits, int64_t samples) {
+  const auto n = static_cast<double>(samples);
+  const double share = static_cast<double>(hits) / n;
+  const double z2 = kNormal95 * kNormal95;
+  const double middle = (share + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal95 / (1 + z2 / n) *
+                      std::sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+  // In exact arithmetic the ends are 0 and 1 there.
+  return {share, hits == 0 ? 0 : middle - half,
+          hits == samples ? 1 : middle + half};
 }
 
 Verdict Judge(const Interval& difference) {

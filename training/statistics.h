@@ -26,6 +26,14 @@ double StudentT95(int64_t degrees);
 // - 1.
 Interval MeanInterval(const std::vector<double>& values);
 
+// The interval of 95 % for a probability of which `hits` of `samples` >= 1
+// tries came true; mean is the share itself. Never outside of [0, 1], and right
+// also where all or none came true.
+//
+// E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
+// Inference", 1927, with z = 1.959964, the normal distribution's quantile.
+Interval WilsonInterval(int64_t hits, int64_t samples);
+
 enum class Verdict {
   kUnknown,       // One pair: no interval.
   kBeats,         // The interval of the differences is above 0,

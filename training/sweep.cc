@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -44,24 +46,34 @@ absl::Status CheckSide(const char* flag, const std::vector<Value>& values) {
 
 // The numbers of labels of the grid, of `all` images.
 absl::StatusOr<std::vector<int64_t>> NumbersOfLabels(
-    const std::vector<int64_t>& asked, int64_t all, Observer& observer) {
+    const std::vector<int64_t>& asked, int64_t all) {
   std::vector<int64_t> numbers;
   for (const int64_t labels : asked) {
-    const int64_t number = labels == 0 ? all : std::min(labels, all);
+    if (labels > all) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--labels has ", labels, "; it must be from 1 to ", all,
+          ", the training images left after --validation, or 0 for all"));
+    }
+    const int64_t number = labels == 0 ? all : labels;
     if (std::find(numbers.begin(), numbers.end(), number) != numbers.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--labels has all twice: ", labels, " of the ", all,
                        " training images left is all of them, and it has "
                        "these already; leave one out"));
     }
-    if (labels > all) {
-      observer.OnLine(absl::StrCat("labels:  ", WithCommas(labels),
-                                   " were asked for; all of the ",
-                                   WithCommas(all), " training images left"));
-    }
     numbers.push_back(number);
   }
   return numbers;
+}
+
+// A method that has no temperature runs once, and not once for each.
+std::vector<double> TemperaturesOf(const SweepOptions& options,
+                                   const std::string& name) {
+  const Method* const method = FindMethod(name);
+  const bool none = method != nullptr &&
+                    std::count(method->settings.begin(),
+                               method->settings.end(), "temperature") == 0;
+  return none ? std::vector<double>{0} : options.temperatures;
 }
 
 // The grid, with `labels` for options.labels.
@@ -70,7 +82,7 @@ std::vector<SweepCell> CellsOf(const SweepOptions& options,
   std::vector<SweepCell> cells;
   for (const int64_t labels : numbers) {
     for (const std::string& method : options.methods) {
-      for (const double temperature : options.temperatures) {
+      for (const double temperature : TemperaturesOf(options, method)) {
         for (const double alpha : options.alphas) {
           cells.push_back({labels, method, temperature, alpha});
         }
@@ -85,7 +97,9 @@ ExperimentOptions ExperimentOf(const SweepOptions& options,
   ExperimentOptions experiment = options.experiment;
   experiment.labels = cell.labels < all_labels ? cell.labels : 0;
   experiment.loss.method = cell.method;
-  experiment.loss.kd.temperature = cell.temperature;
+  if (cell.temperature != 0) {
+    experiment.loss.kd.temperature = cell.temperature;
+  }
   experiment.loss.kd.alpha = cell.alpha;
   return experiment;
 }
@@ -171,10 +185,9 @@ int64_t Sweep::CountDone() const {
 }
 
 std::string Sweep::NameOf(const SweepCell& cell, uint64_t seed) const {
-  return absl::StrFormat("%sT=%g, alpha=%g, %s, seed %d",
+  return absl::StrFormat("%s%s, %s, seed %d",
                          options_.methods.size() > 1 ? cell.method + ", " : "",
-                         cell.temperature, cell.alpha,
-                         Count(cell.labels, "label"), seed);
+                         SettingsText(cell), Count(cell.labels, "label"), seed);
 }
 
 absl::Status Sweep::CheckTeacher(const TrainedTeacher& teacher) const {
@@ -319,6 +332,12 @@ SweepResult Sweep::Result(int64_t seeds) const {
 
 }  // namespace
 
+std::string SettingsText(const SweepCell& cell) {
+  return cell.temperature == 0
+             ? absl::StrFormat("alpha=%g", cell.alpha)
+             : absl::StrFormat("T=%g, alpha=%g", cell.temperature, cell.alpha);
+}
+
 absl::Status SweepOptions::Validate() const {
   absl::Status status = CheckSide("--labels", labels);
   status.Update(CheckSide("--method", methods));
@@ -331,6 +350,11 @@ absl::Status SweepOptions::Validate() const {
       "chose, its accuracy would say nothing of images never seen"));
   for (const int64_t number : labels) {
     status.Update(CheckAtLeast(0, "--labels", number, ""));
+  }
+  for (const double temperature : temperatures) {
+    MethodOptions loss;  // A cell's own 0 stands for none.
+    loss.kd.temperature = temperature;
+    status.Update(loss.Validate());
   }
   for (const SweepCell& cell : CellsOf(*this, {0})) {
     status.Update(ExperimentOf(*this, cell, 0).Validate());
@@ -348,12 +372,19 @@ absl::StatusOr<SweepResult> RunSweep(
   if (!valid.ok()) return valid;
   const int64_t all_labels =
       std::max<int64_t>(train->count - options.experiment.validation, 1);
-  const auto numbers = NumbersOfLabels(options.labels, all_labels, observer);
+  const auto numbers = NumbersOfLabels(options.labels, all_labels);
   if (!numbers.ok()) return numbers.status();
   std::vector<SweepCell> cells = CellsOf(options, *numbers);
+  // All that may be wrong of any cell is found before the first one runs. The
+  // data and the models depend on labels and method alone.
+  std::set<std::pair<int64_t, std::string>> checked;
   for (const SweepCell& cell : cells) {
-    const absl::Status right =
-        ExperimentOf(options, cell, all_labels).Validate();
+    const ExperimentOptions experiment =
+        ExperimentOf(options, cell, all_labels);
+    absl::Status right = experiment.Validate();
+    if (right.ok() && checked.insert({cell.labels, cell.method}).second) {
+      right = CheckExperiment(experiment, compute, train, test);
+    }
     if (!right.ok()) return right;
   }
   Sweep sweep(options, std::move(cells), all_labels, keeper, observer);

@@ -24,9 +24,12 @@ namespace distill {
 struct SweepCell {
   int64_t labels = 0;  // Of training images, at least 1.
   std::string method;
-  double temperature = 0;
+  double temperature = 0;  // 0 if the method has none.
   double alpha = 0;
 };
+
+// "T=4, alpha=0.5", or "alpha=0.5" without a temperature.
+std::string SettingsText(const SweepCell& cell);
 
 struct SweepOptions {
   // What all cells have in common. Its seed is the first one, and the
@@ -35,8 +38,7 @@ struct SweepOptions {
   // method, the temperature and alpha are not looked at.
   ExperimentOptions experiment;
   // The grid's sides: each at least one value and none twice. A number of
-  // labels of 0, or of more than there are training images left, is all of
-  // them.
+  // labels of 0 is all of the training images left.
   std::vector<int64_t> labels = {0};
   std::vector<std::string> methods = {"kd"};
   std::vector<double> temperatures = {5};
@@ -112,8 +114,9 @@ class SweepKeeper {
 // device. Those of this grid are taken over, and the others left alone. If
 // nothing is left to run the teacher is not trained either.
 //
-// Errors: InvalidArgument for options out of range; those of RunExperiment,
-// with the run that had it; FailedPrecondition if the teacher is not the one
+// Errors: InvalidArgument for options out of range, and whatever else
+// CheckExperiment finds in any cell, before the first one runs; those of
+// RunExperiment, with the run that had it; FailedPrecondition if the teacher is not the one
 // that `done` had; those of `keeper`.
 absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,

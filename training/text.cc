@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace distill {
 
@@ -20,6 +21,18 @@ std::string WithCommas(int64_t number) {
 
 std::string Count(int64_t number, const std::string& noun) {
   return absl::StrCat(WithCommas(number), " ", noun, number == 1 ? "" : "s");
+}
+
+std::string RangesText(const std::vector<int64_t>& numbers) {
+  std::vector<std::string> ranges;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const int64_t first = numbers[i];
+    while (i + 1 < numbers.size() && numbers[i + 1] == numbers[i] + 1) ++i;
+    ranges.push_back(numbers[i] == first
+                         ? absl::StrCat(first)
+                         : absl::StrCat(first, " to ", numbers[i]));
+  }
+  return absl::StrJoin(ranges, ", ");
 }
 
 }  // namespace distill

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace distill {
 
@@ -15,6 +16,9 @@ std::string WithCommas(int64_t number);
 
 // "1 epoch", "2 epochs".
 std::string Count(int64_t number, const std::string& noun);
+
+// Ascending numbers as "0, 3 to 5".
+std::string RangesText(const std::vector<int64_t>& numbers);
 
 }  // namespace distill
 

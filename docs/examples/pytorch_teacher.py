@@ -39,7 +39,7 @@ def main(folder, path):
         optimizer.step()
     save_file(model.state_dict(), path, metadata={
         "architecture": "cnn:32,64,fc128", "height": "28", "width": "28", "classes": "10",
-        "mean": "0", "std": "1", "class_names": json.dumps(mnist.classes), "format": "pt"})
+        "mean": "0", "std": "1", "class_names": json.dumps([str(i) for i in range(10)]), "format": "pt"})
 
 
 if __name__ == "__main__":

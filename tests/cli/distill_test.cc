@@ -4,13 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "ATen/core/grad_mode.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "cli/errors.h"
@@ -266,6 +269,49 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
   }
 }
 
+// Set by the user where they change nothing.
+TEST_F(DistillTest, FlagsThatDoNotApplyAreRefusedByName) {
+  struct Case {
+    std::string flag;
+    std::function<void(DistillOptions&)> change;
+  };
+  const auto method = [](const char* name) {
+    return [name](DistillOptions& o) { o.experiment.loss.method = name; };
+  };
+  const auto nothing = [](DistillOptions&) {};
+  const Case cases[] = {
+      {"temperature", method("at")},
+      {"temperature", method("logit_mse")},
+      {"temperature",
+       [](DistillOptions& o) { o.experiment.loss.kd.alpha = 0; }},
+      {"hint_weight", nothing},
+      {"hint_weight", method("at")},
+      {"attention_weight", nothing},
+      {"dkd_target_weight", nothing},
+      {"dkd_nontarget_weight", method("rkd")},
+      {"rkd_angle_weight", nothing},
+      {"rkd_distance_weight", method("dkd")},
+      {"standardize_logits", method("fitnets")},
+      {"transfer_set", nothing},
+      {"share_teacher", nothing},
+      {"checkpoint_every", nothing},
+  };
+  for (const Case& one : cases) {
+    DistillOptions options = options_;
+    one.change(options);
+    options.given = {one.flag};
+    const Finished run(options);
+    EXPECT_EQ(run.exit_code, 2) << one.flag;
+    EXPECT_EQ(run.text, "") << "it began";
+    EXPECT_NE(run.err.str().find("--" + one.flag + " is given and would change"
+                                 " nothing: "),
+              std::string::npos)
+        << run.err.str();
+  }
+  options_.given = {"temperature", "alpha", "seed"};
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+}
+
 TEST_F(DistillTest, MissingDataNamesTheFolder) {
   options_.data.folder = folder_.path() + "/nowhere";
   const Finished run(options_);
@@ -371,6 +417,15 @@ TEST_F(OutputTest, LeavesItsFiles) {
   EXPECT_EQ(report["data"]["test"]["images"], 100);
 }
 
+// A folder's name may be anything; a page may not.
+TEST_F(OutputTest, APathThatIsNotUtf8LeavesAPageThatIs) {
+  options_.output_dir = folder_.File("caf\xe9");
+  ASSERT_EQ(Finished(options_).exit_code, 0);
+  const std::string page = Left("report.html");
+  EXPECT_EQ(page.find('\xe9'), std::string::npos);
+  EXPECT_NE(page.find("caf\xEF\xBF\xBD"), std::string::npos);
+}
+
 TEST_F(OutputTest, TheOnnxFileIsWhatExportMakesOfTheStudent) {
   ASSERT_EQ(Finished(options_).exit_code, 0);
   const auto student = LoadModel(options_.output_dir + "/student.safetensors");
@@ -456,9 +511,9 @@ TEST_F(TeacherWeightsTest, OfAnotherNormalisationAreFedWhatTheyAreUsedTo) {
   own.std *= 2;
   {
     const at::NoGradGuard no_grad;
-    const at::Tensor weight = loaded_.model->named_parameters()["fc1.weight"];
+    const at::Tensor weight = loaded_.model->parameter("fc1.weight");
     weight.mul_(2);
-    loaded_.model->named_parameters()["fc1.bias"].add_(weight.sum(1), shift);
+    loaded_.model->parameter("fc1.bias").add_(weight.sum(1), shift);
   }
   Write(loaded_);
   const Finished run(options_);
@@ -468,6 +523,40 @@ TEST_F(TeacherWeightsTest, OfAnotherNormalisationAreFedWhatTheyAreUsedTo) {
   EXPECT_NEAR(LoadModel(options_.output_dir + "/teacher.safetensors")
                   ->info.normalization.mean,
               own.mean, 1e-7);
+}
+
+TEST_F(TeacherWeightsTest, AreNeverWrittenOver) {
+  const std::string bytes = testing::ReadFile(path_);
+  options_.overwrite = true;
+  options_.output_dir = folder_.File("out/a");
+  const Finished there(options_);
+  EXPECT_EQ(there.exit_code, 1);
+  EXPECT_NE(there.err.str().find("which is read and would be lost"),
+            std::string::npos)
+      << there.err.str();
+  // By way of a link of another name.
+  options_.output_dir = folder_.File("out/c");
+  std::filesystem::create_directory(options_.output_dir);
+  std::filesystem::create_symlink(path_,
+                                  options_.output_dir + "/student.onnx");
+  EXPECT_EQ(Finished(options_).exit_code, 1);
+  EXPECT_EQ(testing::ReadFile(path_), bytes);
+}
+
+TEST_F(TeacherWeightsTest, OfClassesInAnotherOrderArePutRightAndSaid) {
+  // Names and rows of classes 2 and 7 change places: the same model.
+  ClassMatch swapped;
+  for (int64_t i = 0; i < 10; ++i) swapped.order.push_back(i);
+  std::swap(swapped.order[2], swapped.order[7]);
+  ReorderClasses(swapped, &loaded_);
+  ASSERT_EQ(loaded_.info.class_names[2], "7");
+  Write(loaded_);
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
+  EXPECT_NE(run.text.find("in another order"), std::string::npos) << run.text;
+  EXPECT_EQ(run.result["teacher"]["testLoss"], trained_["teacher"]["testLoss"]);
+  EXPECT_EQ(run.result["student"]["trainLoss"],
+            trained_["student"]["trainLoss"]);
 }
 
 TEST_F(TeacherWeightsTest, OneTeacherServesAllSeeds) {
@@ -623,17 +712,90 @@ TEST_F(OutputTest, AFolderThatCannotBeMadeIsAnErrorBeforeTraining) {
       << run.err.str();
 }
 
-// A folder in place of a file is what the try before training does not see.
-TEST_F(OutputTest, WhatCannotBeWrittenInTheEndLosesNoResult) {
-  testing::WriteFile(options_.output_dir + "/report.html/a", "");
+// Each name that a run will write, with something of the user's under it.
+TEST_F(OutputTest, AUsersFilesAreNotWrittenOver) {
+  for (const char* name :
+       {"student.onnx", "student.safetensors", "teacher.safetensors",
+        "report.html", "metrics.jsonl", "predictions.csv", "config.json",
+        "report.json", "checkpoint"}) {
+    options_.output_dir = folder_.File(std::string("of ") + name);
+    testing::WriteFile(options_.output_dir + "/" + name, "mine");
+    const Finished run(options_);
+    EXPECT_EQ(run.exit_code, 1) << name;
+    EXPECT_EQ(run.text, "") << "it trained";
+    EXPECT_NE(run.err.str().find(options_.output_dir + "/" + name),
+              std::string::npos)
+        << run.err.str();
+    EXPECT_EQ(Left(name), "mine");
+    EXPECT_EQ(ListFolder(options_.output_dir), name);
+  }
+}
+
+TEST_F(OutputTest, OverwritingReplacesTheRunsOwnNamesAndNothingElse) {
+  testing::WriteFile(options_.output_dir + "/student.onnx", "mine");
+  testing::WriteFile(options_.output_dir + "/notes.txt", "mine");
+  testing::WriteFile(options_.output_dir + "/checkpoint/notes.txt", "mine");
+  options_.overwrite = true;
+  const Finished run(options_);
+  ASSERT_EQ(run.exit_code, 0) << run.err.str();
+  EXPECT_NE(Left("student.onnx"), "mine");
+  EXPECT_EQ(Left("notes.txt"), "mine");
+  EXPECT_EQ(Left("checkpoint/notes.txt"), "mine");
+  EXPECT_EQ(ListFolder(options_.output_dir + "/checkpoint"), "notes.txt");
+}
+
+TEST_F(OutputTest, AFileThatAppearsBeforeARunGoesOnIsNotWrittenOver) {
+  ASSERT_EQ(Finished(options_).exit_code, 0);
+  // As a run that was stopped leaves its folder.
+  const std::string config = Left("config.json");
+  options_.output_dir = folder_.File("stopped");
+  testing::WriteFile(options_.output_dir + "/config.json", config);
+  testing::WriteFile(options_.output_dir + "/report.html", "mine");
+  options_.resume = true;
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(run.result["status"], "error");
-  const std::string message = run.result["message"];
+  EXPECT_NE(run.err.str().find("/report.html: found something that this run "
+                               "has not written"),
+            std::string::npos)
+      << run.err.str();
+  EXPECT_EQ(Left("report.html"), "mine");
+  std::filesystem::remove(options_.output_dir + "/report.html");
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+}
+
+TEST_F(OutputTest, WhatIsNoFileIsNotWrittenOverEvenIfAsked) {
+  options_.overwrite = true;
+  for (const char* name : {"report.html", "report.json", "config.json"}) {
+    options_.output_dir = folder_.File(std::string("of ") + name);
+    const std::string inside = options_.output_dir + "/" + name + "/precious";
+    testing::WriteFile(inside, "mine");
+    const Finished run(options_);
+    EXPECT_EQ(run.exit_code, 1) << name;
+    EXPECT_EQ(run.text, "") << "it trained";
+    EXPECT_NE(run.err.str().find("found a folder"), std::string::npos)
+        << run.err.str();
+    EXPECT_EQ(testing::ReadFile(inside), "mine");
+  }
+}
+
+// What appears in a file's place after the look that comes before training.
+TEST_F(OutputTest, WhatCannotBeWrittenInTheEndLosesNoResult) {
+  ConsoleOptions console;
+  console.now = [this] {
+    testing::WriteFile(options_.output_dir + "/report.html/a", "");
+    return 0.;
+  };
+  std::ostringstream out, err;
+  EXPECT_EQ(RunDistill(options_, out, err, console), 1);
+  const std::vector<std::string> lines =
+      absl::StrSplit(out.str(), '\n', absl::SkipEmpty());
+  const json result = json::parse(lines.back());
+  EXPECT_EQ(result["status"], "error");
+  const std::string message = result["message"];
   EXPECT_NE(message.find("/report.html: found"), std::string::npos) << message;
-  EXPECT_NE(run.err.str().find(message), std::string::npos);
-  EXPECT_EQ(run.result["student"]["testImages"], 100);
-  EXPECT_NE(run.text.find("Final loss of the student"), std::string::npos);
+  EXPECT_NE(err.str().find(message), std::string::npos);
+  EXPECT_EQ(result["student"]["testImages"], 100);
+  EXPECT_NE(out.str().find("Final loss of the student"), std::string::npos);
 }
 
 TEST_F(DistillTest, WithoutAFolderForItThereIsNoReport) {

@@ -1,8 +1,12 @@
 #include "cli/evaluate.h"
 
+#include <cstdint>
 #include <functional>
 #include <sstream>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -58,6 +62,58 @@ TEST_F(EvaluateTest, SaysWhatTheEvaluationSays) {
   EXPECT_NE(out_.str().find("class 3: "), std::string::npos);
   EXPECT_NE(out_.str().find("by its file the model was trained on toys"),
             std::string::npos);
+}
+
+// By its checksums, and not by a name that has those of another split.
+TEST_F(EvaluateTest, SaysWhetherTheModelWasTrainedOnTheTrainingImagesHere) {
+  const auto with_notes = [this](uint32_t images, uint32_t labels) {
+    model_.info.notes = {
+        {"dataset", "unknown (images crc32 0123abcd)"},
+        {"train_images_crc32", absl::StrFormat("%08x", images)},
+        {"train_labels_crc32", absl::StrFormat("%08x", labels)}};
+    testing::WriteFile(
+        model_path_,
+        *SerializeSafeTensors(ModelFile(
+            FrozenClassifier(model_.model).Parameters(), model_.info)));
+    EXPECT_EQ(Run(), 0) << err_.str();
+    return out_.str();
+  };
+  const uint32_t images = train_->images_crc32, labels = train_->labels_crc32;
+  EXPECT_EQ(with_notes(images, labels).find("trained on"), std::string::npos)
+      << out_.str();
+  EXPECT_NE(with_notes(images, labels + 1).find("with other labels"),
+            std::string::npos)
+      << out_.str();
+  EXPECT_NE(with_notes(images + 1, labels).find("trained on other images"),
+            std::string::npos)
+      << out_.str();
+}
+
+TEST_F(EvaluateTest, ClassesInAnotherOrderAreCountedUnderTheirNames) {
+  // The data have no names, and so their numbers are the names.
+  std::vector<std::string>& names = model_.info.class_names;
+  for (int i = 0; i < 10; ++i) names[i] = absl::StrCat(i);
+  const auto write = [this] {
+    testing::WriteFile(
+        model_path_,
+        *SerializeSafeTensors(ModelFile(
+            FrozenClassifier(model_.model).Parameters(), model_.info)));
+  };
+  write();
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const json expected = Last();
+  ClassMatch swapped;
+  for (int64_t i = 0; i < 10; ++i) swapped.order.push_back(i);
+  std::swap(swapped.order[3], swapped.order[8]);
+  ReorderClasses(swapped, &model_);
+  write();
+  ASSERT_EQ(Run(), 0) << err_.str();
+  EXPECT_NE(out_.str().find("in another order"), std::string::npos);
+  const json found = Last();
+  EXPECT_EQ(found["errors"], expected["errors"]);
+  EXPECT_EQ(found["classes"][3], expected["classes"][8]);
+  EXPECT_EQ(found["classes"][8], expected["classes"][3]);
+  EXPECT_EQ(found["classes"][3]["name"], "8");
 }
 
 TEST_F(EvaluateTest, TheTrainingImagesCanBeAskedFor) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -84,6 +85,51 @@ TEST_F(ExportTest, WritesThePageOfModelsThatFitIt) {
   options_.format = "onnx";
   EXPECT_EQ(Run(), 2);
   EXPECT_NE(err_.str().find("--format=html alone"), std::string::npos);
+}
+
+TEST_F(ExportTest, InputsAreNeverWrittenOver) {
+  const std::string bytes = testing::ReadFile(model_path_);
+  std::filesystem::create_hard_link(model_path_, options_.output);
+  EXPECT_EQ(Run(), 2);
+  EXPECT_NE(err_.str().find("would be lost"), std::string::npos);
+  options_.output = folder_.File("train-images-idx3-ubyte");
+  const std::string images = Output();
+  options_.data = DatasetChoice{folder_.path()};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_NE(err_.str().find("would be lost"), std::string::npos);
+  EXPECT_TRUE(Output() == images);
+  EXPECT_TRUE(testing::ReadFile(model_path_) == bytes);
+}
+
+TEST_F(ExportTest, APrefixIsForCAloneAndMustBeAName) {
+  options_.given = {"prefix"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_NE(err_.str().find("--prefix is given, and --format is onnx"),
+            std::string::npos);
+  options_.format = "c";
+  for (const char* wrong : {"", "1st", "_x", "a-b", "a b"}) {
+    options_.prefix = wrong;
+    EXPECT_EQ(Run(), 2) << wrong;
+    EXPECT_NE(err_.str().find("--prefix is \""), std::string::npos);
+  }
+  options_.prefix = "student";
+  EXPECT_EQ(Run(), 0) << err_.str();
+  EXPECT_NE(Output().find("int student_predict("), std::string::npos);
+}
+
+// By the program: into a pipe that stays one, and into stdout alone.
+TEST_F(ExportTest, APipeIsWrittenToAndStdoutHasTheModelAlone) {
+  const auto result = testing::RunInShell(
+      "cd '" + folder_.path() + "' && mkfifo pipe && (cat pipe > got &) && '" +
+      testing::ProgramPath("cli/export") +
+      "' --model=m.safetensors --format=safetensors --output=pipe >out && "
+      "test -p pipe && cmp got m.safetensors && '" +
+      testing::ProgramPath("cli/export") +
+      "' --model=m.safetensors --format=safetensors --output=/dev/stdout "
+      "2>err | cmp - m.safetensors && cat err");
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_NE(result.out.find("\"status\":\"success\""), std::string::npos)
+      << result.out;
 }
 
 TEST_F(ExportTest, WritesSafetensorsAgain) {

@@ -83,6 +83,31 @@ TEST(ParseFlagsTest, RefusesWhatItDoesNotKnow) {
                         absl::StatusCode::kInvalidArgument, {"\"-\""}));
 }
 
+TEST(ParseFlagsTest, SuggestsByBeginningsAndByWords) {
+  const absl::FlagSaver saver;
+  const auto message = [](const std::string& flag) {
+    return std::string(Parse({flag}).status().message());
+  };
+  // A beginning, a later word, and a beginning that several have.
+  EXPECT_NE(message("--test_num=1").find("did you mean --test_number?"),
+            std::string::npos);
+  EXPECT_NE(message("--swit").find("did you mean --test_switch?"),
+            std::string::npos);
+  EXPECT_NE(message("--test=1").find("did you mean --test_number, "
+                                     "--test_switch, --test_word?"),
+            std::string::npos)
+      << message("--test=1");
+}
+
+TEST(ParseFlagsTest, KnowsWhatWasGiven) {
+  const absl::FlagSaver saver;
+  ASSERT_TRUE(Parse({"--test_number=1", "--notest_switch"}).ok());
+  EXPECT_EQ(GivenFlags(),
+            (std::set<std::string>{"test_number", "test_switch"}));
+  ASSERT_TRUE(Parse({"--test_word=x"}).ok());
+  EXPECT_EQ(GivenFlags(), (std::set<std::string>{"test_word"}));
+}
+
 TEST(ParseFlagsTest, RefusesValuesOfAnotherType) {
   const absl::FlagSaver saver;
   EXPECT_TRUE(FailsWith(Parse({"--test_number=many"}).status(),

@@ -95,26 +95,92 @@ class LoadSplitsTest : public ::testing::Test {
       const auto count = static_cast<uint32_t>(labels.size());
       testing::WriteFile(
           start + "images-idx3-ubyte",
-          testing::IdxFile({count, 2, 2}, std::vector<uint8_t>(4 * count, 1)));
+          testing::IdxFile({count, 2, 2}, std::vector<uint8_t>(
+                                              4 * count, training ? 1 : 2)));
       testing::WriteFile(start + "labels-idx1-ubyte",
                          testing::IdxFile({count}, labels));
     }
   }
-  absl::StatusOr<Splits> Load(const std::string& dataset) const {
-    return LoadSplits(*ChooseDataset(dataset, folder_.path(), ""));
+  absl::StatusOr<Splits> Load(const std::string& dataset,
+                              int classes = 0) const {
+    DatasetChoice choice = *ChooseDataset(dataset, folder_.path(), "");
+    choice.classes = classes;
+    return LoadSplits(choice);
   }
   testing::TempFolder folder_;
 };
 
 TEST_F(LoadSplitsTest, TheTrainingLabelsSayTheClassesOfBoth) {
-  Write("KMNIST/raw/", {0, 12, 3}, {1, 2});
-  const auto splits = Load("kmnist");
+  Write("", {0, 1, 3}, {1, 2});
+  const auto splits = Load("");
   ASSERT_TRUE(splits.ok()) << splits.status();
-  EXPECT_EQ(splits->train->classes, 13);
-  EXPECT_EQ(splits->test->classes, 13);
+  EXPECT_EQ(splits->train->classes, 4);
+  EXPECT_EQ(splits->test->classes, 4);
   EXPECT_EQ(splits->test->split, Split::kTest);
+  EXPECT_EQ(Load("", 5)->test->classes, 5);
+}
+
+TEST_F(LoadSplitsTest, LabelsWithAWideGapAreRefusedUnlessTheUserSaysSo) {
+  // One wild label.
+  Write("", {0, 1, 255, 3}, {1, 2});
+  EXPECT_TRUE(FailsWith(Load("").status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"labels up to 255", "at index 2", "252 classes",
+                         "2, 4 to 254", "--classes=256"}));
+  const auto splits = Load("", 256);
+  ASSERT_TRUE(splits.ok()) << splits.status();
+  EXPECT_EQ(splits->train->classes, 256);
+  EXPECT_TRUE(FailsWith(Load("", 4).status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"label 255 at index 2"}));
+}
+
+TEST_F(LoadSplitsTest, ANameThatIsKnownWantsItsSizes) {
+  Write("KMNIST/raw/", {0, 1, 2}, {1, 2});
+  EXPECT_TRUE(FailsWith(
+      Load("kmnist").status(), absl::StatusCode::kFailedPrecondition,
+      {"3 training and 2 test images of 2 x 2", "60,000", "10,000",
+       "28 x 28", "KMNIST"}));
+}
+
+TEST_F(LoadSplitsTest, ANameThatIsKnownIsTheDataSets) {
+  Write("KMNIST/raw/", {0, 1, 2}, {1, 2});
+  DatasetChoice choice = *ChooseDataset("kmnist", folder_.path(), "");
+  choice.sizes.clear();
+  const auto splits = LoadSplits(choice);
+  ASSERT_TRUE(splits.ok()) << splits.status();
   EXPECT_EQ(splits->train->name.find("KMNIST (by name; images crc32 "), 0u)
       << splits->train->name;
+}
+
+TEST_F(LoadSplitsTest, EqualSplitsAreRefused) {
+  Write("", {0, 1, 2}, {0, 1, 2});
+  const std::string train = folder_.File("train-images-idx3-ubyte");
+  const std::string test = folder_.File("t10k-images-idx3-ubyte");
+  EXPECT_TRUE(Load("").ok());
+  testing::WriteFile(test, testing::ReadFile(train));
+  EXPECT_TRUE(FailsWith(Load("").status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {test + ": found the images of " + train}));
+}
+
+TEST_F(LoadSplitsTest, TestImagesThatAreTrainingImagesAreCountedAndSaid) {
+  Write("", {0, 1, 2}, {0, 1, 2, 0});
+  // Two of the four, one of them twice, and one that is no training image.
+  testing::WriteFile(
+      folder_.File("t10k-images-idx3-ubyte"),
+      testing::IdxFile({4, 2, 2},
+                       {1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 2, 2, 2}));
+  const auto splits = Load("");
+  ASSERT_TRUE(splits.ok()) << splits.status();
+  EXPECT_EQ(splits->shared_images, 2);
+  const std::vector<std::string> remarks = Remarks(*splits);
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_NE(remarks[0].find("2 of 4 test images are training images too"),
+            std::string::npos)
+      << remarks[0];
+  Write("", {0, 1, 2}, {0, 1, 2, 0});
+  EXPECT_TRUE(Remarks(*Load("")).empty());
 }
 
 TEST_F(LoadSplitsTest, ATestLabelBeyondThemIsAnErrorOfTheFiles) {
@@ -150,7 +216,10 @@ TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {
       LoadSplits(*choice).status(), absl::StatusCode::kNotFound,
       {folder_.File("data/KMNIST"), "http://codh.rois.ac.jp/kmnist/"}));
   Write("data/KMNIST/raw/", {0, 1}, {1, 1});
-  EXPECT_TRUE(LoadSplits(*choice).ok());
+  // Found, and read.
+  EXPECT_TRUE(FailsWith(LoadSplits(*choice).status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {folder_.File("data/KMNIST/raw"), "2 training"}));
   unsetenv("BUILD_WORKING_DIRECTORY");
 }
 

@@ -269,5 +269,25 @@ TEST(ParseIndexTest, ReadsNumbersAndRanges) {
   }
 }
 
+TEST_F(PredictTest, FlagsThatNoFileNeedsAreRefused) {
+  const std::string picture =
+      File("a.png", PngFile(Draw(60, 60, kSeven, 0.1, 0, 255)));
+  const std::string idx =
+      File("images", testing::IdxFile({1, 28, 28}, Bytes(784, 0)));
+  options_.index = "0";
+  Ran ran = Run({picture});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(Contains(ran.err, "--index is given, and no file is an IDX"))
+      << ran.err;
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(Run({picture, idx}).code, 0);
+  options_.index = "";
+  options_.raw = true;
+  ran = Run({idx});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(Contains(ran.err, "--raw is given, and all files are IDX"))
+      << ran.err;
+}
+
 }  // namespace
 }  // namespace distill

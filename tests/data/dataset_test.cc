@@ -278,6 +278,18 @@ TEST_F(DatasetTest, LabelsWithoutOneDimension) {
                           "3 dimensions (3 x 2 x 2)", "1 (count)"));
 }
 
+TEST_F(DatasetTest, ImagesOfSeveralChannelsAreNotFetchedAgain) {
+  const std::string images = Write(
+      kTrainImages, IdxFile({3, 2, 2, 3}, std::vector<uint8_t>(36, 1)));
+  Write(kTrainLabels, Labels());
+  const absl::Status error = LoadError();
+  EXPECT_TRUE(FailsOnFile(error, StatusCode::kInvalidArgument, images,
+                          "4 dimensions (3 x 2 x 2 x 3)",
+                          "3 (count x height x width)"));
+  EXPECT_NE(error.message().find("several channels"), std::string::npos);
+  EXPECT_EQ(error.message().find("etch"), std::string::npos) << error;
+}
+
 TEST_F(DatasetTest, ZeroImages) {
   const std::string images = Write(kTrainImages, IdxHeader({0, 28, 28}));
   Write(kTrainLabels, Labels());

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "data/jpeg.h"
+#include "data/orientation.h"
 #include "gtest/gtest.h"
 #include "tests/testing/images.h"
 #include "tests/testing/status.h"
@@ -106,8 +106,8 @@ TEST(DecodeImageTest, ReadsJpegGreyColouredAndProgressive) {
   }
 }
 
-// The contents of an APP1 marker with nothing but that orientation.
-std::string App1(bool big_endian, char orientation) {
+// Exif's data with nothing but that orientation.
+std::string Exif(bool big_endian, int orientation) {
   const auto number = [&](uint64_t value, int size) {
     std::string bytes;
     for (int i = 0; i < size; ++i) {
@@ -115,60 +115,86 @@ std::string App1(bool big_endian, char orientation) {
     }
     return bytes;
   };
-  return std::string("Exif\0\0", 6) + (big_endian ? "MM" : "II") +
-         number(42, 2) + number(8, 4) + number(1, 2) + number(0x0112, 2) +
-         number(3, 2) + number(1, 4) +
+  return std::string(big_endian ? "MM" : "II") + number(42, 2) + number(8, 4) +
+         number(1, 2) + number(0x0112, 2) + number(3, 2) + number(1, 4) +
          number(static_cast<uint64_t>(orientation), 2) + number(0, 6);
 }
 
-TEST(DecodeImageTest, TurnsAPhotographAsItsCameraSays) {
-  // Four flat quarters: light where the letters are large.
-  const int64_t h = 16, w = 32;
+// Four flat quarters: light where the letters are large.
+constexpr int64_t kQuartersHeight = 16, kQuartersWidth = 32;
+Bytes Quarters() {
   Bytes pixels;
-  for (int64_t y = 0; y < h; ++y) {
-    for (int64_t x = 0; x < w; ++x) {
+  for (int64_t y = 0; y < kQuartersHeight; ++y) {
+    for (int64_t x = 0; x < kQuartersWidth; ++x) {
       pixels.push_back(
           static_cast<uint8_t>((y < 8 ? 40 : 160) + (x < 16 ? 0 : 60)));
     }
   }
+  return pixels;
+}
+
+// That the file has the quarters turned from that orientation.
+void ExpectTurned(const std::string& file, int orientation) {
   // Top left, top right, bottom left, bottom right of 1 are 40, 100, 160, 220.
   // Exif 2.3's table of tag 0x0112 says what the stored row 0 and column 0 are.
   const std::vector<std::vector<int>> expected = {
       {40, 100, 160, 220}, {100, 40, 220, 160}, {220, 160, 100, 40},
       {160, 220, 40, 100}, {40, 160, 100, 220}, {160, 40, 220, 100},
       {220, 100, 160, 40}, {100, 220, 40, 160}};
+  const int64_t h = kQuartersHeight, w = kQuartersWidth;
+  const auto image = DecodeImage(file, "it");
+  ASSERT_TRUE(image.ok()) << image.status();
+  ASSERT_EQ(image->height, orientation < 5 ? h : w);
+  ASSERT_EQ(image->width, orientation < 5 ? w : h);
+  for (int corner = 0; corner < 4; ++corner) {
+    const int64_t y = corner / 2 == 0 ? 3 : image->height - 4;
+    const int64_t x = corner % 2 == 0 ? 3 : image->width - 4;
+    EXPECT_NEAR(image->pixels[static_cast<size_t>(y * image->width + x)],
+                expected[static_cast<size_t>(orientation - 1)]
+                        [static_cast<size_t>(corner)],
+                3)
+        << orientation << " " << corner;
+  }
+}
+
+TEST(DecodeImageTest, TurnsAPhotographAsItsCameraSays) {
   for (int orientation = 1; orientation <= 8; ++orientation) {
-    const auto image = DecodeImage(
-        JpegFile(h, w, 1, pixels, 95, false,
-                 App1(orientation % 2 == 0, static_cast<char>(orientation))),
-        "it");
-    ASSERT_TRUE(image.ok()) << image.status();
-    ASSERT_EQ(image->height, orientation < 5 ? h : w);
-    ASSERT_EQ(image->width, orientation < 5 ? w : h);
-    for (int corner = 0; corner < 4; ++corner) {
-      const int64_t y = corner / 2 == 0 ? 3 : image->height - 4;
-      const int64_t x = corner % 2 == 0 ? 3 : image->width - 4;
-      EXPECT_NEAR(image->pixels[static_cast<size_t>(y * image->width + x)],
-                  expected[static_cast<size_t>(orientation - 1)]
-                          [static_cast<size_t>(corner)],
-                  3)
-          << orientation << " " << corner;
-    }
+    ExpectTurned(
+        JpegFile(kQuartersHeight, kQuartersWidth, 1, Quarters(), 95, false,
+                 std::string("Exif\0\0", 6) +
+                     Exif(orientation % 2 == 0, orientation)),
+        orientation);
+  }
+}
+
+TEST(DecodeImageTest, TurnsAPngAsItsExifSaysBeforeOrAfterThePixels) {
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    PngKind kind;
+    kind.exif = Exif(orientation % 2 == 0, orientation);
+    std::string file =
+        PngFile(kQuartersHeight, kQuartersWidth, kind, Quarters());
+    ExpectTurned(file, orientation);
+    // The chunk: length, name, data, checksum.
+    const size_t begin = file.find("eXIf") - 4;
+    const std::string chunk = file.substr(begin, kind.exif.size() + 12);
+    file.erase(begin, chunk.size());
+    file.insert(file.find("IEND") - 4, chunk);
+    ExpectTurned(file, orientation);
   }
 }
 
 TEST(DecodeImageTest, ExifThatMakesNoSenseTurnsNothing) {
-  const std::string good = App1(true, 6);
-  EXPECT_EQ(internal::ExifOrientation(good), 6);
-  EXPECT_EQ(internal::ExifOrientation(App1(false, 8)), 8);
-  EXPECT_EQ(internal::ExifOrientation(App1(false, 9)), 1);
-  // The value ends at byte 26 of 32.
-  for (size_t size = 0; size < 26; ++size) {
-    EXPECT_EQ(internal::ExifOrientation(good.substr(0, size)), 1) << size;
+  const std::string good = Exif(true, 6);
+  EXPECT_EQ(ExifOrientation(good), 6);
+  EXPECT_EQ(ExifOrientation(Exif(false, 8)), 8);
+  EXPECT_EQ(ExifOrientation(Exif(false, 9)), 1);
+  // The value ends at byte 20 of 26.
+  for (size_t size = 0; size < 20; ++size) {
+    EXPECT_EQ(ExifOrientation(good.substr(0, size)), 1) << size;
   }
   std::string far = good;
-  far.replace(10, 4, "\xFF\xFF\xFF\xFF");
-  EXPECT_EQ(internal::ExifOrientation(far), 1);
+  far.replace(4, 4, "\xFF\xFF\xFF\xFF");
+  EXPECT_EQ(ExifOrientation(far), 1);
 }
 
 TEST(DecodeImageTest, ReadsPgm) {
@@ -274,7 +300,8 @@ TEST(DecodeImageTest, DamagedFilesEndWell) {
   int failed = 0;
   for (const std::string& file :
        {PngFile(9, 8, kind, rgb), JpegFile(9, 8, 1, noise.pixels, 80),
-        JpegFile(9, 8, 3, rgb, 80, true, App1(true, 6)), PgmFile(noise)}) {
+        JpegFile(9, 8, 3, rgb, 80, true,
+                std::string("Exif\0\0", 6) + Exif(true, 6)), PgmFile(noise)}) {
     for (size_t i = 0; i < file.size(); ++i) {
       for (const int change : {0x01, 0x80, 0xFF}) {
         std::string damaged = file;

@@ -1,10 +1,16 @@
 #include "export/c_header.h"
 
 #include <cstring>
+#include <string>
+#include <vector>
 
+#include "ATen/TensorOperators.h"
+#include "ATen/core/grad_mode.h"
 #include "ATen/ops/abs.h"
 #include "ATen/ops/argmax.h"
+#include "ATen/ops/equal.h"
 #include "ATen/ops/max.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "export/int8.h"
 #include "gtest/gtest.h"
@@ -17,8 +23,11 @@ using testing::MnistTest;
 using testing::ProofFolder;
 using testing::RandomModel;
 
-constexpr char kFlags[] =
-    "-std=c99 -Wall -Wextra -Werror -pedantic -Wshadow -O2";
+// What users with strict rules compile with.
+constexpr char kWarnings[] =
+    "-Wall -Wextra -Werror -pedantic -Wshadow -Wconversion -Wdouble-promotion "
+    "-Wundef -Wfloat-conversion -Wsign-conversion -Wmissing-prototypes ";
+const std::string kFlags = absl::StrCat("-std=c99 -O2 ", kWarnings);
 
 // Compiles `source` against the header and runs it on the images.
 testing::ProcessResult CompileAndRun(const ProofFolder& folder,
@@ -75,6 +84,91 @@ TEST(CHeaderTest, OddSizesWithEveryAccessChecked) {
                absl::StrCat(kFlags,
                             " -fsanitize=address,undefined "
                             "-fno-sanitize-recover=all"));
+}
+
+// A program of two lines around each of `headers`, in each language and with
+// each compiler that is here.
+void ExpectStrictlyCompiles(const std::vector<std::string>& headers,
+                            const std::vector<std::string>& prefixes) {
+  const testing::TempFolder folder;
+  std::string source;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    testing::WriteFile(folder.File(absl::StrCat(i, ".h")), headers[i]);
+    absl::StrAppend(&source, "#include \"", i, ".h\"\n");
+  }
+  absl::StrAppend(&source, "int main(void) {\n");
+  for (const std::string& prefix : prefixes) {
+    const std::string upper = absl::AsciiStrToUpper(prefix);
+    absl::StrAppend(&source, "  { static unsigned char pixels[", upper,
+                    "_HEIGHT * ", upper, "_WIDTH];\n    if (", prefix,
+                    "_class_name(", prefix, "_predict(pixels)) == 0) return 1; "
+                    "}\n");
+  }
+  testing::WriteFile(folder.File("main.c"), source + "  return 0;\n}\n");
+  for (const char* compiler : {"gcc", "clang"}) {
+    if (testing::RunInShell(absl::StrCat("command -v ", compiler)).exit_code) {
+      continue;  // Not on every machine.
+    }
+    for (const std::string language :
+         {"-std=c99", "-std=c11", "-std=c17", "-x c++ -std=c++17"}) {
+      std::string warnings = kWarnings;
+      if (language[1] == 'x') {
+        // Of C alone.
+        warnings.resize(warnings.find("-Wmissing-prototypes"));
+      }
+      const auto result = testing::RunInShell(absl::StrCat(
+          "cd '", folder.path(), "' && ", compiler, " ", warnings, " -O2 ",
+          language, " main.c -o program 2>&1 && ./program"));
+      EXPECT_EQ(result.exit_code, 0)
+          << compiler << " " << language << ": " << result.out.substr(0, 2000);
+    }
+  }
+}
+
+TEST(CHeaderTest, StrictCompilersHaveNoComplaint) {
+  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
+  // Weights that are whole numbers, and a negative mean.
+  {
+    const at::NoGradGuard no_grad;
+    model.model->parameters()[0].fill_(2);
+  }
+  model.info.normalization = {-0.5f, 1};
+  CHeaderOptions int8;
+  int8.int8 = true;
+  ExpectStrictlyCompiles({CHeader(model)}, {"distill"});
+  ExpectStrictlyCompiles({CHeader(model, int8)}, {"distill"});
+  ExpectStrictlyCompiles({CHeader(RandomModel("mlp:4", 8, 8, 2))}, {"distill"});
+}
+
+TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
+  CHeaderOptions student, teacher;
+  student.prefix = "student";
+  teacher.prefix = "Teacher2";
+  teacher.int8 = true;
+  // Names of classes are the user's, whatever they look like.
+  LoadedModel model = RandomModel("cnn:4", 8, 8, 2);
+  model.info.class_names = {"distill_a", "DISTILL_B"};
+  const std::string header = CHeader(model, student);
+  EXPECT_NE(header.find("\"distill_a\",\"DISTILL_B\""), std::string::npos);
+  ExpectStrictlyCompiles(
+      {header, CHeader(RandomModel("cnn:4,fc5", 9, 8, 3), teacher), header},
+      {"student", "Teacher2"});
+}
+
+TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
+  const testing::TempFolder folder;
+  testing::WriteFile(folder.File("a.h"),
+                     CHeader(RandomModel("cnn:4", 8, 8, 2)));
+  testing::WriteFile(folder.File("b.h"),
+                     CHeader(RandomModel("cnn:5", 8, 8, 2)));
+  testing::WriteFile(folder.File("main.c"),
+                     "#include \"a.h\"\n#include \"b.h\"\n"
+                     "int main(void) { return 0; }\n");
+  const auto result = testing::RunInShell("cd '" + folder.path() +
+                                          "' && cc -std=c99 -c main.c 2>&1");
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.out.find("another --prefix"), std::string::npos)
+      << result.out;
 }
 
 TEST(CHeaderTest, IsAlsoCPlusPlus) {

@@ -361,6 +361,24 @@ TEST(MethodOptionsTest, RefusesWhatWouldChangeNothing) {
   options.method = "rkd";
   options.rkd_distance_weight = options.rkd_angle_weight = 0;
   EXPECT_FALSE(options.Validate().ok());
+  options = MethodOptions();
+  options.method = "dkd";
+  options.dkd_target_weight = options.dkd_nontarget_weight = 0;
+  EXPECT_NE(options.Validate().message().find(
+                "--dkd_target_weight and --dkd_nontarget_weight are both 0"),
+            std::string::npos)
+      << options.Validate();
+  options.dkd_nontarget_weight = 1;
+  EXPECT_TRUE(options.Validate().ok());
+  options = MethodOptions();
+  options.hint_weight = options.attention_weight = 0;
+  EXPECT_TRUE(options.Validate().ok());
+  options.method = "fitnets";
+  EXPECT_NE(options.Validate().message().find("--hint_weight is 0"),
+            std::string::npos);
+  options.method = "at";
+  EXPECT_NE(options.Validate().message().find("--attention_weight is 0"),
+            std::string::npos);
 }
 
 TEST(MethodOptionsTest, TheFormulaHasItsNumbers) {

@@ -29,8 +29,8 @@ at::Tensor RandomImages(int64_t count, int64_t height, int64_t width) {
 
 std::map<std::string, at::Tensor> Parameters(const ConvNet& net) {
   std::map<std::string, at::Tensor> parameters;
-  for (const auto& item : net.named_parameters()) {
-    parameters[item.key()] = item.value().detach().contiguous();
+  for (const NamedTensor& one : net.named_parameters()) {
+    parameters[one.name] = one.value.detach().contiguous();
   }
   return parameters;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "ATen/ATen.h"
 #include "data/files.h"
@@ -134,6 +135,102 @@ TEST(SafeTensorTest, TensorsComeBack) {
   }
   EXPECT_THROW(ToSafeTensor("x", at::zeros({1}, at::kHalf)), c10::Error);
   EXPECT_FALSE(FromSafeTensor({"x", "BF16", {1}, "12"}).ok());
+}
+
+// What people have in place of a model's file, by the first bytes that these
+// formats' specifications give.
+TEST(ModelFileTest, AnotherKindOfFileIsToldByItsContentWithWhatToDo) {
+  const testing::TempFolder folder;
+  struct Case {
+    std::string bytes, found, advice;
+  };
+  const Case cases[] = {
+      {std::string("PK\3\4\x14\0\0\0", 8), "a zip archive, as .pt files are",
+       "safetensors.torch.save_file"},
+      {"\x80\2}q", "a Python pickle", "safetensors.torch.save_file"},
+      {"\x80\4\x95", "a Python pickle", "safetensors.torch.save_file"},
+      {"\x08\x07\x12\x07pytorch", "an ONNX model", ".safetensors file that"},
+      {"\x08\x0a:\xf1", "an ONNX model", ".safetensors file that"},
+      {"\x1f\x8b\x08", "a gzip file", "gunzip"},
+      {"<!DOCTYPE html>", "a web page", "The download failed"},
+      {"\n <html>", "a web page", "The download failed"},
+      {"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer",
+       "git lfs pull"},
+      {"{\"metadata\": {}}", "a JSON file", "another file"},
+      {"\x89HDF\r\n\x1a\n", "an HDF5 file", "Pass one"},
+      {std::string("\x1c\0\0\0TFL3", 8), "a TensorFlow Lite model", "Pass one"},
+      {std::string("\0\0\x08\3\0\0\xea\x60", 8), "an IDX file", "data sets"},
+  };
+  for (const Case& one : cases) {
+    const std::string path = testing::WriteFile(
+        folder.File("m"), one.bytes + std::string(100, 'x'));
+    EXPECT_TRUE(FailsWith(LoadModel(path).status(),
+                          absl::StatusCode::kDataLoss,
+                          {path + ": found " + one.found, one.advice}));
+  }
+  // One that never ends.
+  EXPECT_TRUE(FailsWith(LoadModel("/dev/zero").status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"/dev/zero: found a device"}));
+}
+
+Dataset Named(const std::string& name, int classes) {
+  Dataset dataset;
+  dataset.name = name;
+  dataset.classes = classes;
+  return dataset;
+}
+
+ModelInfo WithNames(std::vector<std::string> names) {
+  ModelInfo info;
+  info.classes = static_cast<int64_t>(names.size());
+  info.class_names = std::move(names);
+  return info;
+}
+
+TEST(MatchClassesTest, GoesByNames) {
+  const Dataset mnist = Named("MNIST", 3);
+  auto match = MatchClasses(WithNames({"0", "1", "2"}), mnist, "m");
+  ASSERT_TRUE(match.ok()) << match.status();
+  EXPECT_TRUE(match->order.empty());
+  EXPECT_EQ(match->note, "");
+  match = MatchClasses(WithNames({"2", "0", "1"}), mnist, "m");
+  ASSERT_TRUE(match.ok()) << match.status();
+  EXPECT_EQ(match->order, (std::vector<int64_t>{2, 0, 1}));
+  EXPECT_NE(match->note.find("another order (2, 0, 1)"), std::string::npos)
+      << match->note;
+  for (const std::vector<std::string>& other :
+       {std::vector<std::string>{"0", "1", "two"}, {"0", "1", "1"}}) {
+    EXPECT_TRUE(FailsWith(MatchClasses(WithNames(other), mnist, "m").status(),
+                          absl::StatusCode::kFailedPrecondition,
+                          {"m: found class 2 to be \"" + other[2] + "\"",
+                           "expected \"2\"", "MNIST"}));
+  }
+}
+
+TEST(MatchClassesTest, WithoutNamesGoesByNumbersAndSaysSo) {
+  // An IDX file has no names, and a model may have been given none.
+  auto match = MatchClasses(WithNames({"cat", "dog"}),
+                            Named("unknown (images crc32 1)", 2), "m");
+  ASSERT_TRUE(match.ok()) << match.status();
+  EXPECT_TRUE(match->order.empty());
+  EXPECT_NE(match->note.find("the data set has numbers"), std::string::npos);
+  match = MatchClasses(WithNames({"0", "1"}), Named("Fashion-MNIST", 2), "m");
+  ASSERT_TRUE(match.ok()) << match.status();
+  EXPECT_NE(match->note.find("the model has numbers"), std::string::npos);
+}
+
+TEST(MatchClassesTest, ReorderedTheModelAnswersInTheNewOrder) {
+  LoadedModel loaded = {Info(), Model()};
+  const at::Tensor images = at::randn({2, 1, 9, 8});
+  const at::Tensor before = loaded.model->Logits(images).detach().clone();
+  ReorderClasses({{2, 0, 1}, ""}, &loaded);
+  const at::Tensor after = loaded.model->Logits(images);
+  EXPECT_TRUE(at::equal(after.select(1, 2), before.select(1, 0)));
+  EXPECT_TRUE(at::equal(after.select(1, 0), before.select(1, 1)));
+  EXPECT_TRUE(at::equal(after.select(1, 1), before.select(1, 2)));
+  EXPECT_EQ(loaded.info.class_names,
+            (std::vector<std::string>{"dog", "h\xc3\xa9", "cat"}));
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // Faults that really happen to the program, each made to happen.
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -300,6 +302,101 @@ TEST_F(FaultsTest, TooLittleAddressSpaceIsAnErrorWithAReason) {
     ++refused;
   }
   EXPECT_GE(refused, 1) << "from " << loaded << " MB";
+}
+
+// As a user who may have few processes: what root does is not limited.
+TEST_F(FaultsTest, TooFewThreadsAreAnErrorOrFewerThreadsAndNeverAHang) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer has threads of its own";
+  const std::string as_nobody =
+      "setpriv --reuid=65534 --regid=65534 --clear-groups ";
+  if (testing::RunInShell(as_nobody + "true 2>&1").exit_code != 0) {
+    GTEST_SKIP() << "only root becomes another user";
+  }
+  // The program and its libraries go where that user may read them, and each
+  // run leaves its output and exit code here.
+  const ProcessResult all = Run(
+      "here=$PWD program=${DISTILL%% *} flags=${DISTILL#* }\n"
+      "there=$(mktemp -d) && trap 'rm -rf $there' EXIT\n"
+      "mkdir $there/lib && cp $program $there/lib/distill &&\n"
+      "cp -r data $there && cd $there || exit 1\n"
+      "for library in $(ldd $program | grep -o '/[^ ]*'); do\n"
+      "  cp -L $library lib/ || exit 1\n"
+      "done\n"
+      "chmod -R a+rX . && chmod 777 .\n"
+      "run() {\n"  // NAME PROCESSES FLAG
+      "  " + as_nobody + "prlimit --nproc=$2 env LD_LIBRARY_PATH=$there/lib "
+      "timeout 100 lib/distill $flags $3 >$here/$1 2>&1\n"
+      "  echo $? >>$here/$1\n"
+      "}\n"
+      // `timeout` and the program are two.
+      "run four 3 --threads=4\n"
+      "run enough 8 --threads=4\n"
+      "run fewer 2 --seed=1\n");
+  ASSERT_EQ(all.exit_code, 0) << all.out;
+  const auto has = [this](const std::string& file, const std::string& part) {
+    return Read(file).find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(has("four", "distill: --threads is 4: found that no more than 2 "
+                          "can be started (ulimit -u "))
+      << Read("four");
+  EXPECT_TRUE(has("four", "\"}\n1\n")) << Read("four");
+  EXPECT_FALSE(has("four", "teacher:")) << "it trained";
+  EXPECT_TRUE(has("enough", "\"threads\":4")) << Read("enough");
+  EXPECT_TRUE(has("enough", "}\n0\n")) << Read("enough");
+  EXPECT_TRUE(has("fewer", "\"threads\":1")) << Read("fewer");
+  EXPECT_TRUE(has("fewer", "}\n0\n")) << Read("fewer");
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_TRUE(has("fewer", "distill: note: computes with 1 of "))
+        << Read("fewer");
+  }
+}
+
+TEST_F(FaultsTest, ALimitOfFileSizesIsAFailedWrite) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer writes files of its own";
+  const ProcessResult result =
+      Run("ulimit -f 20; $DISTILL --output_dir=out; code=$?\n"
+          "find out -name '*.part*'; exit $code");
+  ExpectError(result, "File too large");
+  EXPECT_NE(result.out.find("ulimit -f"), std::string::npos) << result.out;
+  EXPECT_EQ(result.out.find(".part"), std::string::npos) << result.out;
+}
+
+TEST_F(FaultsTest, ALimitOfOpenFilesIsAnErrorThatNamesIt) {
+  // From too few to start with to enough.
+  int failed = 0;
+  for (int files = 4; files <= 24; ++files) {
+    const ProcessResult result = Run(absl::StrCat(
+        "ulimit -n ", files, "; rm -rf out; $DISTILL --output_dir=out"));
+    if (result.exit_code == 0) continue;
+    ++failed;
+    EXPECT_TRUE(result.exit_code == 1 || result.exit_code == 127)
+        << files << ": " << result.out;
+    EXPECT_NE(result.out.find("Too many open files"), std::string::npos)
+        << files << ": " << result.out;
+  }
+  EXPECT_GE(failed, 1);
+}
+
+TEST_F(FaultsTest, ALimitOfProcessorTimeKeepsTheState) {
+  const ProcessResult result = Run(
+      "ulimit -S -t 2; $DISTILL --student_epochs=1000000 --control=false "
+      "--output_dir=out; code=$?; [ -e out/checkpoint/seed-0-teacher.safetensors"
+      " ] && ls out/checkpoint/running-* >&2; exit $code");
+  EXPECT_EQ(result.exit_code, 128 + SIGXCPU) << result.out;
+  EXPECT_NE(result.out.find("the limit of processor time, ulimit -t"),
+            std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("running-"), std::string::npos) << result.out;
+}
+
+TEST_F(FaultsTest, ASmallStackIsEnoughOrAnError) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's frames are larger";
+  for (const int kilobytes : {64, 128, 256, 512, 1024}) {
+    const ProcessResult result =
+        Run(absl::StrCat("ulimit -s ", kilobytes, "; $DISTILL"));
+    EXPECT_TRUE(result.exit_code == 0 || result.exit_code == 1)
+        << kilobytes << " KB: " << result.out;
+  }
 }
 
 TEST_F(FaultsTest, OneCoreIsEnoughAndGivesTheBitsOfOneThread) {

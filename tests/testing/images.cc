@@ -41,6 +41,11 @@ std::string PngFile(int64_t height, int64_t width, const PngKind& kind,
     png_set_tRNS(png, info, kind.opacity.data(),
                  static_cast<int>(kind.opacity.size()), nullptr);
   }
+  std::vector<uint8_t> exif(kind.exif.begin(), kind.exif.end());
+  if (!exif.empty()) {
+    png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()),
+                   exif.data());
+  }
   png_write_info(png, info);
   const size_t row_bytes = samples.size() / static_cast<size_t>(height);
   std::vector<uint8_t> copy = samples;

@@ -17,6 +17,7 @@ struct PngKind {
   bool interlaced = false;
   // Colour type 3: red, green, blue of each colour, and its opacity.
   std::vector<uint8_t> palette, opacity;
+  std::string exif;  // The data of an eXIf chunk; none if empty.
 };
 
 // A PNG file of `samples`, packed as PNG packs a row's bytes. Aborts where

@@ -60,6 +60,20 @@ TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
   EXPECT_TRUE(lines.Has(options.loss.Formula())) << lines.all;
 }
 
+TEST(ExperimentTest, ClassesWithoutATrainingImageAreNamed) {
+  Dataset train = *ToySplit(600, Split::kTrain);
+  train.classes = 13;
+  Dataset test = *ToySplit(200, Split::kTest);
+  test.classes = 13;
+  Lines lines;
+  const auto result =
+      RunExperiment(ToyExperiment(), Cpu(), std::make_shared<Dataset>(train),
+                    std::make_shared<Dataset>(test), lines);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(lines.Has("warning: no training image is of the classes 10 to 12"))
+      << lines.all;
+}
+
 TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
   // The proof that the control has the student's initial weights, batches,
   // steps and rates: without a teacher's share nothing is left to differ.
