@@ -41,7 +41,7 @@ constexpr int64_t kDigitBoxSize = 20;  // Of the box that the digit fills.
 // Limits: one digit a picture, on a background without strong lines.
 //
 // InvalidArgument, without a file's name, if nothing is drawn on it. `image`
-// must have pixels. export/draw_script.cc has the same steps in JavaScript.
+// must have pixels. export/assets/draw.js has the same steps in JavaScript.
 absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const GreyImage& image);
 
 }  // namespace distill

@@ -9,7 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "c10/util/Exception.h"
 #include "data/digit.h"
-#include "export/draw_script.h"
+#include "export/assets.h"
 #include "nlohmann/json.hpp"
 #include "report/page.h"
 
@@ -73,27 +73,6 @@ std::string ModelHtml(const Shown& model) {
       "<span id=\"", model.id, "-time\"></span></p>\n<div id=\"", model.id,
       "\"></div>\n</div>\n");
 }
-
-constexpr char kPaperHtml[] = R"html(<div class="draw">
-<div class="paper">
-<canvas id="paper" width="280" height="280" role="img" aria-label="Paper to draw a digit on, with mouse or finger"></canvas>
-<div class="tools">
-<button id="clear" type="button">Clear <kbd>c</kbd></button>
-<button id="example" type="button">Example <kbd>e</kbd></button>
-</div>
-<div class="fed">
-<canvas id="fed" width="28" height="28" role="img" aria-label="The 28 x 28 pixels that are fed"></canvas>
-<p class="note">What is fed: the digit scaled to 20&nbsp;x&nbsp;20, and moved until its centre of mass is the centre of 28&nbsp;x&nbsp;28, as MNIST was made.</p>
-</div>
-</div>
-<div class="result">
-<p class="verdict" id="said" role="status" aria-live="polite"></p>
-<div class="heat">
-<label for="temperature">Temperature</label>
-<input id="temperature" type="range" min="1" max="20" step="0.1" value="1" autocomplete="off"/>
-<output id="temperature-value" for="temperature">1.0</output>
-</div>
-)html";
 
 constexpr char kAboutTemperature[] =
     "The logits are divided by the temperature. The higher it is, the more is "

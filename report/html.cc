@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "report/assets.h"
 #include "report/chart.h"
 #include "report/latency.h"
 #include "report/metrics.h"
@@ -31,31 +32,6 @@ constexpr size_t kMostConfusions = 30;
 constexpr size_t kMostWrongImages = 12;
 // Classes that a model's bars show.
 constexpr size_t kTopClasses = 4;
-
-constexpr char kStyle[] = R"css(
-.heat th, .heat td { padding: .2rem .3rem; text-align: right;
-  border: 1px solid var(--line); min-width: 1.85rem; font-size: .75rem; }
-.cards { display: grid; gap: 1rem; align-items: start;
-  grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
-.card { display: flex; gap: .8rem; padding: .7rem; background: var(--card);
-  border-radius: .4rem; }
-.card img { width: 5.25rem; height: auto; align-self: flex-start;
-  image-rendering: pixelated; border: 1px solid var(--line); }
-.card > div { flex: 1; min-width: 0; font-size: .8rem; }
-.card p { margin: 0 0 .15rem; color: var(--soft); }
-.card p:first-child { color: var(--text); font-weight: 600; }
-.card p + div + p { margin-top: .4rem; }
-.top { display: grid; gap: .4rem; align-items: center;
-  grid-template-columns: 2rem 1fr 3.4rem; font-variant-numeric: tabular-nums; }
-.top span:last-child { text-align: right; }
-.top b { height: .5rem; background: var(--line); border-radius: .2rem;
-  overflow: hidden; }
-.top i { display: block; height: 100%; background: var(--c); }
-.heats { display: flex; flex-wrap: wrap; gap: 1.2rem 1.6rem; }
-.config th { text-align: left; }
-.config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
-  min-width: 9rem; }
-)css";
 
 // The colour of a stage in every chart; teacher, student, control.
 int ColorOf(size_t stage) { return static_cast<int>(stage) + 1; }
@@ -735,7 +711,7 @@ std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
                            DarkKnowledgeHtml(context, analysis),
                            OnlyStudentWrongHtml(context, analysis),
                            ConfigurationHtml(context)),
-              kStyle);
+              kReportStyle);
 }
 
 }  // namespace distill

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "report/assets.h"
 #include "report/page.h"
 #include "training/text.h"
 
@@ -19,24 +20,6 @@ namespace distill {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
-
-constexpr char kStyle[] = R"css(
-.map { border-collapse: separate; border-spacing: 3px; }
-.map th { border: 0; font-weight: 500; color: var(--soft); }
-.map th[scope="col"] { text-align: center; }
-.map td { border: 0; border-radius: .25rem; text-align: center;
-  padding: .45rem .6rem; line-height: 1.25; }
-.map td b { display: block; font-size: 1.05rem; }
-.map td small { font-size: .75rem; }
-@media (max-width: 40rem) {
-  .map th, .map td { padding: .35rem .25rem; white-space: normal; }
-}
-.map td.chosen { outline: 2px solid var(--accent); outline-offset: 1px; }
-.legend { display: flex; gap: .5rem; align-items: center; font-size: .8rem;
-  color: var(--soft); margin-top: .3rem; }
-.legend i { flex: 0 1 9rem; height: .8rem; border-radius: .2rem;
-  border: 1px solid var(--line); }
-)css";
 
 // Of the faintest and the strongest colour. Text on it keeps a contrast above
 // 4.5.
@@ -288,7 +271,7 @@ std::string SweepPage(const SweepResult& result,
               "note"),
           Maps(result), Section("All cells", Table(header, rows)),
           Section("What ran", Table({"", ""}, facts))),
-      kStyle);
+      kSweepStyle);
 }
 
 }  // namespace distill

@@ -1,26 +1,25 @@
 """Programs for libFuzzer, and tests that run what it once found."""
 
-load("//tools:copts.bzl", "DISTILL_COPTS")
+load("//tools:cc.bzl", "cc_binary", "cc_library", "cc_test")
 
 def fuzz_target(name, deps):
     """Declares what feeds NAME_fuzz.cc, which has LLVMFuzzerTestOneInput.
 
     NAME_fuzz is for clang and --config=fuzz (tools/fuzz runs it); NAME_replay_test
-    runs the kept inputs, tests/testdata/fuzz/NAME, with any compiler.
+    runs the kept inputs, tests/testdata/fuzz/NAME.tar.gz, with any compiler.
 
     Args:
-      name: of the inputs' folder.
+      name: of the inputs' archive.
       deps: of the source file.
     """
-    native.cc_library(
+    cc_library(
         name = name + "_target",
         testonly = True,
         srcs = [name + "_fuzz.cc"],
         alwayslink = True,
-        copts = DISTILL_COPTS,
         deps = deps + [":input"],
     )
-    native.cc_binary(
+    cc_binary(
         name = name + "_fuzz",
         testonly = True,
         linkopts = ["-fsanitize=fuzzer"],
@@ -28,13 +27,11 @@ def fuzz_target(name, deps):
         tags = ["manual"],
         deps = [":" + name + "_target"],
     )
-    native.cc_test(
+    cc_test(
         name = name + "_replay_test",
         srcs = ["replay_main.cc"],
-        args = ["tests/testdata/fuzz/" + name],
-        copts = DISTILL_COPTS,
-        data = ["//tests/testdata/fuzz:" + name],
-        linkstatic = True,
+        args = ["tests/testdata/fuzz/{}.tar.gz".format(name)],
+        data = ["//tests/testdata/fuzz:{}.tar.gz".format(name)],
         deps = [
             ":input",
             ":" + name + "_target",

@@ -1,6 +1,6 @@
 """One cc_test for each *_test.cc of a folder: no test is listed by hand."""
 
-load("//tools:copts.bzl", "DISTILL_COPTS")
+load("//tools:cc.bzl", "cc_test")
 
 def folder_tests(deps, data = [], size = "medium"):
     """Declares the tests of the folder whose BUILD file calls this.
@@ -14,13 +14,11 @@ def folder_tests(deps, data = [], size = "medium"):
     """
     for source in native.glob(["*_test.cc"]):
         name = source[:-len(".cc")]
-        native.cc_test(
+        cc_test(
             name = name,
             size = size,
             srcs = [source],
-            copts = DISTILL_COPTS,
             data = data,
-            linkstatic = True,
             tags = ["gpu"] if name.endswith("_gpu_test") else [],
             deps = deps + ["@com_google_googletest//:gtest_main"],
         )
