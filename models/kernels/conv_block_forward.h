@@ -1,0 +1,415 @@
+// The forward pass of conv_block_isa.cc.
+#ifndef DISTILL_MODELS_KERNELS_CONV_BLOCK_FORWARD_H_
+#define DISTILL_MODELS_KERNELS_CONV_BLOCK_FORWARD_H_
+
+#include "models/kernels/conv_block_layout.h"
+
+namespace distill {
+namespace kernels {
+namespace {
+
+// Bias, pool, ReLU and, with kWinner, the winner of one vector of one window.
+template <bool kWinner>
+DISTILL_INLINE void PoolAndStore(Vec y0, Vec y1, Vec y2, Vec y3, Vec bias,
+                                 float* out, uint8_t* winner) {
+  y0 += bias;
+  y1 += bias;
+  y2 += bias;
+  y3 += bias;
+  const Vec zero = {};
+  const Vec best01 = y1 > y0 ? y1 : y0;
+  const Vec best012 = y2 > best01 ? y2 : best01;
+  const Vec best = y3 > best012 ? y3 : best012;
+  const Vec sum = (y0 + y1) + (y2 + y3);
+  const Vec cut = best > zero ? best : zero;
+  // Comparisons lose NaNs; a run that diverges must be seen.
+  // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
+  Store(out, sum == sum ? cut : sum);
+  if (kWinner) {
+    IntVec which = {};
+    const IntVec one = which + 1, two = which + 2, three = which + 3;
+    const IntVec none = which + kNoWinner;
+    which = y1 > y0 ? one : which;
+    which = y2 > best01 ? two : which;
+    which = y3 > best012 ? three : which;
+    which = best > zero ? which : none;
+    StoreBytes(winner, which);
+  }
+}
+
+// One input channel: nine broadcast inputs a number, weights in registers.
+// packed [9, out_stride].
+template <int kVectors, bool kWinner>
+DISTILL_INLINE void ForwardOneChannel(const Sizes& s, const float* padded,
+                                      const float* packed, const float* bias,
+                                      const Outputs& to) {
+  Vec w[9][kVectors], b[kVectors];
+#pragma GCC unroll 9
+  for (int k = 0; k < 9; ++k) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      w[k][v] = Load(packed + k * s.out_stride + v * kLanes);
+    }
+  }
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) b[v] = Load(bias + v * kLanes);
+  float* out = to.out;
+  uint8_t* winner = to.winner;
+  for (int ty = 0; ty < s.tiles_high; ++ty) {
+    const float* window = padded + 2 * ty * s.row;
+    for (int tx = 0; tx < s.tiles_wide; ++tx, window += 2) {
+      Vec y[4][kVectors] = {};
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) {
+          const Vec in = Broadcast(window[i * s.row + j]);
+#pragma GCC unroll 4
+          for (int q = 0; q < 4; ++q) {
+            const int ki = i - q / 2, kj = j - q % 2;
+            if (ki < 0 || ki > 2 || kj < 0 || kj > 2) continue;
+#pragma GCC unroll 2
+            for (int v = 0; v < kVectors; ++v) {
+              y[q][v] = MultiplyAdd(y[q][v], in, w[3 * ki + kj][v]);
+            }
+          }
+        }
+      }
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        PoolAndStore<kWinner>(y[0][v], y[1][v], y[2][v], y[3][v], b[v],
+                              out + v * kLanes,
+                              kWinner ? winner + v * kLanes : nullptr);
+      }
+      out += to.stride;
+      if (kWinner) winner += to.stride;
+    }
+  }
+}
+
+// Several input channels: Winograd's F(2x2, 3x3) (Lavin and Gray 2016, "Fast
+// algorithms for convolutional neural networks"), whose tile of 2 x 2 outputs
+// is exactly one pooling window. With d the 4 x 4 inputs of a tile and g the
+// weights, Y = A' [ (G g G') . (B' d B) ] A, where . multiplies elementwise and
+// sums over input channels: 16 multiplications instead of 36.
+
+// G g G' of every pair of channels, for one block of output channels.
+// gathered [in_channels, 9, kOutBlock]; u [16, steps, kOutBlock], where a step
+// is one input channel, or two as pairs of bfloat16.
+DISTILL_INLINE void TransformWeights(const float* gathered, int in_channels,
+                                     bool round, Vec* u, int stride) {
+  for (int c = 0; c < in_channels; ++c) {
+    for (int v = 0; v < 2; ++v) {
+      Vec rows[4][3];
+#pragma GCC unroll 3
+      for (int j = 0; j < 3; ++j) {
+        const float* g = gathered + (c * 9 + j) * kOutBlock + v * kLanes;
+        const Vec g0 = Load(g), g1 = Load(g + 3 * kOutBlock),
+                  g2 = Load(g + 6 * kOutBlock);
+        rows[0][j] = g0;
+        rows[1][j] = 0.5f * ((g0 + g2) + g1);
+        rows[2][j] = 0.5f * ((g0 + g2) - g1);
+        rows[3][j] = g2;
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const Vec sum = rows[i][0] + rows[i][2];
+        const Vec column[4] = {rows[i][0], 0.5f * (sum + rows[i][1]),
+                               0.5f * (sum - rows[i][1]), rows[i][2]};
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) {
+          u[(4 * i + j) * stride + 2 * c + v] =
+              round ? RoundToBf16(column[j]) : column[j];
+        }
+      }
+    }
+  }
+}
+
+#ifdef __AVX512BF16__
+constexpr bool kHasBf16 = true;
+#else
+constexpr bool kHasBf16 = false;
+#endif
+
+// m [16, tiles of the block, kOutBlock] at one of the 16 points: v times u.
+// Both as float32, or as pairs of bfloat16 in 32 bits.
+template <int kTiles, bool kPairs>
+void Multiply(const float* v, int v_stride, const float* u, int steps,
+              float* m) {
+  Vec sums[kTiles][2] = {};
+  for (int k = 0; k < steps; ++k) {
+    const Vec u0 = Load(u), u1 = Load(u + kLanes);
+    u += kOutBlock;
+#pragma GCC unroll 16
+    for (int t = 0; t < kTiles; ++t) {
+#ifdef __AVX512BF16__
+      if (kPairs) {
+        const __m512bh in = (__m512bh)_mm512_set1_ps(v[t * v_stride + k]);
+        sums[t][0] = _mm512_dpbf16_ps(sums[t][0], in, (__m512bh)u0);
+        sums[t][1] = _mm512_dpbf16_ps(sums[t][1], in, (__m512bh)u1);
+        continue;
+      }
+#endif
+      const Vec in = Broadcast(v[t * v_stride + k]);
+      sums[t][0] = MultiplyAdd(sums[t][0], in, u0);
+      sums[t][1] = MultiplyAdd(sums[t][1], in, u1);
+    }
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTiles; ++t) {
+    Store(m + t * kOutBlock, sums[t][0]);
+    Store(m + t * kOutBlock + kLanes, sums[t][1]);
+  }
+}
+
+template <bool kPairs>
+DISTILL_INLINE void MultiplyTiles(int tiles, const float* v, int v_stride,
+                                  const float* u, int steps, float* m) {
+  switch (tiles) {
+#define DISTILL_CASE(n)                       \
+  case n:                                     \
+    return Multiply < n <= kMaxTiles ? n : 1, \
+           kPairs > (v, v_stride, u, steps, m);
+    DISTILL_CASE(1)
+    DISTILL_CASE(2)
+    DISTILL_CASE(3)
+    DISTILL_CASE(4)
+    DISTILL_CASE(5)
+    DISTILL_CASE(6)
+    DISTILL_CASE(7)
+    DISTILL_CASE(8)
+    DISTILL_CASE(9)
+    DISTILL_CASE(10)
+    DISTILL_CASE(11)
+    DISTILL_CASE(12)
+    DISTILL_CASE(13)
+#undef DISTILL_CASE
+  }
+}
+
+// B' d B of one tile. d points at the tile's first padded pixel; v [16, stride]
+// at its place in the first of 16 planes. With kPairs, v is in bfloat16.
+template <bool kPairs>
+DISTILL_INLINE void TransformInput(const float* d, int row, int pixel,
+                                   int channels, bool round, float* v,
+                                   int plane) {
+  for (int c = 0; c < channels; c += kLanes) {
+    Vec rows[4][4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const float* from = d + j * pixel + c;
+      const Vec d0 = Load(from), d1 = Load(from + row),
+                d2 = Load(from + 2 * row), d3 = Load(from + 3 * row);
+      rows[0][j] = d0 - d2;
+      rows[1][j] = d1 + d2;
+      rows[2][j] = d2 - d1;
+      rows[3][j] = d1 - d3;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const Vec* r = rows[i];
+      const Vec column[4] = {r[0] - r[2], r[1] + r[2], r[2] - r[1],
+                             r[1] - r[3]};
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        float* to = v + (4 * i + j) * plane;
+#ifdef __AVX512BF16__
+        if (kPairs) {
+          _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c / 2),
+                              (__m256i)_mm512_cvtneps_pbh(column[j]));
+          continue;
+        }
+#endif
+        Store(to + c, round ? RoundToBf16(column[j]) : column[j]);
+      }
+    }
+  }
+}
+
+struct ForwardParts {
+  float *padded, *packed, *gathered, *bias, *v, *m, *out;
+  uint8_t* winner;
+};
+
+DISTILL_INLINE ForwardParts TakeForward(const ConvBlockParams& p,
+                                        const Sizes& s, Arena* arena) {
+  ForwardParts parts;
+  const bool one = p.in_channels == 1;
+  parts.padded = arena->Take<float>(s.padded);
+  parts.packed =
+      arena->Take<float>(int64_t{one ? 9 : 16 * s.in_stride} * s.out_stride);
+  parts.gathered =
+      arena->Take<float>(int64_t{9 + 16} * s.in_stride * kOutBlock);
+  parts.bias = arena->Take<float>(s.out_stride);
+  parts.v = arena->Take<float>(int64_t{16} * kMaxTiles * s.in_stride);
+  parts.m = arena->Take<float>(int64_t{16} * kMaxTiles * kOutBlock);
+  parts.out = arena->Take<float>(int64_t{s.tiles} * s.out_stride);
+  parts.winner = arena->Take<uint8_t>(int64_t{s.tiles} * s.out_stride);
+  return parts;
+}
+
+// Fills parts.packed [out blocks, 16, steps, kOutBlock].
+template <bool kPairs>
+DISTILL_INLINE void PackWinograd(const ConvBlockParams& p, const Sizes& s,
+                                 const float* weight,
+                                 const ForwardParts& parts) {
+  const int steps = kPairs ? s.in_stride / 2 : s.in_stride;
+  Vec* transformed =
+      reinterpret_cast<Vec*>(parts.gathered + 9 * s.in_stride * kOutBlock);
+  for (int block = 0; block < s.out_stride; block += kOutBlock) {
+    Zero(parts.gathered, int64_t{9} * s.in_stride * kOutBlock);
+    for (int o = 0; o < kOutBlock && block + o < p.out_channels; ++o) {
+      const float* from = weight + int64_t{block + o} * p.in_channels * 9;
+      for (int k = 0; k < 9 * p.in_channels; ++k) {
+        parts.gathered[k * kOutBlock + o] = from[k];
+      }
+    }
+    float* packed = parts.packed + int64_t{block} * 16 * steps;
+    Vec* u = kPairs ? transformed : reinterpret_cast<Vec*>(packed);
+    TransformWeights(parts.gathered, s.in_stride, p.bfloat16, u,
+                     2 * s.in_stride);
+    if (!kPairs) continue;
+    // Two rounded float32 hold their bfloat16 in the upper halves.
+    BitVecAt* pairs = reinterpret_cast<BitVecAt*>(packed);
+    const BitVecAt* bits = reinterpret_cast<const BitVecAt*>(u);
+    for (int k = 0; k < 16 * steps; ++k) {
+      for (int v = 0; v < 2; ++v) {
+        pairs[2 * k + v] = (bits[4 * k + v] >> 16) | bits[4 * k + 2 + v];
+      }
+    }
+  }
+}
+
+template <bool kPairs, bool kWinner>
+DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
+                                    const ForwardParts& parts,
+                                    const Outputs& to) {
+  const int v_stride = kPairs ? s.in_stride / 2 : s.in_stride;
+  const int packed_steps = v_stride;
+  const int steps = kPairs ? (p.in_channels + 1) / 2 : p.in_channels;
+  const int groups = (s.tiles + kMaxTiles - 1) / kMaxTiles;
+  for (int group = 0; group < groups; ++group) {
+    // As equal as possible.
+    const int first = s.tiles * group / groups;
+    const int tiles = s.tiles * (group + 1) / groups - first;
+    const int v_plane = tiles * v_stride;
+    for (int t = 0; t < tiles; ++t) {
+      const int ty = (first + t) / s.tiles_wide;
+      const int tx = (first + t) % s.tiles_wide;
+      TransformInput<kPairs>(
+          parts.padded + 2 * ty * s.row + 2 * tx * s.in_stride, s.row,
+          s.in_stride, s.in_stride, p.bfloat16, parts.v + t * v_stride,
+          v_plane);
+    }
+    const int m_plane = tiles * kOutBlock;
+    for (int block = 0; block < s.out_stride; block += kOutBlock) {
+      const float* packed = parts.packed + int64_t{block} * 16 * packed_steps;
+      for (int k = 0; k < 16; ++k) {
+        MultiplyTiles<kPairs>(tiles, parts.v + k * v_plane, v_stride,
+                              packed + int64_t{k} * packed_steps * kOutBlock,
+                              steps, parts.m + k * m_plane);
+      }
+      for (int c = 0; c < kOutBlock; c += kLanes) {
+        const Vec bias = Load(parts.bias + block + c);
+        for (int t = 0; t < tiles; ++t) {
+          const float* m = parts.m + t * kOutBlock + c;
+          Vec upper[4], lower[4];  // A' M.
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+            const Vec m0 = Load(m + j * m_plane),
+                      m1 = Load(m + (4 + j) * m_plane),
+                      m2 = Load(m + (8 + j) * m_plane),
+                      m3 = Load(m + (12 + j) * m_plane);
+            upper[j] = m0 + m1 + m2;
+            lower[j] = m1 - m2 - m3;
+          }
+          const int64_t at = int64_t{first + t} * to.stride + block + c;
+          PoolAndStore<kWinner>(
+              upper[0] + upper[1] + upper[2], upper[1] - upper[2] - upper[3],
+              lower[0] + lower[1] + lower[2], lower[1] - lower[2] - lower[3],
+              bias, to.out + at, kWinner ? to.winner + at : nullptr);
+        }
+      }
+    }
+  }
+}
+
+size_t ForwardWorkspace(const ConvBlockParams& p) {
+  Arena arena(nullptr);
+  TakeForward(p, SizesOf(p), &arena);
+  return arena.used;
+}
+
+template <bool kWinner>
+void ForwardImages(const ConvBlockParams& p, const float* x,
+                   const float* weight, const float* bias, float* out,
+                   uint8_t* winner, int64_t begin, int64_t end,
+                   void* workspace) {
+  const Sizes s = SizesOf(p);
+  Arena arena(workspace);
+  const ForwardParts parts = TakeForward(p, s, &arena);
+  const bool one = p.in_channels == 1;
+  Zero(parts.padded, s.padded);
+  Zero(parts.bias, s.out_stride);
+  for (int o = 0; o < p.out_channels; ++o) parts.bias[o] = bias[o];
+  if (one) {
+    Zero(parts.packed, int64_t{9} * s.out_stride);
+    for (int o = 0; o < p.out_channels; ++o) {
+      for (int k = 0; k < 9; ++k) {
+        parts.packed[k * s.out_stride + o] = weight[o * 9 + k];
+      }
+    }
+  } else if (p.bfloat16 && kHasBf16) {
+    PackWinograd<kHasBf16>(p, s, weight, parts);
+  } else {
+    PackWinograd<false>(p, s, weight, parts);
+  }
+  const int64_t outputs = int64_t{s.tiles} * p.out_channels;
+  const bool direct = Direct(p);
+  for (int64_t image = begin; image < end; ++image) {
+    PadImage(p, s, x + image * p.height * p.width * p.in_channels,
+             parts.padded);
+    float* image_out = out + image * outputs;
+    uint8_t* image_winner = kWinner ? winner + image * outputs : nullptr;
+    Outputs to = {parts.out, kWinner ? parts.winner : nullptr, s.out_stride};
+    if (direct) to = {image_out, image_winner, p.out_channels};
+    if (one) {
+      int c = 0;
+      for (; c < p.out_channels; c += kLanes * kMaxOneVectors) {
+        const Outputs block = {to.out + c, kWinner ? to.winner + c : nullptr,
+                               to.stride};
+        if (p.out_channels - c > kLanes) {
+          ForwardOneChannel<kMaxOneVectors, kWinner>(
+              s, parts.padded, parts.packed + c, parts.bias + c, block);
+        } else {
+          ForwardOneChannel<1, kWinner>(s, parts.padded, parts.packed + c,
+                                        parts.bias + c, block);
+        }
+      }
+    } else if (p.bfloat16 && kHasBf16) {
+      ForwardWinograd<kHasBf16, kWinner>(p, s, parts, to);
+    } else {
+      ForwardWinograd<false, kWinner>(p, s, parts, to);
+    }
+    if (direct) continue;
+    CopyOut(p, s.tiles, to.out, to.stride, image_out);
+    if (kWinner) {
+      CopyOut(p, s.tiles, to.winner, to.stride, image_winner);
+    }
+  }
+}
+
+void Forward(const ConvBlockParams& p, const float* x, const float* weight,
+             const float* bias, float* out, uint8_t* winner, int64_t begin,
+             int64_t end, void* workspace) {
+  const auto run =
+      winner == nullptr ? ForwardImages<false> : ForwardImages<true>;
+  run(p, x, weight, bias, out, winner, begin, end, workspace);
+}
+
+}  // namespace
+}  // namespace kernels
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_KERNELS_CONV_BLOCK_FORWARD_H_
