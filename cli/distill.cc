@@ -292,12 +292,11 @@ absl::Status CheckCounts(const DistillOptions& options) {
 // When the flags that not every run looks at have an effect.
 absl::Status CheckFlagsApply(const DistillOptions& options) {
   const ExperimentOptions& experiment = options.experiment;
-  std::vector<FlagCondition> conditions = LossConditions(
-      {experiment.loss.method}, experiment.loss.kd.alpha > 0,
-      experiment.labels > 0 || options.labels_per_class > 0);
+  std::vector<FlagCondition> conditions =
+      LossConditions({experiment.loss.method}, experiment.loss.kd.alpha > 0,
+                     experiment.labels > 0 || options.labels_per_class > 0);
   const bool adopts = !options.teacher_weights.empty();
-  const std::string no_teacher =
-      "with --teacher_weights no teacher is trained";
+  const std::string no_teacher = "with --teacher_weights no teacher is trained";
   for (const char* flag :
        {"teacher_epochs", "teacher_dropout", "teacher_jitter"}) {
     conditions.push_back({flag, !adopts, no_teacher});
@@ -410,7 +409,8 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   if (!result.ok()) return ReportError(result.status(), out, err);
 
   ReportContext report;
-  report.configuration = WhatRan(configuration, options, result->runs[0], *splits);
+  report.configuration =
+      WhatRan(configuration, options, result->runs[0], *splits);
   const std::string message = "The student has learnt the teacher's wisdom.";
   report.printed = {{"status", "success"}, {"message", message}};
   report.printed.update(report.configuration);

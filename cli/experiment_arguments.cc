@@ -27,8 +27,8 @@ std::vector<FlagCondition> LossConditions(
     const std::vector<std::string>& methods, bool has_soft_term,
     bool has_few_labels) {
   const auto uses = [](const Method& method, const std::string& setting) {
-    return std::find(method.settings.begin(), method.settings.end(),
-                     setting) != method.settings.end();
+    return std::find(method.settings.begin(), method.settings.end(), setting) !=
+           method.settings.end();
   };
   std::map<std::string, FlagCondition> conditions;
   for (const Method& method : Methods()) {
@@ -43,10 +43,9 @@ std::vector<FlagCondition> LossConditions(
         }
       }
       condition.why_not =
-          has_soft_term
-              ? absl::StrCat("--method=", absl::StrJoin(methods, ","),
-                             " does not use it")
-              : "--alpha=0 leaves no term of the teacher's";
+          has_soft_term ? absl::StrCat("--method=", absl::StrJoin(methods, ","),
+                                       " does not use it")
+                        : "--alpha=0 leaves no term of the teacher's";
     }
   }
   std::vector<FlagCondition> list;

@@ -142,11 +142,10 @@ absl::Status CheckPaths(const ExportOptions& options) {
   for (const std::string& input : {options.model, options.teacher}) {
     if (IsSameFile(options.output, input) ||
         AbsolutePath(options.output) == AbsolutePath(input)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--output is ", options.output, ", ",
-                       input == options.model ? "the model itself"
-                                              : "the teacher's file",
-                       ", which would be lost; pass another file"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--output is ", options.output, ", ",
+          input == options.model ? "the model itself" : "the teacher's file",
+          ", which would be lost; pass another file"));
     }
   }
   return absl::OkStatus();

@@ -13,13 +13,13 @@
 namespace distill {
 
 struct ExportOptions {
-  std::string model;            // A file that models/weights.h describes.
-  std::string output;           // The file to write.
-  std::string format = "onnx";  // One that ExportFormatsHelp() lists.
-  bool int8 = false;            // See CHeaderOptions.
-  bool pixels = true;           // See OnnxOptions.
+  std::string model;               // A file that models/weights.h describes.
+  std::string output;              // The file to write.
+  std::string format = "onnx";     // One that ExportFormatsHelp() lists.
+  bool int8 = false;               // See CHeaderOptions.
+  bool pixels = true;              // See OnnxOptions.
   std::string prefix = "distill";  // See CHeaderOptions.
-  std::string teacher;          // A model for the page to show too; or none.
+  std::string teacher;             // A model for the page to show too; or none.
   // Whose test images say how good what is written is; if none is given,
   // nothing says so.
   std::optional<DatasetChoice> data;

@@ -79,9 +79,9 @@ absl::Status Unknown(const std::string& name) {
     absl::StrAppend(&question, question.empty() ? "; did you mean --" : ", --",
                     flag);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "unknown flag --", name, question, question.empty() ? "; " : "? ",
-      "--help lists all flags"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown flag --", name, question,
+                   question.empty() ? "; " : "? ", "--help lists all flags"));
 }
 
 std::set<std::string>& Given() {

@@ -17,9 +17,9 @@ namespace distill {
 // True if --help (or -h) was among them, whatever else was.
 //
 // InvalidArgument, naming the flag and what was found, for an unknown flag
-// (with the names that may be meant), a value that is not of the flag's type, a missing
-// value, or an argument that is no flag. Where `others` is given, arguments
-// that are no flags go there, and all that come after "--".
+// (with the names that may be meant), a value that is not of the flag's type, a
+// missing value, or an argument that is no flag. Where `others` is given,
+// arguments that are no flags go there, and all that come after "--".
 absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
                                 std::vector<std::string>* others = nullptr);
 

@@ -55,10 +55,10 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
                          ", and this is ", train.name)};
   }
   if (images != absl::StrFormat("%08x", train.images_crc32)) {
-    return {absl::StrCat("note: by its file the model was trained on other "
-                         "images (",
-                         name, ") than the training images here (", train.name,
-                         ")")};
+    return {absl::StrCat(
+        "note: by its file the model was trained on other "
+        "images (",
+        name, ") than the training images here (", train.name, ")")};
   }
   if (labels != absl::StrFormat("%08x", train.labels_crc32)) {
     return {

@@ -167,8 +167,8 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
     return DatasetChoice{given.empty() ? DefaultDataFolder(argv0) : given};
   }
   if (dataset == "mnist") {
-    return DatasetChoice{
-        given.empty() ? DefaultDataFolder(argv0) : given, "MNIST"};
+    return DatasetChoice{given.empty() ? DefaultDataFolder(argv0) : given,
+                         "MNIST"};
   }
   if (dataset == "fashion_mnist") {
     if (!given.empty()) return DatasetChoice{given, "Fashion-MNIST"};
@@ -208,7 +208,8 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
 
 std::string DatasetNames() {
   std::string names = "mnist, fashion_mnist";
-  for (const ByName& set : SetsByName()) absl::StrAppend(&names, ", ", set.flag);
+  for (const ByName& set : SetsByName())
+    absl::StrAppend(&names, ", ", set.flag);
   return names;
 }
 
@@ -237,8 +238,7 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
   if (!sizes.ok()) return sizes;
   if (splits.train->images == splits.test->images) {
     return absl::FailedPreconditionError(absl::StrCat(
-        splits.test->files[0], ": found the images of ",
-        splits.train->files[0],
+        splits.test->files[0], ": found the images of ", splits.train->files[0],
         "; expected images that were not trained on. Fetch the test files "
         "again."));
   }

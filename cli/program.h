@@ -28,10 +28,10 @@ int FinishOutput(const std::string& program, int code);
 // process either (SIGPIPE): what it works on is worth more than its lines.
 void PrepareProcess(const std::string& program);
 
-// Calls PrepareProcess; reads the flags; prints the help on stdout if it is asked for; else calls
-// `run`, which returns the exit code. Wrong flags, and an error that `run`
-// returns, end as EndWithError says, on stdout and stderr. Returns the exit
-// code, by way of FinishOutput.
+// Calls PrepareProcess; reads the flags; prints the help on stdout if it is
+// asked for; else calls `run`, which returns the exit code. Wrong flags, and an
+// error that `run` returns, end as EndWithError says, on stdout and stderr.
+// Returns the exit code, by way of FinishOutput.
 //
 // An exception that nobody caught, of memory that ran out above all, is an
 // error of that form too. What has to happen before main() is in start.cc,

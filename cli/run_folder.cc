@@ -110,8 +110,8 @@ absl::Status RunFolder::CheckNames(const Options& options) const {
   }
   std::error_code error;
   if (!std::filesystem::is_empty(checkpoints(), error)) {
-    status = CheckFree(checkpoints(),
-                       "Move it away, or pass another --output_dir.");
+    status =
+        CheckFree(checkpoints(), "Move it away, or pass another --output_dir.");
   }
   return status;
 }

@@ -145,8 +145,8 @@ absl::Status CheckTables(const std::string& folder, const RunLog& log) {
   for (const char* name : {"/sweep.csv", "/sweep.html"}) {
     status.Update(CheckReplaceable(folder + name, {}));
     if (log.runs().empty() && !log.was_torn()) {
-      status.Update(CheckFree(
-          folder + name, "Move it away, or pass another --output_dir."));
+      status.Update(CheckFree(folder + name,
+                              "Move it away, or pass another --output_dir."));
     }
   }
   return status;

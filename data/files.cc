@@ -99,9 +99,9 @@ namespace {
 // What a path stands for once its symbolic links are followed.
 struct Target {
   std::string path;
-  int error = 0;            // Of looking at it, but for ENOENT.
+  int error = 0;  // Of looking at it, but for ENOENT.
   bool exists = false;
-  struct stat info = {};    // If it exists.
+  struct stat info = {};  // If it exists.
 };
 
 // Follows the links at the end of `path`, also one to a file that is not there
@@ -203,9 +203,9 @@ absl::Status WriteFile(const std::string& path, const std::string& contents) {
       return Replace(path, target, contents);
     case S_IFIFO:
     case S_IFCHR: {
-      const int error =
-          WithFile(path, O_WRONLY | O_NOCTTY,
-                   [&](int file) { return WriteAll(file, contents); });
+      const int error = WithFile(path, O_WRONLY | O_NOCTTY, [&](int file) {
+        return WriteAll(file, contents);
+      });
       return error == 0 ? absl::OkStatus() : failed("writing to it", error);
     }
     case S_IFDIR:
@@ -240,20 +240,19 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   absl::Status wrong;
   // O_NONBLOCK: opening a pipe must not wait for a writer. It changes nothing
   // for regular files.
-  const int error =
-      WithFile(path, O_RDONLY | O_NONBLOCK, [&](int descriptor) {
-        struct stat info = {};
-        if (fstat(descriptor, &info) != 0) return errno;
-        if (S_ISDIR(info.st_mode)) return EISDIR;
-        if (!S_ISREG(info.st_mode)) {
-          wrong = absl::FailedPreconditionError(absl::StrCat(
-              AbsolutePath(path),
-              ": found a device, pipe or socket, which may have no end; "
-              "expected a file. Copy its content to a file and name that."));
-          return 0;
-        }
-        return ReadAll(descriptor, &contents);
-      });
+  const int error = WithFile(path, O_RDONLY | O_NONBLOCK, [&](int descriptor) {
+    struct stat info = {};
+    if (fstat(descriptor, &info) != 0) return errno;
+    if (S_ISDIR(info.st_mode)) return EISDIR;
+    if (!S_ISREG(info.st_mode)) {
+      wrong = absl::FailedPreconditionError(absl::StrCat(
+          AbsolutePath(path),
+          ": found a device, pipe or socket, which may have no end; "
+          "expected a file. Copy its content to a file and name that."));
+      return 0;
+    }
+    return ReadAll(descriptor, &contents);
+  });
   if (!wrong.ok()) return wrong;
   if (error != 0) {
     return Failed(path, "reading it", error, "a file that can be read",

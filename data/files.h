@@ -17,8 +17,8 @@ namespace distill {
 // Makes `path` a file with `contents`, in place of one that was there, whose
 // mode it keeps. Nobody ever sees half of it, also after a power cut: it is
 // written under a name of this process in the same folder, flushed to the disk,
-// and renamed; then the folder is flushed. Symbolic links are followed and stay.
-// Not for two threads and one path.
+// and renamed; then the folder is flushed. Symbolic links are followed and
+// stay. Not for two threads and one path.
 //
 // A pipe, a terminal or another character device is written to and stays what
 // it is, and so is a file that this process's stdout or stderr goes to.

@@ -16,8 +16,7 @@ absl::StatusOr<GreyImage> Decode(absl::string_view bytes,
   if (IsJpeg(bytes)) return DecodeJpeg(bytes, name);
   if (IsPgm(bytes)) return DecodePgm(bytes, name);
   return ImageError(absl::StatusCode::kInvalidArgument, name,
-                    ContentOf(bytes).name,
-                    "a PNG, JPEG or PGM image",
+                    ContentOf(bytes).name, "a PNG, JPEG or PGM image",
                     "Save the picture as one of these.");
 }
 

@@ -16,7 +16,8 @@ bool IsPng(absl::string_view bytes);
 // The picture in a file's `bytes`, of any colour type, depth (16 bits are
 // rounded to 8) and interlacing. Colours become their luma (ITU-R BT.601), and
 // what is transparent shows white; it is turned as its eXIf chunk says (PNG 1.5
-// extensions, section 3.7), which may come after the pixels. `name` is the file's, for messages.
+// extensions, section 3.7), which may come after the pixels. `name` is the
+// file's, for messages.
 //
 // Errors: those of CheckImageSize and CorruptImage. Throws std::bad_alloc.
 absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,

@@ -117,8 +117,7 @@ class Parser {
       const Content content = ContentOf(bytes_);
       if (content.known) {
         return absl::DataLossError(absl::StrCat(
-            name_, ": found ", content.name,
-            "; expected a safetensors file. ",
+            name_, ": found ", content.name, "; expected a safetensors file. ",
             *content.advice == '\0' ? "Pass one." : content.advice));
       }
       return Wrong(absl::StrCat("a header of ", length, " bytes"),

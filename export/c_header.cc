@@ -165,8 +165,9 @@ std::string TopComment(const LoadedModel& loaded,
         "with values\n * from -127 to 127. Sums, biases and activations are "
         "float.\n *\n";
   }
-  return text + WithPrefix(options.prefix,
-                           R"( * Include this file in one source file of C99 or C++.
+  return text +
+         WithPrefix(options.prefix,
+                    R"( * Include this file in one source file of C99 or C++.
  *
  *   int class_index = distill_predict(pixels);
  *
@@ -301,8 +302,8 @@ absl::Status CheckCPrefix(const std::string& prefix) {
   bool right = !prefix.empty() && prefix.size() <= 32 &&
                absl::ascii_isalpha(static_cast<unsigned char>(prefix[0]));
   for (const char c : prefix) {
-    right = right && (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-                      c == '_');
+    right = right &&
+            (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_');
   }
   if (right) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -315,13 +316,11 @@ std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
   const std::vector<ExportLayer> layers = LayersOf(loaded);
   const Plan plan = PlanOf(info, layers);
-  std::string code =
-      absl::StrCat("#define DISTILL_HEIGHT ", info.height,
-                   "\n#define DISTILL_WIDTH ", info.width,
-                   "\n#define DISTILL_CLASSES ", info.classes,
-                   "\n#define DISTILL_SCRATCH ", plan.scratch, "\n\ntypedef ",
-                   options.int8 ? "signed char" : "float",
-                   " distill_weight;\n\n");
+  std::string code = absl::StrCat(
+      "#define DISTILL_HEIGHT ", info.height, "\n#define DISTILL_WIDTH ",
+      info.width, "\n#define DISTILL_CLASSES ", info.classes,
+      "\n#define DISTILL_SCRATCH ", plan.scratch, "\n\ntypedef ",
+      options.int8 ? "signed char" : "float", " distill_weight;\n\n");
   for (const ExportLayer& layer : layers) {
     const std::string name = "distill_" + layer.name;
     if (options.int8) {
@@ -354,9 +353,9 @@ std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
   const std::string id = absl::StrFormat("0x%08xu", Crc32(code));
   return absl::StrCat(
       TopComment(loaded, layers, plan.scratch, options), "#ifndef ", guard,
-      "\n#define ", guard, " ", id, "\n\n", code, "\n#elif ", guard,
-      " != ", id, "\n#error \"Two models have names that begin with ",
-      options.prefix, ": export one of them with another --prefix.\"\n#endif\n");
+      "\n#define ", guard, " ", id, "\n\n", code, "\n#elif ", guard, " != ", id,
+      "\n#error \"Two models have names that begin with ", options.prefix,
+      ": export one of them with another --prefix.\"\n#endif\n");
 }
 
 CHeaderSize SizeOfCHeader(const LoadedModel& loaded, bool int8) {

@@ -35,8 +35,13 @@ std::string Factor(double weight) {
 // A new method is a line here: see docs/adding-a-method.md.
 const std::vector<Method>& Table() {
   static const std::vector<Method>* const table = new std::vector<Method>{
-      {"kd", "T^2 KL of the softened predictions", "Hinton et al. 2015",
-       Compares::kLogits, false, false, {"temperature", "standardize_logits"},
+      {"kd",
+       "T^2 KL of the softened predictions",
+       "Hinton et al. 2015",
+       Compares::kLogits,
+       false,
+       false,
+       {"temperature", "standardize_logits"},
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * KL(softmax(teacher/%.9g) || softmax(student/%.9g))",
@@ -49,8 +54,13 @@ const std::vector<Method>& Table() {
          soft_only.alpha = 1;
          return KdLoss(student, teacher, at::Tensor(), soft_only).total;
        }},
-      {"logit_mse", "mean square of the difference of the logits",
-       "Kim et al. 2021", Compares::kLogits, false, false, {"standardize_logits"},
+      {"logit_mse",
+       "mean square of the difference of the logits",
+       "Kim et al. 2021",
+       Compares::kLogits,
+       false,
+       false,
+       {"standardize_logits"},
        [](const MethodOptions& /*options*/) {
          return std::string("mean((teacher - student)^2)");
        },
@@ -58,8 +68,14 @@ const std::vector<Method>& Table() {
           const at::Tensor& /*labels*/, const MethodOptions& /*options*/) {
          return LogitMse(student, teacher);
        }},
-      {"dkd", "KL of the label's class and of the others apart",
-       "Zhao et al. 2022", Compares::kLogits, true, false, {"temperature", "standardize_logits", "dkd_target_weight", "dkd_nontarget_weight"},
+      {"dkd",
+       "KL of the label's class and of the others apart",
+       "Zhao et al. 2022",
+       Compares::kLogits,
+       true,
+       false,
+       {"temperature", "standardize_logits", "dkd_target_weight",
+        "dkd_nontarget_weight"},
        [](const MethodOptions& options) {
          return absl::StrFormat(
              "%.9g^2 * (%.9g * TCKD + %.9g * NCKD)", options.kd.temperature,
@@ -69,8 +85,13 @@ const std::vector<Method>& Table() {
           const at::Tensor& labels, const MethodOptions& options) {
          return Dkd(student, teacher, labels, DkdOptionsOf(options));
        }},
-      {"fitnets", "mean square of the difference of a layer's maps",
-       "Romero et al. 2015", Compares::kMaps, false, true, {"hint_weight"},
+      {"fitnets",
+       "mean square of the difference of a layer's maps",
+       "Romero et al. 2015",
+       Compares::kMaps,
+       false,
+       true,
+       {"hint_weight"},
        [](const MethodOptions& options) {
          return absl::StrCat(Factor(options.hint_weight),
                              "mean((teacher's maps - student's)^2)");
@@ -79,8 +100,13 @@ const std::vector<Method>& Table() {
           const at::Tensor& /*labels*/, const MethodOptions& options) {
          return options.hint_weight * FitNetsHint(student, teacher);
        }},
-      {"at", "squared distance of the attention maps",
-       "Zagoruyko and Komodakis 2017", Compares::kMaps, false, false, {"attention_weight"},
+      {"at",
+       "squared distance of the attention maps",
+       "Zagoruyko and Komodakis 2017",
+       Compares::kMaps,
+       false,
+       false,
+       {"attention_weight"},
        [](const MethodOptions& options) {
          return absl::StrCat(Factor(options.attention_weight),
                              "|teacher's attention - student's|^2");
@@ -89,8 +115,13 @@ const std::vector<Method>& Table() {
           const at::Tensor& /*labels*/, const MethodOptions& options) {
          return options.attention_weight * AttentionTransfer(student, teacher);
        }},
-      {"rkd", "distances and angles between the images of a batch",
-       "Park et al. 2019", Compares::kPoints, false, false, {"rkd_distance_weight", "rkd_angle_weight"},
+      {"rkd",
+       "distances and angles between the images of a batch",
+       "Park et al. 2019",
+       Compares::kPoints,
+       false,
+       false,
+       {"rkd_distance_weight", "rkd_angle_weight"},
        [](const MethodOptions& options) {
          return absl::StrFormat("(%.9g * distances + %.9g * angles)",
                                 options.rkd_distance_weight,
@@ -162,18 +193,17 @@ absl::Status MethodOptions::Validate() const {
   const auto check_pair = [&](const char* of, double a, double b) {
     if (method != of || a != 0 || b != 0) return;
     const auto& names = FindMethod(method)->settings;
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "--", names[names.size() - 2], " and --", names.back(),
-        " are both 0; --method=", of, " needs one of them")));
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--", names[names.size() - 2], " and --", names.back(),
+                     " are both 0; --method=", of, " needs one of them")));
   };
   check_pair("dkd", dkd_target_weight, dkd_nontarget_weight);
   check_pair("rkd", rkd_distance_weight, rkd_angle_weight);
   const auto check_single = [&](const char* of, double weight) {
     if (method != of || weight != 0) return;
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--", FindMethod(method)->settings.back(),
-                     " is 0, and --method=", of,
-                     " has no other term; it must be above 0")));
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--", FindMethod(method)->settings.back(), " is 0, and --method=", of,
+        " has no other term; it must be above 0")));
   };
   check_single("fitnets", hint_weight);
   check_single("at", attention_weight);

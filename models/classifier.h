@@ -29,10 +29,10 @@ struct Outputs {
   std::vector<at::Tensor> features;  // As asked for: [batch, sizes...] float32.
 };
 
-// A model that turns a batch of images into one logit a class. It owns its state:
-// parameters, which are float32 and trained, and buffers, which a forward pass
-// in train mode may change. (Not a torch::nn::Module: the header of that takes a
-// compiler 13 s, and this is all of it that is used here.)
+// A model that turns a batch of images into one logit a class. It owns its
+// state: parameters, which are float32 and trained, and buffers, which a
+// forward pass in train mode may change. (Not a torch::nn::Module: the header
+// of that takes a compiler 13 s, and this is all of it that is used here.)
 class Classifier {
  public:
   virtual ~Classifier() = default;

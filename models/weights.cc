@@ -191,18 +191,17 @@ absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
     taken.insert(at->second);
   }
   if (taken.size() == names.size()) {
-    match.note = absl::StrCat(
-        found, " has the class names of ", dataset.name,
-        " in another order (", absl::StrJoin(own, ", "),
-        "); its outputs are taken by their names");
+    match.note = absl::StrCat(found, " has the class names of ", dataset.name,
+                              " in another order (", absl::StrJoin(own, ", "),
+                              "); its outputs are taken by their names");
     return match;
   }
   match.order.clear();
   if (!HasClassNames(dataset) || AreNumbers(own)) {
-    match.note = absl::StrCat(
-        "the ", HasClassNames(dataset) ? "model" : "data set",
-        " has numbers in place of class names; the classes of ", found,
-        " are taken in their order");
+    match.note =
+        absl::StrCat("the ", HasClassNames(dataset) ? "model" : "data set",
+                     " has numbers in place of class names; the classes of ",
+                     found, " are taken in their order");
     return match;
   }
   size_t first = 0;

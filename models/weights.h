@@ -48,10 +48,10 @@ struct ClassMatch {
   std::string note;
 };
 
-// CheckFits must have passed. The same names in another order are matched. Where
-// one side has numbers in place of names, classes go by their numbers, which the
-// note says. FailedPrecondition, with the first names that differ, for other
-// names. `found` says what the model's file is, for messages.
+// CheckFits must have passed. The same names in another order are matched.
+// Where one side has numbers in place of names, classes go by their numbers,
+// which the note says. FailedPrecondition, with the first names that differ,
+// for other names. `found` says what the model's file is, for messages.
 absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
                                         const Dataset& dataset,
                                         const std::string& found);

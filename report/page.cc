@@ -27,10 +27,10 @@ std::string ValidUtf8(const std::string& text) {
 
 std::string EscapeHtml(const std::string& text) {
   return absl::StrReplaceAll(ValidUtf8(text), {{"&", "&amp;"},
-                                    {"<", "&lt;"},
-                                    {">", "&gt;"},
-                                    {"\"", "&quot;"},
-                                    {"'", "&#39;"}});
+                                               {"<", "&lt;"},
+                                               {">", "&gt;"},
+                                               {"\"", "&quot;"},
+                                               {"'", "&#39;"}});
 }
 
 std::string Page(const std::string& title, const std::string& body,

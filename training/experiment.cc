@@ -371,8 +371,7 @@ LearningEvidence Experiment::EvidenceOf(const LearningBar& bar,
     if (IsEnough(evidence, bar)) return evidence;
   }
   ComputeTeachersLogits(teacher);
-  const Evaluation all =
-      EvaluateLogits(teacher->logits, data_.train.dataset());
+  const Evaluation all = EvaluateLogits(teacher->logits, data_.train.dataset());
   return {all.samples - all.errors, all.samples, "the training images",
           /*exact=*/true};
 }

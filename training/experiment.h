@@ -132,8 +132,8 @@ std::string VerdictLine(const ExperimentResult& result);
 // FailedPrecondition if the teacher did not learn (training/learnt.h: by the
 // last images of its training if these are enough to be sure, else by the
 // validation images, else by all training images), before any student is
-// trained, or if a loss is not finite. InvalidArgument if train and test differ in size of image or classes,
-// or for options out of range.
+// trained, or if a loss is not finite. InvalidArgument if train and test differ
+// in size of image or classes, or for options out of range.
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
@@ -153,7 +153,8 @@ absl::StatusOr<TrainedTeacher> TrainTeacher(
 // names in another order, `loaded` is given the data set's order.
 //
 // FailedPrecondition if it is made for other images or classes, or if its
-// accuracy on `train` is below the bar of training/learnt.h. Other errors as RunExperiment's.
+// accuracy on `train` is below the bar of training/learnt.h. Other errors as
+// RunExperiment's.
 absl::StatusOr<TrainedTeacher> AdoptTeacher(
     const ExperimentOptions& options, const Compute& compute,
     LoadedModel& loaded, const std::string& from,

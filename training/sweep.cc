@@ -71,8 +71,8 @@ std::vector<double> TemperaturesOf(const SweepOptions& options,
                                    const std::string& name) {
   const Method* const method = FindMethod(name);
   const bool none = method != nullptr &&
-                    std::count(method->settings.begin(),
-                               method->settings.end(), "temperature") == 0;
+                    std::count(method->settings.begin(), method->settings.end(),
+                               "temperature") == 0;
   return none ? std::vector<double>{0} : options.temperatures;
 }
 

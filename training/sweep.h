@@ -116,8 +116,8 @@ class SweepKeeper {
 //
 // Errors: InvalidArgument for options out of range, and whatever else
 // CheckExperiment finds in any cell, before the first one runs; those of
-// RunExperiment, with the run that had it; FailedPrecondition if the teacher is not the one
-// that `done` had; those of `keeper`.
+// RunExperiment, with the run that had it; FailedPrecondition if the teacher is
+// not the one that `done` had; those of `keeper`.
 absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,

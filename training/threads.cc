@@ -48,8 +48,7 @@ std::string Limits() {
 void StartPool(int threads) {
   at::set_num_threads(threads);
 #pragma omp parallel num_threads(threads)
-  {
-  }
+  {}
 }
 
 }  // namespace

@@ -303,7 +303,8 @@ TEST_F(DistillTest, FlagsThatDoNotApplyAreRefusedByName) {
     const Finished run(options);
     EXPECT_EQ(run.exit_code, 2) << one.flag;
     EXPECT_EQ(run.text, "") << "it began";
-    EXPECT_NE(run.err.str().find("--" + one.flag + " is given and would change"
+    EXPECT_NE(run.err.str().find("--" + one.flag +
+                                 " is given and would change"
                                  " nothing: "),
               std::string::npos)
         << run.err.str();
@@ -537,8 +538,7 @@ TEST_F(TeacherWeightsTest, AreNeverWrittenOver) {
   // By way of a link of another name.
   options_.output_dir = folder_.File("out/c");
   std::filesystem::create_directory(options_.output_dir);
-  std::filesystem::create_symlink(path_,
-                                  options_.output_dir + "/student.onnx");
+  std::filesystem::create_symlink(path_, options_.output_dir + "/student.onnx");
   EXPECT_EQ(Finished(options_).exit_code, 1);
   EXPECT_EQ(testing::ReadFile(path_), bytes);
 }

@@ -93,8 +93,9 @@ TEST(ParseFlagsTest, SuggestsByBeginningsAndByWords) {
             std::string::npos);
   EXPECT_NE(message("--swit").find("did you mean --test_switch?"),
             std::string::npos);
-  EXPECT_NE(message("--test=1").find("did you mean --test_number, "
-                                     "--test_switch, --test_word?"),
+  EXPECT_NE(message("--test=1")
+                .find("did you mean --test_number, "
+                      "--test_switch, --test_word?"),
             std::string::npos)
       << message("--test=1");
 }

@@ -95,8 +95,8 @@ class LoadSplitsTest : public ::testing::Test {
       const auto count = static_cast<uint32_t>(labels.size());
       testing::WriteFile(
           start + "images-idx3-ubyte",
-          testing::IdxFile({count, 2, 2}, std::vector<uint8_t>(
-                                              4 * count, training ? 1 : 2)));
+          testing::IdxFile({count, 2, 2},
+                           std::vector<uint8_t>(4 * count, training ? 1 : 2)));
       testing::WriteFile(start + "labels-idx1-ubyte",
                          testing::IdxFile({count}, labels));
     }
@@ -137,10 +137,10 @@ TEST_F(LoadSplitsTest, LabelsWithAWideGapAreRefusedUnlessTheUserSaysSo) {
 
 TEST_F(LoadSplitsTest, ANameThatIsKnownWantsItsSizes) {
   Write("KMNIST/raw/", {0, 1, 2}, {1, 2});
-  EXPECT_TRUE(FailsWith(
-      Load("kmnist").status(), absl::StatusCode::kFailedPrecondition,
-      {"3 training and 2 test images of 2 x 2", "60,000", "10,000",
-       "28 x 28", "KMNIST"}));
+  EXPECT_TRUE(FailsWith(Load("kmnist").status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"3 training and 2 test images of 2 x 2", "60,000",
+                         "10,000", "28 x 28", "KMNIST"}));
 }
 
 TEST_F(LoadSplitsTest, ANameThatIsKnownIsTheDataSets) {
@@ -167,10 +167,9 @@ TEST_F(LoadSplitsTest, EqualSplitsAreRefused) {
 TEST_F(LoadSplitsTest, TestImagesThatAreTrainingImagesAreCountedAndSaid) {
   Write("", {0, 1, 2}, {0, 1, 2, 0});
   // Two of the four, one of them twice, and one that is no training image.
-  testing::WriteFile(
-      folder_.File("t10k-images-idx3-ubyte"),
-      testing::IdxFile({4, 2, 2},
-                       {1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 2, 2, 2}));
+  testing::WriteFile(folder_.File("t10k-images-idx3-ubyte"),
+                     testing::IdxFile({4, 2, 2}, {1, 1, 1, 1, 1, 1, 1, 2, 1, 1,
+                                                  1, 1, 2, 2, 2, 2}));
   const auto splits = Load("");
   ASSERT_TRUE(splits.ok()) << splits.status();
   EXPECT_EQ(splits->shared_images, 2);

@@ -195,8 +195,7 @@ TEST_F(SweepProgramTest, AMethodWithoutATemperatureRunsOnceAndNotForEach) {
   const Finished run(arguments_);
   ASSERT_EQ(run.exit_code, 0) << run.err.str();
   EXPECT_EQ(run.result["cells"], 3);
-  EXPECT_TRUE(Contains(run.out.str(), "logit_mse, alpha=0.9"))
-      << run.out.str();
+  EXPECT_TRUE(Contains(run.out.str(), "logit_mse, alpha=0.9")) << run.out.str();
 }
 
 TEST_F(SweepProgramTest, AUsersFilesAreNotWrittenOver) {

@@ -279,8 +279,8 @@ TEST_F(DatasetTest, LabelsWithoutOneDimension) {
 }
 
 TEST_F(DatasetTest, ImagesOfSeveralChannelsAreNotFetchedAgain) {
-  const std::string images = Write(
-      kTrainImages, IdxFile({3, 2, 2, 3}, std::vector<uint8_t>(36, 1)));
+  const std::string images =
+      Write(kTrainImages, IdxFile({3, 2, 2, 3}, std::vector<uint8_t>(36, 1)));
   Write(kTrainLabels, Labels());
   const absl::Status error = LoadError();
   EXPECT_TRUE(FailsOnFile(error, StatusCode::kInvalidArgument, images,

@@ -301,7 +301,8 @@ TEST(DecodeImageTest, DamagedFilesEndWell) {
   for (const std::string& file :
        {PngFile(9, 8, kind, rgb), JpegFile(9, 8, 1, noise.pixels, 80),
         JpegFile(9, 8, 3, rgb, 80, true,
-                std::string("Exif\0\0", 6) + Exif(true, 6)), PgmFile(noise)}) {
+                 std::string("Exif\0\0", 6) + Exif(true, 6)),
+        PgmFile(noise)}) {
     for (size_t i = 0; i < file.size(); ++i) {
       for (const int change : {0x01, 0x80, 0xFF}) {
         std::string damaged = file;

@@ -101,7 +101,8 @@ void ExpectStrictlyCompiles(const std::vector<std::string>& headers,
     const std::string upper = absl::AsciiStrToUpper(prefix);
     absl::StrAppend(&source, "  { static unsigned char pixels[", upper,
                     "_HEIGHT * ", upper, "_WIDTH];\n    if (", prefix,
-                    "_class_name(", prefix, "_predict(pixels)) == 0) return 1; "
+                    "_class_name(", prefix,
+                    "_predict(pixels)) == 0) return 1; "
                     "}\n");
   }
   testing::WriteFile(folder.File("main.c"), source + "  return 0;\n}\n");

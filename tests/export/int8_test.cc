@@ -31,9 +31,8 @@ TEST(LayersTest, AreTheModelsInItsOrder) {
   EXPECT_EQ(layers[3].name, "fc2");
   EXPECT_EQ(layers[3].kind, ExportLayer::Kind::kLogits);
   EXPECT_EQ(layers[3].outputs, 3);
-  EXPECT_EQ(layers[1].weight[7], model.model->parameter("conv2.weight")
-                                     .flatten()[7]
-                                     .item<float>());
+  EXPECT_EQ(layers[1].weight[7],
+            model.model->parameter("conv2.weight").flatten()[7].item<float>());
 }
 
 TEST(QuantizeTest, EachOutputHasItsScaleAndNothingIsCutOff) {

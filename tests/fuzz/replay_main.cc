@@ -1,5 +1,5 @@
-// Runs a fuzzed program on the files in the archive named as argument, without a
-// fuzzer: what was found once stays found. Exit status 1 if there are none.
+// Runs a fuzzed program on the files in the archive named as argument, without
+// a fuzzer: what was found once stays found. Exit status 1 if there are none.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

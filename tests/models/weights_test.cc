@@ -162,10 +162,9 @@ TEST(ModelFileTest, AnotherKindOfFileIsToldByItsContentWithWhatToDo) {
       {std::string("\0\0\x08\3\0\0\xea\x60", 8), "an IDX file", "data sets"},
   };
   for (const Case& one : cases) {
-    const std::string path = testing::WriteFile(
-        folder.File("m"), one.bytes + std::string(100, 'x'));
-    EXPECT_TRUE(FailsWith(LoadModel(path).status(),
-                          absl::StatusCode::kDataLoss,
+    const std::string path =
+        testing::WriteFile(folder.File("m"), one.bytes + std::string(100, 'x'));
+    EXPECT_TRUE(FailsWith(LoadModel(path).status(), absl::StatusCode::kDataLoss,
                           {path + ": found " + one.found, one.advice}));
   }
   // One that never ends.

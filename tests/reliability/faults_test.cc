@@ -314,30 +314,33 @@ TEST_F(FaultsTest, TooFewThreadsAreAnErrorOrFewerThreadsAndNeverAHang) {
   }
   // The program and its libraries go where that user may read them, and each
   // run leaves its output and exit code here.
-  const ProcessResult all = Run(
-      "here=$PWD program=${DISTILL%% *} flags=${DISTILL#* }\n"
-      "there=$(mktemp -d) && trap 'rm -rf $there' EXIT\n"
-      "mkdir $there/lib && cp $program $there/lib/distill &&\n"
-      "cp -r data $there && cd $there || exit 1\n"
-      "for library in $(ldd $program | grep -o '/[^ ]*'); do\n"
-      "  cp -L $library lib/ || exit 1\n"
-      "done\n"
-      "chmod -R a+rX . && chmod 777 .\n"
-      "run() {\n"  // NAME PROCESSES FLAG
-      "  " + as_nobody + "prlimit --nproc=$2 env LD_LIBRARY_PATH=$there/lib "
-      "timeout 100 lib/distill $flags $3 >$here/$1 2>&1\n"
-      "  echo $? >>$here/$1\n"
-      "}\n"
-      // `timeout` and the program are two.
-      "run four 3 --threads=4\n"
-      "run enough 8 --threads=4\n"
-      "run fewer 2 --seed=1\n");
+  const ProcessResult all =
+      Run("here=$PWD program=${DISTILL%% *} flags=${DISTILL#* }\n"
+          "there=$(mktemp -d) && trap 'rm -rf $there' EXIT\n"
+          "mkdir $there/lib && cp $program $there/lib/distill &&\n"
+          "cp -r data $there && cd $there || exit 1\n"
+          "for library in $(ldd $program | grep -o '/[^ ]*'); do\n"
+          "  cp -L $library lib/ || exit 1\n"
+          "done\n"
+          "chmod -R a+rX . && chmod 777 .\n"
+          "run() {\n"  // NAME PROCESSES FLAG
+          "  " +
+          as_nobody +
+          "prlimit --nproc=$2 env LD_LIBRARY_PATH=$there/lib "
+          "timeout 100 lib/distill $flags $3 >$here/$1 2>&1\n"
+          "  echo $? >>$here/$1\n"
+          "}\n"
+          // `timeout` and the program are two.
+          "run four 3 --threads=4\n"
+          "run enough 8 --threads=4\n"
+          "run fewer 2 --seed=1\n");
   ASSERT_EQ(all.exit_code, 0) << all.out;
   const auto has = [this](const std::string& file, const std::string& part) {
     return Read(file).find(part) != std::string::npos;
   };
-  EXPECT_TRUE(has("four", "distill: --threads is 4: found that no more than 2 "
-                          "can be started (ulimit -u "))
+  EXPECT_TRUE(has("four",
+                  "distill: --threads is 4: found that no more than 2 "
+                  "can be started (ulimit -u "))
       << Read("four");
   EXPECT_TRUE(has("four", "\"}\n1\n")) << Read("four");
   EXPECT_FALSE(has("four", "teacher:")) << "it trained";
@@ -378,10 +381,11 @@ TEST_F(FaultsTest, ALimitOfOpenFilesIsAnErrorThatNamesIt) {
 }
 
 TEST_F(FaultsTest, ALimitOfProcessorTimeKeepsTheState) {
-  const ProcessResult result = Run(
-      "ulimit -S -t 2; $DISTILL --student_epochs=1000000 --control=false "
-      "--output_dir=out; code=$?; [ -e out/checkpoint/seed-0-teacher.safetensors"
-      " ] && ls out/checkpoint/running-* >&2; exit $code");
+  const ProcessResult result =
+      Run("ulimit -S -t 2; $DISTILL --student_epochs=1000000 --control=false "
+          "--output_dir=out; code=$?; [ -e "
+          "out/checkpoint/seed-0-teacher.safetensors"
+          " ] && ls out/checkpoint/running-* >&2; exit $code");
   EXPECT_EQ(result.exit_code, 128 + SIGXCPU) << result.out;
   EXPECT_NE(result.out.find("the limit of processor time, ulimit -t"),
             std::string::npos)

@@ -70,7 +70,8 @@ TEST(ExperimentTest, ClassesWithoutATrainingImageAreNamed) {
       RunExperiment(ToyExperiment(), Cpu(), std::make_shared<Dataset>(train),
                     std::make_shared<Dataset>(test), lines);
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_TRUE(lines.Has("warning: no training image is of the classes 10 to 12"))
+  EXPECT_TRUE(
+      lines.Has("warning: no training image is of the classes 10 to 12"))
       << lines.all;
 }
 

@@ -57,8 +57,8 @@ TEST(LearningBarTest, SoManyImagesAreEnoughThatNeitherErrorIsLikely) {
         << bar.enough;
     // And not many more than needed.
     const int64_t half = bar.enough / 2;
-    const auto half_hits = static_cast<int64_t>(
-        std::ceil(bar.bar * static_cast<double>(half)));
+    const auto half_hits =
+        static_cast<int64_t>(std::ceil(bar.bar * static_cast<double>(half)));
     EXPECT_GT(AtLeast(half_hits, half, bar.chance) + 1 -
                   AtLeast(half_hits, half, bar.bar + distance),
               2e-3);
@@ -117,10 +117,9 @@ TEST_F(GuardTest, WithEveryBatchSizeATeacherThatDidNotLearnIsRefused) {
   options_.teacher_epochs = 1;
   for (int64_t size = 1; size <= train_->count; ++size) {
     options_.batch_size = size;
-    EXPECT_TRUE(FailsWith(Train().status(),
-                          absl::StatusCode::kFailedPrecondition,
-                          {"the teacher did not learn",
-                           "of the training images right"}))
+    EXPECT_TRUE(FailsWith(
+        Train().status(), absl::StatusCode::kFailedPrecondition,
+        {"the teacher did not learn", "of the training images right"}))
         << size;
   }
 }
@@ -133,14 +132,12 @@ TEST_F(GuardTest, ATailThatIsLongEnoughIsTheEvidence) {
   options_.learning_rate = 1e-30;
   options_.teacher_epochs = 1;
   options_.batch_size = 32;
-  EXPECT_TRUE(FailsWith(Train().status(),
-                        absl::StatusCode::kFailedPrecondition,
-                        {"of the last images of its training",
-                         "(320 of them; 95 % interval "}));
+  EXPECT_TRUE(FailsWith(
+      Train().status(), absl::StatusCode::kFailedPrecondition,
+      {"of the last images of its training", "(320 of them; 95 % interval "}));
   // Of 13 batches one is the tail, and too short.
   options_.batch_size = 250;
-  EXPECT_TRUE(FailsWith(Train().status(),
-                        absl::StatusCode::kFailedPrecondition,
+  EXPECT_TRUE(FailsWith(Train().status(), absl::StatusCode::kFailedPrecondition,
                         {"of the training images right"}));
 }
 
@@ -152,12 +149,10 @@ TEST_F(GuardTest, ValidationImagesAreTheEvidenceWhereTheyAreEnough) {
   options_.learning_rate = 1e-30;
   options_.teacher_epochs = 1;
   options_.validation = 300;
-  EXPECT_TRUE(FailsWith(Train().status(),
-                        absl::StatusCode::kFailedPrecondition,
+  EXPECT_TRUE(FailsWith(Train().status(), absl::StatusCode::kFailedPrecondition,
                         {"of the validation images (300 of them; "}));
   options_.validation = 100;
-  EXPECT_TRUE(FailsWith(Train().status(),
-                        absl::StatusCode::kFailedPrecondition,
+  EXPECT_TRUE(FailsWith(Train().status(), absl::StatusCode::kFailedPrecondition,
                         {"of the training images right"}));
 }
 
