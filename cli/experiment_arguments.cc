@@ -49,6 +49,7 @@ std::vector<FlagCondition> LossConditions(
     }
   }
   std::vector<FlagCondition> list;
+  list.reserve(conditions.size() + 1);
   for (auto& [setting, condition] : conditions) {
     list.push_back(std::move(condition));
   }

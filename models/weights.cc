@@ -227,6 +227,7 @@ void ReorderClasses(const ClassMatch& match, LoadedModel* loaded) {
     parameter.copy_(at::index_select(parameter, 0, rows));
   }
   std::vector<std::string> names;
+  names.reserve(source.size());
   for (const int64_t i : source) names.push_back(loaded->info.class_names[i]);
   loaded->info.class_names = std::move(names);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <vector>
@@ -44,9 +45,12 @@ std::string Limits() {
   return absl::StrJoin(limits, "; ");
 }
 
-// OpenMP keeps its threads from one parallel region to the next.
+// Threads, besides this one, that OpenMP has already.
+int pool_threads = 0;
+
 void StartPool(int threads) {
   at::set_num_threads(threads);
+  pool_threads = threads - 1;
 #pragma omp parallel num_threads(threads)
   {}
 }
@@ -56,7 +60,10 @@ void StartPool(int threads) {
 int StartableThreads(int wanted) {
   Gate gate;
   std::vector<pthread_t> started;
-  while (static_cast<int>(started.size()) + 1 < wanted) {
+  // A parallel region with fewer threads than the one before ends the others,
+  // and the next one starts new ones while those may still be there.
+  const int most = 2 * (wanted - 1) - pool_threads;
+  while (static_cast<int>(started.size()) < most) {
     pthread_t thread;
     if (pthread_create(&thread, nullptr, WaitAt, &gate) != 0) break;
     started.push_back(thread);
@@ -67,7 +74,8 @@ int StartableThreads(int wanted) {
   }
   gate.opened.notify_all();
   for (const pthread_t thread : started) pthread_join(thread, nullptr);
-  return static_cast<int>(started.size()) + 1;
+  return std::min(wanted,
+                  1 + (pool_threads + static_cast<int>(started.size())) / 2);
 }
 
 absl::Status UseThreads(int threads) {

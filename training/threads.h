@@ -8,11 +8,12 @@
 
 namespace distill {
 
-// Of `wanted` >= 1 threads, this one included, how many there can be now. It
-// starts them, and lets them end.
+// Of `wanted` >= 1 threads, this one included, how many OpenMP can be given
+// now. It starts them, and as many again (OpenMP may have that many for a
+// moment, when it exchanges some), and lets them end.
 //
 // OpenMP has no error for a thread that cannot be started: it ends the process,
-// and hangs in that.
+// and may hang in that.
 int StartableThreads(int wanted);
 
 // Has LibTorch compute with `threads` threads, all of which are started.

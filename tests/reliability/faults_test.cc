@@ -330,8 +330,8 @@ TEST_F(FaultsTest, TooFewThreadsAreAnErrorOrFewerThreadsAndNeverAHang) {
           "timeout 100 lib/distill $flags $3 >$here/$1 2>&1\n"
           "  echo $? >>$here/$1\n"
           "}\n"
-          // `timeout` and the program are two.
-          "run four 3 --threads=4\n"
+          // `timeout` and the program are two, and a thread needs room for two.
+          "run four 4 --threads=4\n"
           "run enough 8 --threads=4\n"
           "run fewer 2 --seed=1\n");
   ASSERT_EQ(all.exit_code, 0) << all.out;
