@@ -182,7 +182,7 @@ TEST(PrepareDigitTest, LargestImageAllowedAndFlatOnes) {
 
 TEST(PrepareDigitTest, NothingDrawnIsAnError) {
   for (const uint8_t level : {0, 128, 255}) {
-    EXPECT_TRUE(NothingDrawn(Image({level}, 1, 1)));
+    EXPECT_TRUE(NothingDrawn(Image(Bytes(1, level), 1, 1)));
     GreyImage flat = Image(Bytes(64 * 64, level), 64, 64);
     EXPECT_TRUE(NothingDrawn(flat));
     AddNoise(&flat, 20);
