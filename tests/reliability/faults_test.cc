@@ -365,6 +365,7 @@ TEST_F(FaultsTest, ALimitOfFileSizesIsAFailedWrite) {
 }
 
 TEST_F(FaultsTest, ALimitOfOpenFilesIsAnErrorThatNamesIt) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more of both";
   // From too few to start with to enough.
   int failed = 0;
   for (int files = 4; files <= 24; ++files) {
@@ -381,6 +382,7 @@ TEST_F(FaultsTest, ALimitOfOpenFilesIsAnErrorThatNamesIt) {
 }
 
 TEST_F(FaultsTest, ALimitOfProcessorTimeKeepsTheState) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more of both";
   const ProcessResult result =
       Run("ulimit -S -t 2; $DISTILL --student_epochs=1000000 --control=false "
           "--output_dir=out; code=$?; [ -e "
