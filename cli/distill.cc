@@ -9,6 +9,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -134,9 +135,7 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   if (FindMethod(options.experiment.loss.method)->needs_same_channels) {
     folder.results.emplace_back(kRegressorFile);
   }
-  folder.inputs = data.train->files;
-  folder.inputs.insert(folder.inputs.end(), data.test->files.begin(),
-                       data.test->files.end());
+  folder.inputs = FilesOf(data);
   folder.inputs.push_back(options.teacher_weights);
   auto opened = RunFolder::Open(folder, configuration);
   if (!opened.ok()) return opened.status();
@@ -289,9 +288,17 @@ absl::Status CheckCounts(const DistillOptions& options) {
   return absl::OkStatus();
 }
 
-// When the flags that not every run looks at have an effect.
+// Refuses flags that are typed, or are not the default, where they have no
+// effect.
 absl::Status CheckFlagsApply(const DistillOptions& options) {
   const ExperimentOptions& experiment = options.experiment;
+  const ExperimentOptions defaults;
+  std::set<std::string> given = options.given;
+  if (experiment.teacher_epochs != defaults.teacher_epochs) {
+    given.insert("teacher_epochs");
+  }
+  if (experiment.teacher_dropout > 0) given.insert("teacher_dropout");
+  if (experiment.teacher_jitter > 0) given.insert("teacher_jitter");
   std::vector<FlagCondition> conditions =
       LossConditions({experiment.loss.method}, experiment.loss.kd.alpha > 0,
                      experiment.labels > 0 || options.labels_per_class > 0);
@@ -306,26 +313,14 @@ absl::Status CheckFlagsApply(const DistillOptions& options) {
                         "there is one seed; --seeds makes more"});
   conditions.push_back({"checkpoint_every", !options.output_dir.empty(),
                         "without --output_dir no state is kept"});
-  return CheckApplies(options.given, conditions);
+  return CheckApplies(given, conditions);
 }
 
-// Reads the teacher's file, and says so in `experiment`. Flags that would train
-// another one are InvalidArgument.
+// Reads the teacher's file, and says so in `experiment`. Another --teacher than
+// the file's is InvalidArgument.
 absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
                                       ExperimentOptions* experiment) {
   const ExperimentOptions defaults;
-  const std::pair<const char*, bool> useless[] = {
-      {"--teacher_epochs",
-       experiment->teacher_epochs != defaults.teacher_epochs},
-      {"--teacher_dropout", experiment->teacher_dropout > 0},
-      {"--teacher_jitter", experiment->teacher_jitter > 0}};
-  for (const auto& [flag, given] : useless) {
-    if (!given) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(flag,
-                     " would change nothing: with --teacher_weights no "
-                     "teacher is trained"));
-  }
   auto loaded = LoadModel(path);
   if (!loaded.ok()) return loaded.status();
   const ModelInfo& info = loaded->info;

@@ -13,7 +13,6 @@
 #include "cli/errors.h"
 #include "cli/judge.h"
 #include "data/files.h"
-#include "data/paths.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
 #include "export/html.h"
@@ -134,21 +133,28 @@ absl::StatusOr<Format> FindFormat(const ExportOptions& options) {
                    ExportFormatsHelp()));
 }
 
-absl::Status CheckPaths(const ExportOptions& options) {
+// Refuses an output that is one of `inputs`, which are read.
+absl::Status CheckNotAnInput(const ExportOptions& options,
+                             const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    if (!IsSameFile(options.output, input)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--output is ", options.output, ", ",
+        input == options.model ? "the model itself" : "which is " + input,
+        ", and would be lost; pass another file"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOptions(const ExportOptions& options) {
   if (options.output.empty()) {
     return absl::InvalidArgumentError(
         "--output is missing: the file to write, like student.onnx");
   }
-  for (const std::string& input : {options.model, options.teacher}) {
-    if (IsSameFile(options.output, input) ||
-        AbsolutePath(options.output) == AbsolutePath(input)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--output is ", options.output, ", ",
-          input == options.model ? "the model itself" : "the teacher's file",
-          ", which would be lost; pass another file"));
-    }
-  }
-  return absl::OkStatus();
+  absl::Status status =
+      CheckNotAnInput(options, {options.model, options.teacher});
+  status.Update(CheckCPrefix(options.prefix));
+  return status;
 }
 
 // What the test images say, as lines for people and as JSON.
@@ -214,8 +220,7 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console_options) {
   const auto format = FindFormat(options);
   if (!format.ok()) return format.status();
-  absl::Status right = CheckPaths(options);
-  right.Update(CheckCPrefix(options.prefix));
+  absl::Status right = CheckOptions(options);
   if (!right.ok()) return right;
   const auto loaded = LoadModel(options.model);
   if (!loaded.ok()) return loaded.status();
@@ -232,13 +237,8 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   }
   const auto contents = format->contents(*loaded, format_options);
   if (!contents.ok()) return contents.status();
-  for (const std::string& file : judgement->files) {
-    if (IsSameFile(options.output, file)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--output is ", options.output, ", which is ", file,
-                       " and would be lost; pass another file"));
-    }
-  }
+  right = CheckNotAnInput(options, judgement->files);
+  if (!right.ok()) return right;
   const absl::Status written = WriteFile(options.output, *contents);
   if (!written.ok()) return written;
 

@@ -94,10 +94,7 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
     for (uint8_t& label : reordered.labels) label = label_of[label];
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
-  for (const auto& read : {splits->train, splits->test}) {
-    result.files.insert(result.files.end(), read->files.begin(),
-                        read->files.end());
-  }
+  result.files = FilesOf(*splits);
   result.notes = TrainedElsewhere(loaded.info, *splits->train);
   if (!match->note.empty()) result.notes.push_back("note: " + match->note);
   if (split == Split::kTest) {

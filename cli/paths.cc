@@ -208,8 +208,9 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
 
 std::string DatasetNames() {
   std::string names = "mnist, fashion_mnist";
-  for (const ByName& set : SetsByName())
+  for (const ByName& set : SetsByName()) {
     absl::StrAppend(&names, ", ", set.flag);
+  }
   return names;
 }
 
@@ -244,6 +245,13 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
   }
   splits.shared_images = CountShared(*splits.train, *splits.test);
   return splits;
+}
+
+std::vector<std::string> FilesOf(const Splits& splits) {
+  std::vector<std::string> files = splits.train->files;
+  files.insert(files.end(), splits.test->files.begin(),
+               splits.test->files.end());
+  return files;
 }
 
 std::vector<std::string> Remarks(const Splits& splits) {

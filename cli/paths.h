@@ -74,6 +74,9 @@ struct Splits {
 // wrong and choice.classes is 0, or if both splits are the same images.
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice);
 
+// The files that were read, of both splits.
+std::vector<std::string> FilesOf(const Splits& splits);
+
 // What a user should know of the splits before believing a result, a line each:
 // test images that were trained on.
 std::vector<std::string> Remarks(const Splits& splits);

@@ -43,7 +43,8 @@ int Run(int argc, char** argv) {
     std::cout << distill::HelpText(kUsage, {__FILE__});
     return 0;
   }
-  distill::PrepareProcess("predict");
+  distill::IgnoreSignalsOfWriting();
+  distill::StartThreads("predict");
   options.model = absl::GetFlag(FLAGS_model);
   if (!options.model.empty()) {
     options.model = distill::FromUsersFolder(options.model);

@@ -20,16 +20,19 @@ int FinishOutput(const std::string& program, int code) {
   return code == 0 ? 1 : code;
 }
 
-void PrepareProcess(const std::string& program) {
+void IgnoreSignalsOfWriting() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void StartThreads(const std::string& program) {
   const std::string fewer = UseStartableThreads();
   if (!fewer.empty()) std::cerr << program << ": " << fewer << std::endl;
 }
 
 int RunProgram(const Program& program, int argc, char** argv,
                const std::function<absl::StatusOr<int>()>& run) {
-  PrepareProcess(program.name);
+  IgnoreSignalsOfWriting();
   const auto help = ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
   if (help.ok() && *help) {
     std::cout << HelpText(program.usage, program.flag_files);
@@ -39,6 +42,7 @@ int RunProgram(const Program& program, int argc, char** argv,
   const absl::Status status =
       help.ok() ? CatchTorchErrors("running " + program.name,
                                    [&] {
+                                     StartThreads(program.name);
                                      const absl::StatusOr<int> end = run();
                                      if (end.ok()) code = *end;
                                      return end.status();

@@ -21,16 +21,19 @@ struct Program {
 // closed or full, of which stderr then tells.
 int FinishOutput(const std::string& program, int code);
 
-// What every program does first. Limits that would end the process, or hang it,
-// become errors: a write beyond the limit of file sizes fails as on a full disk
-// (SIGXFSZ is ignored), and LibTorch gets no more threads than can be started,
-// which stderr then tells. A reader of stdout that goes away does not end the
-// process either (SIGPIPE): what it works on is worth more than its lines.
-void PrepareProcess(const std::string& program);
+// What every program does first, so that what it works on is worth more than
+// its lines: a reader of stdout that goes away does not end the process
+// (SIGPIPE), and a write beyond the limit of file sizes fails as on a full disk
+// (SIGXFSZ).
+void IgnoreSignalsOfWriting();
 
-// Calls PrepareProcess; reads the flags; prints the help on stdout if it is
-// asked for; else calls `run`, which returns the exit code. Wrong flags, and an
-// error that `run` returns, end as EndWithError says, on stdout and stderr.
+// What a program does before its work: LibTorch gets no more threads than can
+// be started, which stderr then tells (training/threads.h).
+void StartThreads(const std::string& program);
+
+// Does both, and between them reads the flags; prints the help on stdout if it
+// is asked for; else calls `run`, which returns the exit code. Wrong flags, and
+// an error that `run` returns, end as EndWithError says, on stdout and stderr.
 // Returns the exit code, by way of FinishOutput.
 //
 // An exception that nobody caught, of memory that ran out above all, is an

@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "training/folder_keeper.h"
 
 namespace distill {
 namespace {
@@ -19,7 +19,7 @@ constexpr char kLast[] = "report.json";
 constexpr char kFirst[] = "config.json";
 
 // In the folder of the training states, once results are being written.
-constexpr char kResultsMark[] = "results";
+constexpr char kResultsMark[] = "results-begun";
 
 absl::Status Remove(const std::string& path) {
   std::error_code error;
@@ -29,15 +29,6 @@ absl::Status Remove(const std::string& path) {
       path, ": found \"", error.message(),
       "\" when removing it; expected to make room for another run. Remove it, "
       "or pass another --output_dir."));
-}
-
-// Whether that is a name of a training state (training/folder_keeper), of the
-// mark, or of either while it was being written.
-bool IsStateName(const std::string& name) {
-  return absl::StartsWith(name, kResultsMark) ||
-         ((absl::StartsWith(name, "seed-") ||
-           absl::StartsWith(name, "running-")) &&
-          absl::StrContains(name, ".safetensors"));
 }
 
 }  // namespace
@@ -143,7 +134,8 @@ absl::Status RunFolder::RemoveStates() const {
   std::vector<std::string> states;
   for (std::filesystem::directory_iterator entry(checkpoints(), error), end;
        !error && entry != end; entry.increment(error)) {
-    if (IsStateName(entry->path().filename().string())) {
+    const std::string name = WithoutPart(entry->path().filename().string());
+    if (name == kResultsMark || FolderKeeper::IsStateFile(name)) {
       states.push_back(entry->path().string());
     }
   }

@@ -140,10 +140,11 @@ Json ChosenJson(const SweepResult& result) {
 }
 
 // Whether the tables may be written: they are this sweep's own if it has runs.
-absl::Status CheckTables(const std::string& folder, const RunLog& log) {
+absl::Status CheckTables(const std::string& folder, const RunLog& log,
+                         const std::vector<std::string>& inputs) {
   absl::Status status;
   for (const char* name : {"/sweep.csv", "/sweep.html"}) {
-    status.Update(CheckReplaceable(folder + name, {}));
+    status.Update(CheckReplaceable(folder + name, inputs));
     if (log.runs().empty() && !log.was_torn()) {
       status.Update(CheckFree(folder + name,
                               "Move it away, or pass another --output_dir."));
@@ -168,7 +169,8 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
   if (!made.ok()) return made;
   auto log = RunLog::Open(arguments.output_dir, configuration);
   if (!log.ok()) return log.status();
-  const absl::Status free = CheckTables(arguments.output_dir, *log);
+  const absl::Status free =
+      CheckTables(arguments.output_dir, *log, FilesOf(*data));
   if (!free.ok()) return free;
 
   Console console(out, err, console_options);

@@ -19,6 +19,9 @@
 namespace distill {
 namespace {
 
+// Ends the name of a file that is being written, with the process's number.
+constexpr char kPart[] = ".part";
+
 absl::Status Failed(const std::string& path, const std::string& doing,
                     int error, const std::string& expected,
                     const std::string& advice =
@@ -142,7 +145,7 @@ int StandardStream(const struct stat& file) {
   return -1;
 }
 
-// "the limit of file sizes (ulimit -f)", for errors that a limit causes.
+// What to do, where a limit is the cause by its name.
 std::string AdviceFor(int error) {
   switch (error) {
     case EFBIG:
@@ -162,7 +165,7 @@ absl::Status Replace(const std::string& path, const Target& target,
   if (target.exists && access(target.path.c_str(), W_OK) != 0) {
     return Failed(path, "replacing it", errno, expected, AdviceFor(errno));
   }
-  const std::string part = absl::StrCat(target.path, ".part", getpid());
+  const std::string part = absl::StrCat(target.path, kPart, getpid());
   const auto failed = [&](const std::string& doing, int error) {
     unlink(part.c_str());
     return Failed(path, doing, error, expected, AdviceFor(error));
@@ -216,6 +219,15 @@ absl::Status WriteFile(const std::string& path, const std::string& contents) {
           S_ISBLK(target.info.st_mode) ? "disk" : "socket",
           "; expected a file, a pipe or a terminal. Pass another path."));
   }
+}
+
+std::string WithoutPart(const std::string& name) {
+  const size_t at = name.rfind(kPart);
+  const bool is_part =
+      at != std::string::npos &&
+      name.find_first_not_of("0123456789", at + sizeof(kPart) - 1) ==
+          std::string::npos;
+  return is_part ? name.substr(0, at) : name;
 }
 
 bool IsSameFile(const std::string& a, const std::string& b) {

@@ -35,6 +35,10 @@ absl::Status WriteFile(const std::string& path, const std::string& contents);
 // have no end.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
+// `name` without the ending that WriteFile gives it until it is whole: such a
+// file is left where the process was killed.
+std::string WithoutPart(const std::string& name);
+
 // Whether both are there and are one file, by whatever names and links.
 bool IsSameFile(const std::string& a, const std::string& b);
 

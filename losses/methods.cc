@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -179,34 +180,32 @@ absl::Status MethodOptions::Validate() const {
     // The flags have the fields' names.
     return absl::InvalidArgumentError(absl::StrCat("--", status.message()));
   }
-  status.Update(DkdOptionsOf(*this).Validate());
-  const std::pair<const char*, double> weights[] = {
-      {"--hint_weight", hint_weight},
-      {"--attention_weight", attention_weight},
-      {"--rkd_distance_weight", rkd_distance_weight},
-      {"--rkd_angle_weight", rkd_angle_weight}};
-  for (const auto& [flag, weight] : weights) {
+  const std::vector<std::string>& used = FindMethod(method)->settings;
+  std::vector<std::string> terms;  // Weights of this method's terms.
+  bool has_term = false;
+  const std::pair<std::string, double> weights[] = {
+      {"dkd_target_weight", dkd_target_weight},
+      {"dkd_nontarget_weight", dkd_nontarget_weight},
+      {"hint_weight", hint_weight},
+      {"attention_weight", attention_weight},
+      {"rkd_distance_weight", rkd_distance_weight},
+      {"rkd_angle_weight", rkd_angle_weight}};
+  for (const auto& [name, weight] : weights) {
+    if (std::find(used.begin(), used.end(), name) != used.end()) {
+      terms.push_back("--" + name);
+      has_term = has_term || weight != 0;
+    }
     if (std::isfinite(weight) && weight >= 0) continue;
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        flag, " is ", weight, "; it must be a finite number of at least 0")));
-  }
-  const auto check_pair = [&](const char* of, double a, double b) {
-    if (method != of || a != 0 || b != 0) return;
-    const auto& names = FindMethod(method)->settings;
     status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--", names[names.size() - 2], " and --", names.back(),
-                     " are both 0; --method=", of, " needs one of them")));
-  };
-  check_pair("dkd", dkd_target_weight, dkd_nontarget_weight);
-  check_pair("rkd", rkd_distance_weight, rkd_angle_weight);
-  const auto check_single = [&](const char* of, double weight) {
-    if (method != of || weight != 0) return;
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "--", FindMethod(method)->settings.back(), " is 0, and --method=", of,
-        " has no other term; it must be above 0")));
-  };
-  check_single("fitnets", hint_weight);
-  check_single("at", attention_weight);
+        absl::StrCat("--", name, " is ", weight,
+                     "; it must be a finite number of at least 0")));
+  }
+  if (!terms.empty() && !has_term) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat(absl::StrJoin(terms, " and "),
+                     terms.size() > 1 ? " are both 0" : " is 0",
+                     "; --method=", method, " has no other term")));
+  }
   if (kd.alpha == 1 && FindMethod(method)->compares != Compares::kLogits) {
     status.Update(absl::InvalidArgumentError(absl::StrCat(
         "--alpha is 1 with --method=", method,

@@ -120,9 +120,9 @@ absl::StatusOr<std::string> StateToFile(const TrainingState& state,
       ToTensor("sums", {RowOf(state.of_epoch), RowOf(state.of_point)}, 4));
   file.tensors.push_back(ToTensor(
       "numbers",
-      {{static_cast<double>(state.result.steps), state.result.late_accuracy,
-        state.result.seconds, static_cast<double>(state.late_correct),
-        static_cast<double>(state.late_samples)}},
+      {{static_cast<double>(state.result.steps), state.result.late_accuracy(),
+        state.result.seconds, static_cast<double>(state.result.late_correct),
+        static_cast<double>(state.result.late_samples)}},
       5));
   file.metadata = {{"kind", kFormat}, {"training", training}};
   auto bytes = SerializeSafeTensors(file);
@@ -161,11 +161,9 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   state.of_point = found.Sums(sums[1]);
   const std::vector<double> numbers = found.Read("numbers", 1, 5)[0];
   state.result.steps = found.Count(numbers[0]);
-  state.result.late_accuracy = numbers[1];
   state.result.seconds = numbers[2];
-  state.late_correct = found.Count(numbers[3]);
-  state.late_samples = found.Count(numbers[4]);
-  state.result.late_samples = state.late_samples;
+  state.result.late_correct = found.Count(numbers[3]);
+  state.result.late_samples = found.Count(numbers[4]);
   if (!found.whole()) return Damaged(name, "no whole record of the losses");
   for (const SafeTensor& tensor : file->tensors) {
     absl::string_view rest = tensor.name;

@@ -22,7 +22,6 @@ struct TrainingState {
   TrainResult result;  // Of result.steps steps.
   // Of the steps of the epoch and of the curve's point that have begun.
   LossSums of_epoch, of_point;
-  int64_t late_correct = 0, late_samples = 0;
   // All that the steps change: see Stepper::State.
   std::vector<NamedTensor> tensors;
 };

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "training/cpu_limit.h"
 #include "training/threads.h"
 
 namespace distill {
@@ -134,13 +133,11 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
   Compute compute;
   compute.device = *device;
   compute.device_name = device->str();
-  const int limit = CpuLimit();
   if (options.threads > 0) {
     const absl::Status started = UseThreads(options.threads);
     if (!started.ok()) return started;
-  } else if (limit > 0 && limit < at::get_num_threads()) {
-    // More threads than that would stand still for each other.
-    at::set_num_threads(limit);
+  } else {
+    UseStartableThreads();  // A program has told of fewer already.
   }
   compute.threads = at::get_num_threads();
   if (cpu) {

@@ -358,8 +358,7 @@ LearningEvidence Experiment::EvidenceOf(const LearningBar& bar,
   LearningEvidence evidence;
   // At no cost, and of images that a training of one epoch had not seen.
   evidence.samples = training.late_samples;
-  evidence.correct = std::llround(training.late_accuracy *
-                                  static_cast<double>(training.late_samples));
+  evidence.correct = training.late_correct;
   evidence.what =
       "the last images of its training, each predicted before it was trained "
       "on";

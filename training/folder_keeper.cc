@@ -7,10 +7,15 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "data/files.h"
 
 namespace distill {
 namespace {
+
+constexpr const char* kRunning[] = {"running-a.safetensors",
+                                    "running-b.safetensors"};
 
 // "seed 0, student" as "seed-0-student".
 std::string FileName(const std::string& training) {
@@ -33,8 +38,8 @@ class KeeperOfOne : public TrainingKeeper {
         every_(every),
         observer_(observer),
         over_(absl::StrCat(folder, "/", FileName(training_), ".safetensors")),
-        running_{folder + "/running-a.safetensors",
-                 folder + "/running-b.safetensors"} {}
+        running_{absl::StrCat(folder, "/", kRunning[0]),
+                 absl::StrCat(folder, "/", kRunning[1])} {}
 
   absl::StatusOr<std::optional<TrainingState>> Newest() override {
     auto over = Read(over_);
@@ -95,6 +100,14 @@ class KeeperOfOne : public TrainingKeeper {
 };
 
 }  // namespace
+
+bool FolderKeeper::IsStateFile(const std::string& name) {
+  absl::string_view rest = name;
+  if (name == kRunning[0] || name == kRunning[1]) return true;
+  return absl::ConsumePrefix(&rest, "seed-") &&
+         absl::ConsumeSuffix(&rest, ".safetensors") && !rest.empty() &&
+         absl::ascii_isdigit(static_cast<unsigned char>(rest[0]));
+}
 
 std::unique_ptr<TrainingKeeper> FolderKeeper::Of(const std::string& training) {
   return std::make_unique<KeeperOfOne>(folder_, training, every_, observer_);

@@ -27,6 +27,10 @@ class FolderKeeper : public Keeper {
 
   std::unique_ptr<TrainingKeeper> Of(const std::string& training) override;
 
+  // Whether a file of that name in the folder is a state: a running one's, or
+  // that of a training "seed N, ..." which is over.
+  static bool IsStateFile(const std::string& name);
+
  private:
   const std::string folder_;
   const int64_t every_;

@@ -108,8 +108,8 @@ class Training {
         state_.of_point = LossSums();
       }
       if (step.counted) {
-        state_.late_correct += step.correct;
-        state_.late_samples += step.samples;
+        result.late_correct += step.correct;
+        result.late_samples += step.samples;
       }
     }
     result.seconds =
@@ -125,11 +125,6 @@ class Training {
     TrainResult& result = state_.result;
     result.epochs.push_back(state_.of_epoch.Means());
     state_.of_epoch = LossSums();
-    if (result.steps == steps_) {
-      result.late_accuracy = static_cast<double>(state_.late_correct) /
-                             static_cast<double>(state_.late_samples);
-      result.late_samples = state_.late_samples;
-    }
   }
 
   absl::Status KeepState() {

@@ -59,11 +59,14 @@ struct TrainResult {
   // at the last step.
   std::vector<CurvePoint> curve;
   int64_t steps = 0;
-  // Share of right predictions over the last steps, as many as a tenth of an
-  // epoch has, each batch predicted before it is trained on. In a training of
-  // one epoch these are images that the model had not seen.
-  double late_accuracy = 0;
-  int64_t late_samples = 0;  // Images that this is a share of.
+  // Right predictions over the last steps, as many as a tenth of an epoch has,
+  // each batch predicted before it is trained on, and how many there were. In a
+  // training of one epoch these are images that the model had not seen.
+  int64_t late_correct = 0, late_samples = 0;
+  double late_accuracy() const {  // NaN if there were none yet.
+    return static_cast<double>(late_correct) /
+           static_cast<double>(late_samples);
+  }
   // By a clock that never jumps; those before an interruption too.
   double seconds = 0;
 };

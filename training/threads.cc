@@ -11,6 +11,7 @@
 #include "ATen/Parallel.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "training/cpu_limit.h"
 
 namespace distill {
 namespace {
@@ -58,6 +59,7 @@ void StartPool(int threads) {
 }  // namespace
 
 int StartableThreads(int wanted) {
+  if (pool_threads == wanted - 1) return wanted;
   Gate gate;
   std::vector<pthread_t> started;
   // A parallel region with fewer threads than the one before ends the others,
@@ -92,7 +94,11 @@ absl::Status UseThreads(int threads) {
 }
 
 std::string UseStartableThreads() {
-  const int wanted = at::get_num_threads();
+  const int limit = CpuLimit();
+  const int all = at::get_num_threads();
+  // More threads than a control group has time for would stand still for each
+  // other.
+  const int wanted = limit > 0 ? std::min(limit, all) : all;
   const int startable = StartableThreads(wanted);
   StartPool(startable);
   if (startable == wanted) return "";

@@ -20,8 +20,9 @@ int StartableThreads(int wanted);
 // ResourceExhausted, with the limits that are set, if there cannot be so many.
 absl::Status UseThreads(int threads);
 
-// The same with as many of LibTorch's own number as can be started. A line that
-// says so if these are fewer, else nothing.
+// The same with as many of LibTorch's own number as can be started, and no more
+// than CpuLimit(). A line that says so if fewer can be started than that, else
+// nothing.
 std::string UseStartableThreads();
 
 }  // namespace distill

@@ -735,13 +735,25 @@ TEST_F(OutputTest, OverwritingReplacesTheRunsOwnNamesAndNothingElse) {
   testing::WriteFile(options_.output_dir + "/student.onnx", "mine");
   testing::WriteFile(options_.output_dir + "/notes.txt", "mine");
   testing::WriteFile(options_.output_dir + "/checkpoint/notes.txt", "mine");
+  // Names that begin as the program's own do.
+  for (const char* name : {"results.csv", "seed-list.safetensors",
+                           "running-shoes.safetensors", "results-begun.txt"}) {
+    testing::WriteFile(options_.output_dir + "/checkpoint/" + name, "mine");
+  }
+  // And such as it leaves behind when it is killed.
+  for (const char* name : {"seed-0-teacher.safetensors", "results-begun",
+                           "running-a.safetensors.part123"}) {
+    testing::WriteFile(options_.output_dir + "/checkpoint/" + name, "old");
+  }
   options_.overwrite = true;
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.err.str();
   EXPECT_NE(Left("student.onnx"), "mine");
   EXPECT_EQ(Left("notes.txt"), "mine");
   EXPECT_EQ(Left("checkpoint/notes.txt"), "mine");
-  EXPECT_EQ(ListFolder(options_.output_dir + "/checkpoint"), "notes.txt");
+  EXPECT_EQ(ListFolder(options_.output_dir + "/checkpoint"),
+            "notes.txt, results-begun.txt, results.csv, "
+            "running-shoes.safetensors, seed-list.safetensors");
 }
 
 TEST_F(OutputTest, AFileThatAppearsBeforeARunGoesOnIsNotWrittenOver) {

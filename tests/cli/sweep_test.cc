@@ -1,6 +1,7 @@
 #include "cli/sweep.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -207,6 +208,19 @@ TEST_F(SweepProgramTest, AUsersFilesAreNotWrittenOver) {
     EXPECT_TRUE(Contains(run.result["message"], Out(name))) << run.result;
     EXPECT_EQ(ReadFile(Out(name)), "mine");
   }
+}
+
+TEST_F(SweepProgramTest, TheDataAreNeverWrittenOver) {
+  const std::string data = folder_.File("data/train-images-idx3-ubyte");
+  const std::string bytes = ReadFile(data);
+  std::filesystem::create_directory(arguments_.output_dir);
+  std::filesystem::create_symlink(data, Out("sweep.csv"));
+  const Finished run(arguments_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_TRUE(
+      Contains(run.result["message"], "which is read and would be lost"))
+      << run.result;
+  EXPECT_TRUE(ReadFile(data) == bytes);
 }
 
 TEST_F(SweepProgramTest, WithoutValidationImagesItDoesNotChoose) {

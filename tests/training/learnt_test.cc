@@ -1,11 +1,11 @@
 #include "training/learnt.h"
 
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
-#include "tests/testing/datasets.h"
 #include "tests/testing/experiment.h"
 #include "tests/testing/status.h"
 #include "training/evaluation.h"
@@ -79,17 +79,15 @@ TEST(LearningEvidenceTest, SaysItsInterval) {
 class GuardTest : public ::testing::Test {
  protected:
   GuardTest() {
-    testing::ToyOptions toy;
-    toy.height = toy.width = 12;
-    toy.count = 120;
-    train_ = testing::ToyDataset(toy);
-    toy.seed = 2;
-    toy.split = Split::kTest;
-    test_ = testing::ToyDataset(toy);
+    TrainOn(120);
+    test_ = testing::ToySplit(120, Split::kTest, 0.2, 12);
     options_.teacher = "mlp:16";
     options_.student = "mlp:4";
     options_.teacher_epochs = 10;
     options_.control = false;
+  }
+  void TrainOn(int64_t count) {
+    train_ = testing::ToySplit(count, Split::kTrain, 0.2, 12);
   }
   absl::StatusOr<TrainedTeacher> Train() {
     Observer nobody;
@@ -125,10 +123,7 @@ TEST_F(GuardTest, WithEveryBatchSizeATeacherThatDidNotLearnIsRefused) {
 }
 
 TEST_F(GuardTest, ATailThatIsLongEnoughIsTheEvidence) {
-  testing::ToyOptions toy;
-  toy.height = toy.width = 12;
-  toy.count = 3200;
-  train_ = testing::ToyDataset(toy);
+  TrainOn(3200);
   options_.learning_rate = 1e-30;
   options_.teacher_epochs = 1;
   options_.batch_size = 32;
@@ -142,10 +137,7 @@ TEST_F(GuardTest, ATailThatIsLongEnoughIsTheEvidence) {
 }
 
 TEST_F(GuardTest, ValidationImagesAreTheEvidenceWhereTheyAreEnough) {
-  testing::ToyOptions toy;
-  toy.height = toy.width = 12;
-  toy.count = 600;
-  train_ = testing::ToyDataset(toy);
+  TrainOn(600);
   options_.learning_rate = 1e-30;
   options_.teacher_epochs = 1;
   options_.validation = 300;

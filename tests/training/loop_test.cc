@@ -73,7 +73,7 @@ TEST(TrainTest, LearnsATinySetByHeart) {
   ASSERT_EQ(result->epochs.size(), 15u);
   EXPECT_GT(result->epochs[0].total, 0.5);
   EXPECT_LT(result->epochs[14].total, 0.01);
-  EXPECT_EQ(result->late_accuracy, 1);
+  EXPECT_EQ(result->late_accuracy(), 1);
   const FrozenClassifier frozen(model);
   const Evaluation evaluation =
       EvaluateLogits(ComputeLogits(frozen, batches, at::kCPU, "test", nobody),
@@ -143,7 +143,7 @@ TEST(TrainTest, StopsAfterSoManyStepsInsideAnEpoch) {
     EXPECT_EQ(result->epochs.size(), epochs);
     EXPECT_EQ(watcher.announced, images);
     EXPECT_EQ(watcher.seen, images);
-    EXPECT_TRUE(std::isfinite(result->late_accuracy));
+    EXPECT_TRUE(std::isfinite(result->late_accuracy()));
   }
 }
 
@@ -260,7 +260,7 @@ TEST(TrainTest, LateAccuracyIsOfPredictionsBeforeTheyAreTrainedOn) {
   const auto result =
       Train(*MakeStudent(), batches, LabelObjective(), Options(1), nobody);
   ASSERT_TRUE(result.ok());
-  EXPECT_DOUBLE_EQ(result->late_accuracy, before.accuracy());
+  EXPECT_DOUBLE_EQ(result->late_accuracy(), before.accuracy());
 }
 
 TEST(TrainTest, TheLearningCurveIsEvenlySpacedAndHasTheEpochsMean) {

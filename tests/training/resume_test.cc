@@ -99,7 +99,7 @@ struct Case {
 
 std::string Text(const TrainResult& result) {
   std::string text = std::to_string(result.steps) + " " +
-                     std::to_string(result.late_accuracy) + "\n";
+                     std::to_string(result.late_accuracy()) + "\n";
   const auto add = [&text](const EpochLosses& losses) {
     char line[100];
     snprintf(line, sizeof(line), "%a %a %a\n", losses.total, losses.soft,
@@ -233,8 +233,8 @@ TEST(TrainingStateTest, AnyBitThatChangesIsAnError) {
   state.result.epochs = {{1.5, std::nan(""), 0.1}};
   state.result.curve = {{7, {1.5, std::nan(""), 0.1}}};
   state.of_epoch = {0.1, std::nan(""), 0.2, 30};
-  state.late_correct = 3;
-  state.late_samples = 9;
+  state.result.late_correct = 3;
+  state.result.late_samples = 9;
   state.tensors = {{"model.a", at::ones({2})},
                    {"model.n", at::full({}, 5, at::kLong)}};
   const std::string bytes = *StateToFile(state, "seed 0, model");
@@ -244,7 +244,7 @@ TEST(TrainingStateTest, AnyBitThatChangesIsAnError) {
   EXPECT_EQ(Text(back->state.result), Text(state.result));
   EXPECT_EQ(back->state.of_epoch.samples, 30);
   EXPECT_EQ(back->state.of_epoch.total, 0.1);
-  EXPECT_EQ(back->state.late_samples, 9);
+  EXPECT_EQ(back->state.result.late_samples, 9);
   ASSERT_EQ(back->state.tensors.size(), 2u);
   EXPECT_EQ(*StateToFile(back->state, "seed 0, model"), bytes);
   for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
