@@ -3,6 +3,7 @@
 // room. glibc calls what is in the section .preinit_array, with main's
 // arguments, once all libraries are loaded and before any of them starts.
 // Nothing here may use what they set up: no streams, no getenv, no allocation.
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -15,15 +16,28 @@
 namespace distill {
 namespace {
 
-#define TOO_FEW_ADDRESSES                                                     \
-  "out of memory: the limit of this process's addresses (ulimit -v) leaves "  \
-  "less than 256 MB beside its libraries; expected that much to start with. " \
-  "Raise the limit, or limit memory with a control group instead"
+constexpr char kTooFewAddresses[] =
+    "out of memory: the limit of this process's addresses (ulimit -v) leaves "
+    "less than 256 MB beside its libraries; expected that much to start with. "
+    "Raise the limit, or limit memory with a control group instead";
 constexpr size_t kToStartWith = size_t{256} << 20;
 
 void Say(int file, const char* text) {
   const ssize_t written = write(file, text, std::strlen(text));
   static_cast<void>(written);  // There is nobody else to tell.
+}
+
+// Ends the process with an error on both streams, as any other has.
+[[noreturn]] void End(const char* program, const char* error) {
+  const char* const folders_end = std::strrchr(program, '/');
+  Say(STDERR_FILENO, folders_end == nullptr ? program : folders_end + 1);
+  Say(STDERR_FILENO, ": ");
+  Say(STDERR_FILENO, error);
+  Say(STDERR_FILENO, "\n");
+  Say(STDOUT_FILENO, R"({"status":"error","message":")");
+  Say(STDOUT_FILENO, error);
+  Say(STDOUT_FILENO, "\"}\n");
+  _exit(EXIT_FAILURE);
 }
 
 // Ends the process if so few addresses are left that LibTorch's initialisers
@@ -39,12 +53,35 @@ void CheckAddresses(const char* program) {
     munmap(room, kToStartWith);
     return;
   }
-  const char* const folders_end = std::strrchr(program, '/');
-  Say(STDERR_FILENO, folders_end == nullptr ? program : folders_end + 1);
-  Say(STDERR_FILENO, ": " TOO_FEW_ADDRESSES "\n");
-  Say(STDOUT_FILENO,
-      R"({"status":"error","message":")" TOO_FEW_ADDRESSES "\"}\n");
-  _exit(EXIT_FAILURE);
+  End(program, kTooFewAddresses);
+}
+
+constexpr char kTooSmallAStack[] =
+    "the limit of this process's stack (ulimit -s) is less than 1024 KB; "
+    "expected that much, which libraries need for themselves. Raise the limit";
+constexpr rlim_t kLeastStack = rlim_t{1} << 20;
+constexpr rlim_t kUsualStack = rlim_t{8} << 20;
+
+// Ends the process where its stack would be too small, which is an error that
+// nothing reports when it happens. Before that, takes as much of the usual size
+// as the user may have, for threads too: theirs is of the size that the limit
+// had when the program started.
+void CheckStack(const char* program) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 ||
+      limit.rlim_cur >= kLeastStack) {  // RLIM_INFINITY is the largest.
+    return;
+  }
+  if (limit.rlim_max < kLeastStack) End(program, kTooSmallAStack);
+  limit.rlim_cur = limit.rlim_max < kUsualStack ? limit.rlim_max : kUsualStack;
+  pthread_attr_t attributes;
+  if (setrlimit(RLIMIT_STACK, &limit) != 0 ||
+      pthread_attr_init(&attributes) != 0) {
+    return;
+  }
+  pthread_attr_setstacksize(&attributes, limit.rlim_cur);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
 }
 
 bool Begins(const char* text, const char* with) {
@@ -83,8 +120,10 @@ void SpinLess(char** argv, char** environment) {
 }
 
 void Start(int argc, char** argv, char** environment) {
+  const char* const program = argc > 0 ? argv[0] : "distill";
+  CheckStack(program);
   SpinLess(argv, environment);
-  CheckAddresses(argc > 0 ? argv[0] : "distill");
+  CheckAddresses(program);
 }
 using Initializer = void (*)(int, char**, char**);
 __attribute__((section(".preinit_array"), used)) const Initializer kStart =

@@ -375,14 +375,18 @@ absl::StatusOr<SweepResult> RunSweep(
   const auto numbers = NumbersOfLabels(options.labels, all_labels);
   if (!numbers.ok()) return numbers.status();
   std::vector<SweepCell> cells = CellsOf(options, *numbers);
-  // All that may be wrong of any cell is found before the first one runs. The
-  // data and the models depend on labels and method alone.
-  std::set<std::pair<int64_t, std::string>> checked;
+  // All that may be wrong of any cell is found before the first one runs. How
+  // the data are divided depends on the labels alone, and what is compared on
+  // the method alone.
+  std::set<int64_t> labels_checked;
+  std::set<std::string> methods_checked;
   for (const SweepCell& cell : cells) {
     const ExperimentOptions experiment =
         ExperimentOf(options, cell, all_labels);
     absl::Status right = experiment.Validate();
-    if (right.ok() && checked.insert({cell.labels, cell.method}).second) {
+    const bool new_labels = labels_checked.insert(cell.labels).second;
+    const bool new_method = methods_checked.insert(cell.method).second;
+    if (right.ok() && (new_labels || new_method)) {
       right = CheckExperiment(experiment, compute, train, test);
     }
     if (!right.ok()) return right;

@@ -397,11 +397,24 @@ TEST_F(FaultsTest, ALimitOfProcessorTimeKeepsTheState) {
 
 TEST_F(FaultsTest, ASmallStackIsEnoughOrAnError) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's frames are larger";
-  for (const int kilobytes : {64, 128, 256, 512, 1024}) {
+  for (const int kilobytes : {64, 128, 256, 512, 1023, 1024}) {
     const ProcessResult result =
         Run(absl::StrCat("ulimit -s ", kilobytes, "; $DISTILL"));
-    EXPECT_TRUE(result.exit_code == 0 || result.exit_code == 1)
+    EXPECT_EQ(result.exit_code, kilobytes < 1024 ? 1 : 0)
         << kilobytes << " KB: " << result.out;
+    EXPECT_EQ(result.out.find("ulimit -s") != std::string::npos,
+              kilobytes < 1024)
+        << kilobytes << " KB: " << result.out;
+  }
+}
+
+TEST_F(FaultsTest, ASmallStackIsRaisedWhereTheUserMay) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's frames are larger";
+  // With and without being started a second time.
+  for (const char* const environment : {"", "GOMP_SPINCOUNT=1"}) {
+    const ProcessResult result =
+        Run(absl::StrCat("ulimit -S -s 64; ", environment, " $DISTILL"));
+    EXPECT_EQ(result.exit_code, 0) << environment << ": " << result.out;
   }
 }
 
