@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/settings.h"
 #include "bench/device_timer.h"
 #include "bench/matrix_rate.h"
 #include "benchmark/benchmark.h"
@@ -34,10 +34,6 @@
 #include "training/objective.h"
 #include "training/step_graph.h"
 #include "training/torch_status.h"
-
-ABSL_FLAG(std::string, precision, "auto",
-          "Of the products: f32, tf32 (GPUs only), bf16, or auto.");
-ABSL_FLAG(int, threads, 0, "On the CPU; 0 takes all that the process may use.");
 
 namespace distill {
 namespace {
@@ -285,7 +281,14 @@ absl::Status Run(const ComputeOptions& options) {
 }  // namespace distill
 
 int main(int argc, char** argv) {
-  const std::string help = distill::HelpText(distill::kUsage, {__FILE__});
+  distill::ComputeOptions options;
+  distill::Settings settings;
+  settings.Add("precision", &options.precision,
+               "Of the products: f32, tf32 (GPUs only), bf16, or auto.");
+  settings.Add("threads", &options.threads,
+               "On the CPU; 0 takes all that the process may use.");
+  settings.TakeDefaults(settings);
+  const std::string help = distill::HelpText(distill::kUsage, settings);
   for (int i = 1; i < argc; ++i) {
     if (std::string(argv[i]) == "--help") {
       std::cout << help;
@@ -309,15 +312,14 @@ int main(int argc, char** argv) {
   int count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   benchmark::Initialize(&count, arguments.data());  // Takes its own flags out.
-  const auto parsed = distill::ParseFlags(std::vector<std::string>(
-      arguments.begin() + 1, arguments.begin() + count));
+  const auto parsed =
+      distill::ParseFlags(std::vector<std::string>(arguments.begin() + 1,
+                                                   arguments.begin() + count),
+                          settings);
   if (!parsed.ok()) {
     std::cerr << "throughput: " << parsed.status().message() << std::endl;
     return 2;
   }
-  distill::ComputeOptions options;
-  options.precision = absl::GetFlag(FLAGS_precision);
-  options.threads = absl::GetFlag(FLAGS_threads);
   const absl::Status status = distill::CatchTorchErrors(
       "measuring", [&] { return distill::Run(options); });
   if (!status.ok()) {

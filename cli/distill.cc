@@ -9,7 +9,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -18,8 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
+#include "base/settings.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
 #include "data/class_names.h"
@@ -72,23 +70,14 @@ std::string OutputFolder(const DistillOptions& options) {
 }
 
 // What the bits of a run depend on.
-Json ConfigurationJson(const DistillOptions& options,
-                       const ExperimentOptions& experiment,
+Json ConfigurationJson(const Settings& settings,
                        const std::optional<LoadedModel>& adopted,
                        const Compute& compute, const Splits& data) {
-  Json json = CommonConfiguration(options, compute, data);
-  json["teacherModel"] = experiment.teacher;
+  Json json = settings.Configuration();
+  json.update(ConfigurationFacts(compute, data));
+  json["deterministic"] = compute.deterministic;
   json["teacherWeightsCrc32"] =
       adopted ? Json(absl::StrFormat("%08x", adopted->crc32)) : Json(nullptr);
-  json.update({{"labels", experiment.labels},
-               {"omittedClasses", experiment.omit_classes},
-               {"seeds", options.seeds},
-               {"shareTeacher", options.share_teacher},
-               {"control", experiment.control},
-               {"deterministic", compute.deterministic},
-               {"method", experiment.loss.method},
-               {"temperature", experiment.loss.kd.temperature},
-               {"alpha", experiment.loss.kd.alpha}});
   return json;
 }
 
@@ -252,68 +241,17 @@ int ReportInterruption(const absl::Status& status, bool kept, std::ostream& out,
   return 128 + InterruptSignal();
 }
 
-// "3,7" as {3, 7}; nothing as none.
-absl::StatusOr<std::vector<int64_t>> ParseClasses(const std::string& text) {
-  std::vector<int64_t> classes;
-  if (text.empty()) return classes;
-  for (absl::string_view word : absl::StrSplit(text, ',')) {
-    int64_t number = 0;
-    if (!absl::SimpleAtoi(word, &number)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--omit_classes is \"", text,
-                       "\"; it must be class numbers with "
-                       "commas between them, like 3 or 3,7"));
-    }
-    classes.push_back(number);
-  }
-  return classes;
-}
-
-absl::Status CheckCounts(const DistillOptions& options) {
-  if (options.checkpoint_every < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("--checkpoint_every is ",
-                                                   options.checkpoint_every,
-                                                   "; it must be at least 0"));
-  }
-  if (options.labels_per_class < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("--labels_per_class is ",
-                                                   options.labels_per_class,
-                                                   "; it must be at least 0"));
-  }
+absl::Status CheckOptions(const DistillOptions& options,
+                          const Settings& settings) {
+  absl::Status status = settings.CheckRanges();
+  status.Update(options.Validate());
   if (options.labels_per_class > 0 && options.experiment.labels > 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
         "--labels is ", options.experiment.labels, " and --labels_per_class ",
-        options.labels_per_class, "; pass one of them"));
+        options.labels_per_class, "; pass one of them")));
   }
-  return absl::OkStatus();
-}
-
-// Refuses flags that are typed, or are not the default, where they have no
-// effect.
-absl::Status CheckFlagsApply(const DistillOptions& options) {
-  const ExperimentOptions& experiment = options.experiment;
-  const ExperimentOptions defaults;
-  std::set<std::string> given = options.given;
-  if (experiment.teacher_epochs != defaults.teacher_epochs) {
-    given.insert("teacher_epochs");
-  }
-  if (experiment.teacher_dropout > 0) given.insert("teacher_dropout");
-  if (experiment.teacher_jitter > 0) given.insert("teacher_jitter");
-  std::vector<FlagCondition> conditions =
-      LossConditions({experiment.loss.method}, experiment.loss.kd.alpha > 0,
-                     experiment.labels > 0 || options.labels_per_class > 0);
-  const bool adopts = !options.teacher_weights.empty();
-  const std::string no_teacher = "with --teacher_weights no teacher is trained";
-  for (const char* flag :
-       {"teacher_epochs", "teacher_dropout", "teacher_jitter"}) {
-    conditions.push_back({flag, !adopts, no_teacher});
-  }
-  conditions.push_back({"share_teacher", !adopts, no_teacher});
-  conditions.push_back({"share_teacher", options.seeds > 1,
-                        "there is one seed; --seeds makes more"});
-  conditions.push_back({"checkpoint_every", !options.output_dir.empty(),
-                        "without --output_dir no state is kept"});
-  return CheckApplies(given, conditions);
+  status.Update(settings.CheckApplies());
+  return status;
 }
 
 // Reads the teacher's file, and says so in `experiment`. Another --teacher than
@@ -340,21 +278,13 @@ absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
 
 }  // namespace
 
-int RunDistill(const DistillOptions& options, std::ostream& out,
+int RunDistill(const DistillOptions& asked, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {
-  SeedsOptions seeds;
-  const auto resolved = ResolveExperiment(options);
-  if (!resolved.ok()) return ReportError(resolved.status(), out, err);
-  seeds.experiment = *resolved;
-  seeds.seeds = options.seeds;
-  seeds.share_teacher = options.share_teacher;
-  ExperimentOptions& experiment = seeds.experiment;
-  const auto omit_classes = ParseClasses(options.omit_classes);
-  if (!omit_classes.ok()) return ReportError(omit_classes.status(), out, err);
-  experiment.omit_classes = *omit_classes;
-  absl::Status valid = seeds.Validate();
-  valid.Update(CheckCounts(options));
-  if (valid.ok()) valid = CheckFlagsApply(options);
+  DistillOptions options = asked;
+  ExperimentOptions& experiment = options.experiment;
+  Settings settings = SettingsOf(options);
+  settings.MarkTyped(options.given);
+  const absl::Status valid = CheckOptions(options, settings);
   if (!valid.ok()) return ReportError(valid, out, err);
   std::optional<LoadedModel> adopted;
   if (!options.teacher_weights.empty()) {
@@ -368,12 +298,29 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
   const auto splits = LoadSplits(options.data);
   if (!splits.ok()) return ReportError(splits.status(), out, err);
 
+  if (options.labels_per_class >
+      splits->train->count / splits->train->classes) {
+    return ReportError(
+        absl::InvalidArgumentError(absl::StrCat(
+            "--labels_per_class is ", options.labels_per_class, "; with ",
+            splits->train->count, " training images of ",
+            splits->train->classes, " classes it must be at most ",
+            splits->train->count / splits->train->classes)),
+        out, err);
+  }
   if (options.labels_per_class > 0) {
     experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
   const Json configuration =
-      ConfigurationJson(options, experiment, adopted, *compute, *splits);
+      ConfigurationJson(settings, adopted, *compute, *splits);
+  if (options.print_config) {
+    const absl::Status runs =
+        CheckExperiment(experiment, *compute, splits->train, splits->test);
+    if (!runs.ok()) return ReportError(runs, out, err);
+    out << JsonText(configuration, 2) << std::endl;
+    return 0;
+  }
   auto folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return ReportError(folder.status(), out, err);
 
@@ -384,6 +331,13 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     if ((*folder)->resumes()) {
       console.OnLine("resume:  goes on with the run in " + (*folder)->path());
     }
+  }
+  if (!options.config.empty()) {
+    const std::string others =
+        DifferencesFromFile(options.config, configuration);
+    console.OnLine(absl::StrCat(
+        "config:  ", options.config,
+        others.empty() ? "" : absl::StrCat("; other than there: ", others)));
   }
   for (const std::string& line : Remarks(*splits)) console.OnLine(line);
   const double start_seconds = SecondsSinceStart();
@@ -396,7 +350,7 @@ int RunDistill(const DistillOptions& options, std::ostream& out,
     teacher = *std::move(judged);
   }
   const auto result =
-      RunSeeds(seeds, *compute, splits->train, splits->test, console,
+      RunSeeds(options, *compute, splits->train, splits->test, console,
                keeper ? &*keeper : nullptr, teacher ? &*teacher : nullptr);
   if (absl::IsCancelled(result.status())) {
     return ReportInterruption(result.status(), keeper.has_value(), out, err);

@@ -8,16 +8,14 @@
 
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
+#include "training/seeds.h"
 
 namespace distill {
 
-struct DistillOptions : ExperimentArguments {
-  // The flags of the same names. experiment.omit_classes is set from this text,
-  // and experiment.labels from labels_per_class if that is above 0.
-  std::string omit_classes;  // "3" or "3,7".
+// The flags of the same names.
+struct DistillOptions : ExperimentArguments, SeedsOptions {
+  // experiment.labels is set from it if it is above 0.
   int64_t labels_per_class = 0;
-  int64_t seeds = 1;
-  bool share_teacher = false;
   // A teacher's file (models/weights.h), to be distilled in place of one
   // trained here; experiment.teacher is set from it. Empty: none.
   std::string teacher_weights;
@@ -27,6 +25,88 @@ struct DistillOptions : ExperimentArguments {
   bool resume = false;     // Whether it goes on with one that is there.
   // Steps between two training states, besides the ends of epochs; 0: none.
   int64_t checkpoint_every = 0;
+  // A file with the configuration of another run, which is applied before these
+  // options are used (ApplyConfiguration); empty: none.
+  std::string config;
+  // Says what would run, and runs nothing.
+  bool print_config = false;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    ExperimentArguments::AddSettings(table);
+    SeedsOptions::AddSettings(table);
+    table.Group("What the student learns from");
+    table
+        .Add("labels_per_class", &labels_per_class,
+             "The same as --labels, counted by class.")
+        .AtLeast(0)
+        .NotInConfiguration();
+    table.Group("Models");
+    table
+        .Add("teacher_weights", &teacher_weights,
+             "A .safetensors file with a teacher that has learnt already, from "
+             "another run's output_dir or from PyTorch (docs/deploy.md), "
+             "instead of one trained here. Its accuracy is checked first.")
+        .Path()
+        .NotInConfiguration();
+    table.Group("Files");
+    table
+        .Add("output_dir", &output_dir,
+             "Folder for what the run leaves behind: teacher.safetensors, "
+             "student.safetensors and student.onnx (of the first seed), "
+             "report.html for people, its numbers in report.json, "
+             "metrics.jsonl (the learning curves) and predictions.csv, and "
+             "while it runs the states to resume from. Default: nothing is "
+             "left.")
+        .Path()
+        .NotInConfiguration();
+    table
+        .Add("overwrite", &overwrite,
+             "With --output_dir: replace a run that is there.")
+        .NotInConfiguration();
+    table
+        .Add("resume", &resume,
+             "With --output_dir: go on with a run that was stopped there, to "
+             "the bits of one that was not. Without one there, begin.")
+        .NotInConfiguration();
+    table
+        .Add("checkpoint_every", &checkpoint_every,
+             "With --output_dir: steps after which a training's state is kept, "
+             "besides the end of each epoch.")
+        .AtLeast(0)
+        .NotInConfiguration()
+        .Unless([this] {
+          return std::string(output_dir.empty()
+                                 ? "without --output_dir no state is kept"
+                                 : "");
+        });
+    table
+        .Add("config", &config,
+             "A run's config.json: its settings are taken, but for those that "
+             "are typed beside it.")
+        .Path()
+        .NotInConfiguration();
+    table
+        .Add("print_config", &print_config,
+             "Print the configuration that would run, as config.json has it, "
+             "and stop there.")
+        .NotInConfiguration();
+    for (const char* name : {"teacher_epochs", "teacher_dropout",
+                             "teacher_jitter", "share_teacher"}) {
+      table.Find(name)->Unless([this] {
+        return std::string(teacher_weights.empty()
+                               ? ""
+                               : "with --teacher_weights no teacher is "
+                                 "trained");
+      });
+    }
+    AddLossConditions(table, [this] {
+      return LossUse{{experiment.loss.method},
+                     experiment.loss.kd.alpha > 0,
+                     experiment.labels > 0 || labels_per_class > 0};
+    });
+  }
 };
 
 // The two-stage run. Writes lines for people to `out`, and as its last line the

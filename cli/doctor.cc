@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "cli/paths.h"
 #include "data/dataset.h"
 #include "data/uniform_tensor.h"
 #include "models/conv_block.h"
@@ -228,8 +229,11 @@ int RunDoctor(const DoctorOptions& options, std::ostream& out) {
       report.Add("convolution", TryConvolution(device, dtype));
     }
   }
-  report.Add("training set", TryData(options.data_dir, Split::kTrain));
-  report.Add("test set", TryData(options.data_dir, Split::kTest));
+  const std::string folder = options.data_dir.empty()
+                                 ? DefaultDataFolder(options.program)
+                                 : options.data_dir;
+  report.Add("training set", TryData(folder, Split::kTrain));
+  report.Add("test set", TryData(folder, Split::kTest));
 
   out << (report.problems() == 0
               ? "All is well."

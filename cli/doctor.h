@@ -11,8 +11,20 @@
 namespace distill {
 
 struct DoctorOptions {
-  // A folder with the four IDX files, see FindDataset.
+  // A folder with the four IDX files, see FindDataset; empty: the default.
   std::string data_dir;
+  // The program's path, which Bazel's files are found by; or none.
+  std::string program;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table
+        .Add("data_dir", &data_dir,
+             "Folder with the four IDX files of MNIST, plain or .gz, or the "
+             "one above MNIST/raw. Default: what Bazel fetched, else ./data.")
+        .Path();
+  }
 };
 
 // Says of LibTorch, CUDA, the processor, the data and a real convolution on

@@ -3,15 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/flags/flag.h"
+#include "base/settings.h"
 #include "cli/doctor.h"
 #include "cli/flags.h"
-#include "cli/paths.h"
 #include "cli/program.h"
-
-ABSL_FLAG(std::string, data_dir, "",
-          "Folder with the four IDX files of MNIST, plain or .gz, or the one "
-          "above MNIST/raw. Default: what Bazel fetched, else ./data.");
 
 namespace {
 
@@ -23,20 +18,19 @@ int Run(int argc, char** argv) {
       "  bazel run //cli:doctor\n"
       "\n"
       "Exit code: 0; 1 if something is wrong; 2 for wrong flags.\n";
-  const auto help =
-      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
+  distill::DoctorOptions options;
+  options.program = argv[0];
+  distill::Settings settings = distill::SettingsOf(options);
+  const auto help = distill::ParseFlags(
+      std::vector<std::string>(argv + 1, argv + argc), settings);
   if (!help.ok()) {
     std::cerr << "doctor: " << help.status().message() << std::endl;
     return 2;
   }
   if (*help) {
-    std::cout << distill::HelpText(kUsage, {__FILE__});
+    std::cout << distill::HelpText(kUsage, settings);
     return 0;
   }
-  distill::DoctorOptions options;
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  options.data_dir = data_dir.empty() ? distill::DefaultDataFolder(argv[0])
-                                      : distill::FromUsersFolder(data_dir);
   return distill::RunDoctor(options, std::cout);
 }
 

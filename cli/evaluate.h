@@ -12,9 +12,22 @@ namespace distill {
 
 struct EvaluateOptions {
   // A file that models/weights.h describes, or its export (LoadModelOrTwin).
-  std::string model;
-  DatasetChoice data;
+  std::string model = "student.safetensors";
+  DataOptions data;
   std::string split = "test";  // Or "train".
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table
+        .Add("model", &model,
+             "The model: a file that distill left in its --output_dir. Of a "
+             ".onnx file the safetensors file beside it is taken, if the one "
+             "is the other's export.")
+        .Path();
+    table.Add("split", &split, "The images to judge by: test or train.");
+    data.AddSettings(table);
+  }
 };
 
 // Judges the model on the split. Writes lines for people to `out`, and as its

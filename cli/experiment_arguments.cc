@@ -1,67 +1,64 @@
 #include "cli/experiment_arguments.h"
 
-#include <algorithm>
-#include <map>
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "data/files.h"
 #include "losses/methods.h"
 
 namespace distill {
+namespace {
 
-absl::StatusOr<ExperimentOptions> ResolveExperiment(
-    const ExperimentArguments& arguments) {
-  ExperimentOptions experiment = arguments.experiment;
-  const auto schedule = ParseScheduleKind(arguments.lr_schedule);
-  if (!schedule.ok()) return schedule.status();
-  experiment.schedule = *schedule;
-  const auto transfer_set = ParseTransferSet(arguments.transfer_set);
-  if (!transfer_set.ok()) return transfer_set.status();
-  experiment.transfer_set = *transfer_set;
-  return experiment;
+// Those fields of ConfigurationFacts, and of a run's configuration, that are no
+// settings.
+const std::set<std::string>& Facts() {
+  static const auto* const facts = new std::set<std::string>{
+      "dataset",           "trainImages",        "trainImagesCrc32",
+      "trainLabelsCrc32",  "testImagesCrc32",    "testLabelsCrc32",
+      "deviceDescription", "teacherWeightsCrc32"};
+  return *facts;
 }
 
-std::vector<FlagCondition> LossConditions(
-    const std::vector<std::string>& methods, bool has_soft_term,
-    bool has_few_labels) {
-  const auto uses = [](const Method& method, const std::string& setting) {
-    return std::find(method.settings.begin(), method.settings.end(), setting) !=
-           method.settings.end();
-  };
-  std::map<std::string, FlagCondition> conditions;
+absl::StatusOr<Json> ReadConfiguration(const std::string& path) {
+  const auto text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  Json json = ParseJson(*text);
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--config is ", path,
+                     ": found no JSON object; expected a run's config.json"));
+  }
+  return json;
+}
+
+}  // namespace
+
+void AddLossConditions(Settings& table, const std::function<LossUse()>& use) {
+  std::set<std::string> settings;
   for (const Method& method : Methods()) {
-    for (const std::string& setting : method.settings) {
-      FlagCondition& condition = conditions[setting];
-      condition.flag = setting;
-      condition.applies = false;
-      for (const std::string& name : methods) {
-        const Method* const chosen = FindMethod(name);
-        if (chosen == nullptr || uses(*chosen, setting)) {
-          condition.applies = has_soft_term;
-        }
+    settings.insert(method.settings.begin(), method.settings.end());
+  }
+  for (const std::string& setting : settings) {
+    table.Find(setting)->Unless([setting, use]() -> std::string {
+      const LossUse what = use();
+      if (!what.has_soft_term) {
+        return "--alpha=0 leaves no term of the teacher's";
       }
-      condition.why_not =
-          has_soft_term ? absl::StrCat("--method=", absl::StrJoin(methods, ","),
-                                       " does not use it")
-                        : "--alpha=0 leaves no term of the teacher's";
-    }
+      for (const std::string& method : what.methods) {
+        if (UsesSetting(method, setting)) return "";
+      }
+      return absl::StrCat("--method=", absl::StrJoin(what.methods, ","),
+                          " does not use it");
+    });
   }
-  std::vector<FlagCondition> list;
-  list.reserve(conditions.size() + 1);
-  for (auto& [setting, condition] : conditions) {
-    list.push_back(std::move(condition));
-  }
-  list.push_back({"transfer_set", has_few_labels,
-                  "all training images have labels without --labels"});
-  return list;
+  table.Find("transfer_set")->Unless([use] {
+    return std::string(use().has_few_labels ? ""
+                                            : "all training images have labels "
+                                              "without --labels");
+  });
 }
 
-Json CommonConfiguration(const ExperimentArguments& arguments,
-                         const Compute& compute, const Splits& data) {
-  const ExperimentOptions& experiment = arguments.experiment;
-  const MethodOptions& loss = experiment.loss;
+Json ConfigurationFacts(const Compute& compute, const Splits& data) {
   return {
       {"dataset", data.train->name},
       {"trainImages", data.train->count},
@@ -70,31 +67,30 @@ Json CommonConfiguration(const ExperimentArguments& arguments,
       {"trainLabelsCrc32", absl::StrFormat("%08x", data.train->labels_crc32)},
       {"testImagesCrc32", absl::StrFormat("%08x", data.test->images_crc32)},
       {"testLabelsCrc32", absl::StrFormat("%08x", data.test->labels_crc32)},
-      {"teacherModel", experiment.teacher},
-      {"studentModel", experiment.student},
-      {"teacherDropout", experiment.teacher_dropout},
-      {"teacherJitter", experiment.teacher_jitter},
-      {"validationImages", experiment.validation},
-      {"transferSet", arguments.transfer_set},
-      {"batchSize", experiment.batch_size},
-      {"teacherEpochs", experiment.teacher_epochs},
-      {"studentEpochs", experiment.student_epochs},
-      {"learningRate", experiment.learning_rate},
-      {"lrSchedule", arguments.lr_schedule},
-      {"standardizeLogits", loss.standardize_logits},
-      {"dkdTargetWeight", loss.dkd_target_weight},
-      {"dkdNontargetWeight", loss.dkd_nontarget_weight},
-      {"hintWeight", loss.hint_weight},
-      {"attentionWeight", loss.attention_weight},
-      {"rkdDistanceWeight", loss.rkd_distance_weight},
-      {"rkdAngleWeight", loss.rkd_angle_weight},
-      {"teacherFeature", experiment.teacher_feature},
-      {"studentFeature", experiment.student_feature},
-      {"seed", experiment.seed},
       {"device", compute.device_name},
       {"deviceDescription", compute.description},
       {"precision", compute.precision_name},
       {"threads", compute.threads}};
+}
+
+absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
+  const auto json = ReadConfiguration(path);
+  if (!json.ok()) return json.status();
+  return table.Configure(*json, Facts(), path);
+}
+
+std::string DifferencesFromFile(const std::string& path,
+                                const Json& configuration) {
+  const auto json = ReadConfiguration(path);
+  if (!json.ok()) return "";
+  Json compared =
+      Json::object();  // What the file does not say is no difference.
+  for (const auto& field : json->items()) {
+    if (configuration.contains(field.key())) {
+      compared[field.key()] = configuration.at(field.key());
+    }
+  }
+  return Differences(*json, compared);
 }
 
 }  // namespace distill

@@ -2,47 +2,56 @@
 #ifndef DISTILL_CLI_EXPERIMENT_ARGUMENTS_H_
 #define DISTILL_CLI_EXPERIMENT_ARGUMENTS_H_
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "cli/flags.h"
+#include "absl/status/status.h"
+#include "base/json.h"
+#include "base/settings.h"
 #include "cli/paths.h"
-#include "report/result_json.h"
 #include "training/device.h"
-#include "training/experiment.h"
 
 namespace distill {
 
 struct ExperimentArguments {
-  // The flags of the same names.
   ComputeOptions compute;
-  std::string lr_schedule = "one_cycle";
-  std::string transfer_set = "all";
-  DatasetChoice data;
-  // `schedule` and `transfer_set` are set from the texts above.
-  ExperimentOptions experiment;
-  // The names of the flags that the user has set, for CheckApplies.
+  DataOptions data;
+  // The names of the flags that the user has typed, for CheckApplies.
   std::set<std::string> given;
+
+  template <typename Table>
+  void AddSettings(Table& table) {
+    compute.AddSettings(table);
+    data.AddSettings(table);
+  }
 };
 
-// When the flags of the loss and of few labels have an effect: with these
-// methods, whether the teacher's term has a weight (alpha above 0) in any run,
-// and whether any run has fewer labels than images.
-std::vector<FlagCondition> LossConditions(
-    const std::vector<std::string>& methods, bool has_soft_term,
-    bool has_few_labels);
+// What is asked for, as far as it decides which settings have an effect.
+struct LossUse {
+  std::vector<std::string> methods;
+  bool has_soft_term = true;    // Whether alpha is above 0 in any run.
+  bool has_few_labels = false;  // Whether any run has fewer labels than images.
+};
 
-// arguments.experiment with what the texts say; InvalidArgument that names the
-// flag of one that says nothing.
-absl::StatusOr<ExperimentOptions> ResolveExperiment(
-    const ExperimentArguments& arguments);
+// Lets the settings of the loss and of few labels know when they have no
+// effect, which `use` says when it is asked.
+void AddLossConditions(Settings& table, const std::function<LossUse()>& use);
 
-// What the results depend on, a field each, in every program that runs an
-// experiment; what a sweep varies is not in it.
-Json CommonConfiguration(const ExperimentArguments& arguments,
-                         const Compute& compute, const Splits& data);
+// What is known of the data and the device besides what the user said: the
+// fields of a configuration that are no settings, or say more than these.
+Json ConfigurationFacts(const Compute& compute, const Splits& data);
+
+// Sets what the configuration in the file at `path` says and the user has not
+// typed. Errors: those of ReadFile; InvalidArgument for what is no
+// configuration.
+absl::Status ApplyConfiguration(const std::string& path, Settings& table);
+
+// Says on a line what of the configuration in that file this run does not have:
+// what was typed beside it, or other data; empty if nothing.
+std::string DifferencesFromFile(const std::string& path,
+                                const Json& configuration);
 
 }  // namespace distill
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/settings.h"
 #include "cli/errors.h"
 #include "cli/judge.h"
 #include "data/files.h"
@@ -94,43 +95,11 @@ constexpr Format kFormats[] = {
     {"html", "a page to draw on, for a browser", &Html, "teacher"},
 };
 
-// A flag that is for one format.
-struct Setting {
-  const char* name;
-  const char* spelling;
-  const char* format;
-  bool given;
-};
-
-std::vector<Setting> SettingsOf(const ExportOptions& options) {
-  const auto typed = [&options](const char* flag) {
-    return options.given.count(flag) > 0;
-  };
-  return {{"int8", "int8", "c", options.int8 || typed("int8")},
-          {"prefix", "prefix", "c", typed("prefix")},
-          {"pixels", options.pixels ? "pixels" : "nopixels", "onnx",
-           !options.pixels || typed("pixels")},
-          {"teacher", "teacher", "html", !options.teacher.empty()}};
-}
-
-absl::StatusOr<Format> FindFormat(const ExportOptions& options) {
+const Format* FindFormat(const std::string& name) {
   for (const Format& format : kFormats) {
-    if (options.format != format.name) continue;
-    for (const Setting& setting : SettingsOf(options)) {
-      const std::string of = absl::StrCat(",", format.settings, ",");
-      if (!setting.given ||
-          absl::StrContains(of, absl::StrCat(",", setting.name, ","))) {
-        continue;
-      }
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--", setting.spelling, " is given, and --format is ", format.name,
-          "; it is for --format=", setting.format, " alone"));
-    }
-    return format;
+    if (name == format.name) return &format;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--format is \"", options.format, "\"; it must be one of ",
-                   ExportFormatsHelp()));
+  return nullptr;
 }
 
 // Refuses an output that is one of `inputs`, which are read.
@@ -146,7 +115,16 @@ absl::Status CheckNotAnInput(const ExportOptions& options,
   return absl::OkStatus();
 }
 
-absl::Status CheckOptions(const ExportOptions& options) {
+absl::Status CheckOptions(ExportOptions options) {
+  if (FindFormat(options.format) == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--format is \"", options.format, "\"; it must be one of ",
+                     ExportFormatsHelp()));
+  }
+  Settings settings = SettingsOf(options);
+  settings.MarkTyped(options.given);
+  const absl::Status applies = settings.CheckApplies();
+  if (!applies.ok()) return applies;
   if (options.output.empty()) {
     return absl::InvalidArgumentError(
         "--output is missing: the file to write, like student.onnx");
@@ -178,7 +156,7 @@ absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
                                       Observer& observer) {
   Judgement result;
   result.json = {{"testAccuracy", nullptr}, {"floatTestAccuracy", nullptr}};
-  if (!options.data) {
+  if (!options.has_data()) {
     if (options.int8) {
       result.remarks.push_back(
           "Accuracy with int8 weights: not measured (export measures it with "
@@ -186,7 +164,7 @@ absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
     }
     return result;
   }
-  const auto data = LoadDatasetFor(loaded, *options.data, Split::kTest);
+  const auto data = LoadDatasetFor(loaded, options.data, Split::kTest);
   if (!data.ok()) return data.status();
   for (const std::string& note : data->notes) observer.OnLine(note);
   const std::shared_ptr<const Dataset>& dataset = data->dataset;
@@ -218,10 +196,9 @@ void AddCSizes(const LoadedModel& loaded, const ExportOptions& options,
 
 absl::Status Export(const ExportOptions& options, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console_options) {
-  const auto format = FindFormat(options);
-  if (!format.ok()) return format.status();
   absl::Status right = CheckOptions(options);
   if (!right.ok()) return right;
+  const Format* const format = FindFormat(options.format);
   const auto loaded = LoadModel(options.model);
   if (!loaded.ok()) return loaded.status();
   Console console(out, err, console_options);
@@ -269,6 +246,21 @@ int RunExport(const ExportOptions& options, std::ostream& out,
   std::ostream& lines = IsStdout(options.output) ? err : out;
   const absl::Status status = Export(options, lines, err, console);
   return status.ok() ? 0 : EndWithError(kProgram, status, out, err);
+}
+
+std::string WhyNotForFormat(const std::string& setting,
+                            const std::string& format) {
+  std::vector<std::string> others;
+  for (const Format& candidate : kFormats) {
+    if (!absl::StrContains(absl::StrCat(",", candidate.settings, ","),
+                           absl::StrCat(",", setting, ","))) {
+      continue;
+    }
+    if (format == candidate.name) return "";
+    others.emplace_back(candidate.name);
+  }
+  return absl::StrCat("it is for --format=", absl::StrJoin(others, ", "),
+                      " alone, and --format is ", format);
 }
 
 std::string ExportFormatsHelp() {

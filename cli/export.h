@@ -2,7 +2,6 @@
 #ifndef DISTILL_CLI_EXPORT_H_
 #define DISTILL_CLI_EXPORT_H_
 
-#include <optional>
 #include <ostream>
 #include <set>
 #include <string>
@@ -12,19 +11,69 @@
 
 namespace distill {
 
+// The formats, for people: "onnx (...), ...".
+std::string ExportFormatsHelp();
+
+// Why `setting` has no effect on a file of this format; empty if it has.
+std::string WhyNotForFormat(const std::string& setting,
+                            const std::string& format);
+
 struct ExportOptions {
-  std::string model;               // A file that models/weights.h describes.
-  std::string output;              // The file to write.
-  std::string format = "onnx";     // One that ExportFormatsHelp() lists.
+  std::string model = "student.safetensors";
+  std::string output;
+  std::string format = "onnx";
   bool int8 = false;               // See CHeaderOptions.
   bool pixels = true;              // See OnnxOptions.
   std::string prefix = "distill";  // See CHeaderOptions.
   std::string teacher;             // A model for the page to show too; or none.
   // Whose test images say how good what is written is; if none is given,
   // nothing says so.
-  std::optional<DatasetChoice> data;
-  // The names of the flags that the user has set, for CheckApplies.
+  DataOptions data;
+  // The names of the flags that the user has typed, for CheckApplies.
   std::set<std::string> given;
+
+  bool has_data() const {
+    return !data.dataset.empty() || !data.data_dir.empty();
+  }
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table
+        .Add("model", &model,
+             "The model: a file that distill left in its --output_dir.")
+        .Path();
+    table
+        .Add("output", &output,
+             "The file to write, in place of one that is there.")
+        .Path();
+    table.Add("format", &format, ExportFormatsHelp() + ".");
+    table.Add("int8", &int8,
+              "With --format=c: weights of one byte instead of four. With "
+              "--dataset or --data_dir the cost in accuracy is measured.");
+    table.Add("prefix", &prefix,
+              "With --format=c: what the header's names begin with, "
+              "student_predict and STUDENT_WIDTH for example, so that one "
+              "program can include several.");
+    table
+        .Add("teacher", &teacher,
+             "With --format=html: a second model, whose answers the page shows "
+             "beside the first one's.")
+        .Path();
+    table.Add("pixels", &pixels,
+              "With --format=onnx: the file takes pixels from 0 to 255 (uint8) "
+              "and normalises them itself. Else it takes normalised float32.");
+    data.AddSettings(table);
+    for (const char* name : {"int8", "prefix", "teacher", "pixels"}) {
+      table.Find(name)->Unless(
+          [this, name] { return WhyNotForFormat(name, format); });
+    }
+    table.Find("classes")->Unless([this] {
+      return std::string(
+          has_data() ? ""
+                     : "without --dataset or --data_dir nothing is measured");
+    });
+  }
 };
 
 // Writes the model in another form. Lines for people and, as the last one, the
@@ -34,9 +83,6 @@ struct ExportOptions {
 // that stdout goes to), the lines go to `err`.
 int RunExport(const ExportOptions& options, std::ostream& out,
               std::ostream& err, const ConsoleOptions& console);
-
-// The formats, for people: "onnx (...), ...".
-std::string ExportFormatsHelp();
 
 }  // namespace distill
 

@@ -1,14 +1,13 @@
 #include "cli/flags.h"
 
 #include <algorithm>
-#include <map>
-#include <utility>
+#include <cstdlib>
 
-#include "absl/flags/commandlineflag.h"
-#include "absl/flags/reflection.h"
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace distill {
 namespace {
@@ -31,32 +30,15 @@ size_t EditDistance(const std::string& from, const std::string& to) {
   return row[to.size()];
 }
 
-// The flags of the project itself: Abseil's own have sources of other names.
-std::map<std::string, absl::CommandLineFlag*> FlagsOf(
-    const std::vector<std::string>& files) {
-  std::map<std::string, absl::CommandLineFlag*> flags;
-  for (const std::string& file : files) {
-    // Bazel may compile the file under another prefix than the flag remembers.
-    const size_t slash = file.rfind('/');
-    const std::string ending =
-        slash == std::string::npos ? file : file.substr(slash);
-    for (const auto& flag : absl::GetAllFlags()) {
-      if (absl::EndsWith(flag.second->Filename(), ending)) {
-        flags[std::string(flag.first)] = flag.second;
-      }
-    }
-  }
-  return flags;
-}
-
 // The flags that may be meant: those with a word that begins as `name` does
 // ("epochs" in teacher_epochs, "temp" in temperature), else the nearest one.
-std::vector<std::string> Meant(const std::string& name) {
+std::vector<std::string> Meant(const std::string& name,
+                               const Settings& settings) {
   std::vector<std::string> meant;
   std::string nearest;
   size_t least = std::max<size_t>(name.size() / 2, 1) + 1;
-  for (const auto& flag : absl::GetAllFlags()) {
-    const std::string candidate(flag.first);
+  for (const Setting& setting : settings.rows()) {
+    const std::string& candidate = setting.name();
     if (name.size() > 1 && (absl::StartsWith(candidate, name) ||
                             absl::StrContains(candidate, "_" + name))) {
       meant.push_back(candidate);
@@ -73,9 +55,9 @@ std::vector<std::string> Meant(const std::string& name) {
   return meant;
 }
 
-absl::Status Unknown(const std::string& name) {
+absl::Status Unknown(const std::string& name, const Settings& settings) {
   std::string question;
-  for (const std::string& flag : Meant(name)) {
+  for (const std::string& flag : Meant(name, settings)) {
     absl::StrAppend(&question, question.empty() ? "; did you mean --" : ", --",
                     flag);
   }
@@ -84,16 +66,30 @@ absl::Status Unknown(const std::string& name) {
                    question.empty() ? "; " : "? ", "--help lists all flags"));
 }
 
-std::set<std::string>& Given() {
-  static auto* const given = new std::set<std::string>;
-  return *given;
+// Appends `text`, indented, as lines of whole words.
+void AppendWrapped(const std::string& text, std::string* to) {
+  std::string line = "     ";
+  for (absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    if (line.size() + 1 + word.size() > kColumns) {
+      absl::StrAppend(to, line, "\n");
+      line = "     ";
+    }
+    absl::StrAppend(&line, " ", word);
+  }
+  absl::StrAppend(to, line, "\n");
 }
 
 }  // namespace
 
+std::string FromUsersFolder(const std::string& path) {
+  const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (path.empty() || path[0] == '/' || folder == nullptr) return path;
+  return absl::StrCat(folder, "/", path);
+}
+
 absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
+                                Settings& settings,
                                 std::vector<std::string>* others) {
-  Given().clear();
   bool help = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -121,70 +117,53 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
     bool has_value = equals != std::string::npos;
     if (has_value) value = argument.substr(equals + 1);
 
-    absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
-    if (flag == nullptr && !has_value && absl::StartsWith(name, "no")) {
-      flag = absl::FindCommandLineFlag(name.substr(2));
-      if (flag != nullptr && !flag->IsOfType<bool>()) flag = nullptr;
-      if (flag != nullptr) {
+    Setting* setting = settings.Find(name);
+    if (setting == nullptr && !has_value && absl::StartsWith(name, "no")) {
+      setting = settings.Find(name.substr(2));
+      if (setting != nullptr && !setting->is_switch()) setting = nullptr;
+      if (setting != nullptr) {
         has_value = true;
         value = "false";
       }
     }
-    if (flag == nullptr) return Unknown(name);
-    if (!has_value && flag->IsOfType<bool>()) {
+    if (setting == nullptr) return Unknown(name, settings);
+    if (!has_value && setting->is_switch()) {
       has_value = true;
       value = "true";
     }
     if (!has_value) {
       if (i + 1 == arguments.size()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "--", name, " needs a value: --", name, "=", flag->DefaultValue()));
+        return absl::InvalidArgumentError(
+            absl::StrCat("--", name, " needs a value: --", name, "=",
+                         setting->default_text()));
       }
       value = arguments[++i];
     }
-    Given().insert(std::string(flag->Name()));
-    std::string error;
-    if (!flag->ParseFrom(value, &error)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--", flag->Name(), " is \"", value,
-                       "\", which is not a value of its ", "type",
-                       error.empty() ? "" : absl::StrCat(" (", error, ")"),
-                       "; its default is ", flag->DefaultValue()));
-    }
+    const absl::Status set = setting->Set(value);
+    if (!set.ok()) return set;
   }
+  settings.ChangePaths(&FromUsersFolder);
   return help;
 }
 
-const std::set<std::string>& GivenFlags() { return Given(); }
-
-absl::Status CheckApplies(const std::set<std::string>& given,
-                          const std::vector<FlagCondition>& conditions) {
-  for (const FlagCondition& condition : conditions) {
-    if (condition.applies || given.count(condition.flag) == 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--", condition.flag, " is given and would change nothing: ",
-        condition.why_not, ". Leave it out."));
-  }
-  return absl::OkStatus();
-}
-
-std::string HelpText(const std::string& usage,
-                     const std::vector<std::string>& files) {
-  std::string text = usage;
-  for (const auto& flag : FlagsOf(files)) {
-    const std::string value = flag.second->DefaultValue();
-    absl::StrAppend(&text, "\n  --", flag.first, "=",
-                    value.empty() ? "\"\"" : value, "\n");
-    std::string line = "     ";
-    for (absl::string_view word :
-         absl::StrSplit(flag.second->Help(), ' ', absl::SkipEmpty())) {
-      if (line.size() + 1 + word.size() > kColumns) {
-        absl::StrAppend(&text, line, "\n");
-        line = "     ";
-      }
-      absl::StrAppend(&line, " ", word);
+std::string HelpText(const std::string& usage, const Settings& settings) {
+  std::vector<std::string> groups;
+  for (const Setting& setting : settings.rows()) {
+    if (std::find(groups.begin(), groups.end(), setting.group()) ==
+        groups.end()) {
+      groups.push_back(setting.group());
     }
-    absl::StrAppend(&text, line, "\n");
+  }
+  std::string text = usage;
+  for (const std::string& group : groups) {
+    if (!group.empty()) absl::StrAppend(&text, "\n", group, "\n");
+    for (const Setting& setting : settings.rows()) {
+      if (setting.group() != group) continue;
+      const std::string& value = setting.default_text();
+      absl::StrAppend(&text, "\n  --", setting.name(), "=",
+                      value.empty() ? "\"\"" : value, "\n");
+      AppendWrapped(setting.Help(), &text);
+    }
   }
   return text;
 }

@@ -23,6 +23,12 @@ absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path) {
   *path = absl::StrCat(absl::StripSuffix(onnx, ".onnx"), ".safetensors");
   const auto bytes = ReadFile(onnx);
   if (!bytes.ok()) return bytes.status();
+  if (!IsThere(*path)) {
+    return absl::NotFoundError(absl::StrCat(
+        onnx, ": found an ONNX model without ", *path,
+        " beside it; expected the safetensors file that it was exported from, "
+        "which is what can be computed here. Pass that file."));
+  }
   auto twin = LoadModel(*path);
   if (!twin.ok()) return twin.status();
   OnnxOptions normalized;
@@ -71,9 +77,9 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
 }  // namespace
 
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
-                                               const DatasetChoice& choice,
+                                               const DataOptions& options,
                                                Split split) {
-  const auto splits = LoadSplits(choice);
+  const auto splits = LoadSplits(options);
   if (!splits.ok()) return splits.status();
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits->train : splits->test;

@@ -21,7 +21,7 @@ namespace distill {
 // of the .onnx too. FailedPrecondition if it is not; else LoadModel's errors.
 absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path);
 
-// The split that `choice` names, if it is right for the model.
+// The split that `options` name, if it is right for the model.
 // FailedPrecondition, with what was found and expected, where the files are not
 // the data set that was asked for, or where its images have another size or its
 // labels other classes than the model; and LoadDataset's errors, of which the
@@ -36,7 +36,7 @@ struct DatasetForModel {
   std::vector<std::string> files;
 };
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
-                                               const DatasetChoice& choice,
+                                               const DataOptions& options,
                                                Split split);
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -11,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/settings.h"
+#include "cli/flags.h"
 #include "tools/cpp/runfiles/runfiles.h"
 #include "training/text.h"
 
@@ -133,42 +134,16 @@ absl::Status CheckSizes(const DatasetChoice& choice, const Splits& splits) {
       WithCommas(expected.test), expected.classes, choice.name));
 }
 
-}  // namespace
-
-std::string FromUsersFolder(const std::string& path) {
-  const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (path.empty() || path[0] == '/' || folder == nullptr) return path;
-  return absl::StrCat(folder, "/", path);
-}
-
-std::string DefaultDataFolder(const std::string& argv0) {
-  using bazel::tools::cpp::runfiles::Runfiles;
-  std::string error;
-  const std::unique_ptr<Runfiles> runfiles(Runfiles::Create(argv0, &error));
-  if (runfiles != nullptr) {
-    // Plain, or compressed, as the place had it that Bazel got it from.
-    for (const char* name :
-         {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"}) {
-      const std::string file =
-          runfiles->Rlocation(absl::StrCat("mnist/", name));
-      if (!file.empty() && access(file.c_str(), R_OK) == 0) {
-        return file.substr(0, file.rfind('/'));
-      }
-    }
-  }
-  return FromUsersFolder("data");
-}
-
-absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
-                                            const std::string& data_dir,
-                                            const std::string& argv0) {
-  const std::string given = FromUsersFolder(data_dir);
+absl::StatusOr<DatasetChoice> ChooseFiles(const DataOptions& options) {
+  const std::string& dataset = options.dataset;
+  const std::string given = FromUsersFolder(options.data_dir);
   if (dataset.empty()) {
-    return DatasetChoice{given.empty() ? DefaultDataFolder(argv0) : given};
+    return DatasetChoice{given.empty() ? DefaultDataFolder(options.program)
+                                       : given};
   }
   if (dataset == "mnist") {
-    return DatasetChoice{given.empty() ? DefaultDataFolder(argv0) : given,
-                         "MNIST"};
+    return DatasetChoice{
+        given.empty() ? DefaultDataFolder(options.program) : given, "MNIST"};
   }
   if (dataset == "fashion_mnist") {
     if (!given.empty()) return DatasetChoice{given, "Fashion-MNIST"};
@@ -201,9 +176,29 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
   if (!given.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--dataset is the folder ", dataset, " and --data_dir is ",
-                     data_dir, "; pass one of them"));
+                     options.data_dir, "; pass one of them"));
   }
   return DatasetChoice{FromUsersFolder(dataset)};
+}
+
+}  // namespace
+
+std::string DefaultDataFolder(const std::string& argv0) {
+  using bazel::tools::cpp::runfiles::Runfiles;
+  std::string error;
+  const std::unique_ptr<Runfiles> runfiles(Runfiles::Create(argv0, &error));
+  if (runfiles != nullptr) {
+    // Plain, or compressed, as the place had it that Bazel got it from.
+    for (const char* name :
+         {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"}) {
+      const std::string file =
+          runfiles->Rlocation(absl::StrCat("mnist/", name));
+      if (!file.empty() && access(file.c_str(), R_OK) == 0) {
+        return file.substr(0, file.rfind('/'));
+      }
+    }
+  }
+  return FromUsersFolder("data");
 }
 
 std::string DatasetNames() {
@@ -212,6 +207,19 @@ std::string DatasetNames() {
     absl::StrAppend(&names, ", ", set.flag);
   }
   return names;
+}
+
+absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options) {
+  const absl::Status valid = CheckRanges(options);
+  if (!valid.ok()) return valid;
+  auto choice = ChooseFiles(options);
+  if (choice.ok()) choice->classes = options.classes;
+  return choice;
+}
+
+absl::StatusOr<Splits> LoadSplits(const DataOptions& options) {
+  const auto choice = ChooseDataset(options);
+  return choice.ok() ? LoadSplits(*choice) : choice.status();
 }
 
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {

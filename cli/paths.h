@@ -12,14 +12,12 @@
 
 namespace distill {
 
-// `path` as the user meant it: relative to the folder the user typed the
-// command in, which under `bazel run` is not the process's own
-// ($BUILD_WORKING_DIRECTORY). An absolute path stays as it is.
-std::string FromUsersFolder(const std::string& path);
-
 // The folder with the MNIST that Bazel fetched for the program `argv0`, if the
 // program still lies beside its runfiles; else "data" where the user stands.
 std::string DefaultDataFolder(const std::string& argv0);
+
+// The words that --dataset takes, but for a folder: "mnist, fashion_mnist, ..".
+std::string DatasetNames();
 
 // How many images of 28 x 28 a data set has.
 struct DatasetSize {
@@ -27,7 +25,43 @@ struct DatasetSize {
   int classes = 0;
 };
 
-// What --dataset, --data_dir and --classes ask for.
+// The data that the user asks for, by the flags of the same names.
+struct DataOptions {
+  std::string dataset = {};
+  std::string data_dir = {};
+  int classes = 0;
+  // The program's path, which Bazel's files are found by; or none.
+  std::string program = {};
+
+  // The table of base/settings.h. What is known of the data themselves is said
+  // by their checksums.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table.Group("Data");
+    table
+        .Add("dataset", &dataset,
+             "One of " + DatasetNames() +
+                 ", or a folder. Default: mnist, or whatever is in --data_dir. "
+                 "The content says whether files are MNIST's or "
+                 "Fashion-MNIST's; the other names are taken at your word.")
+        .NotInConfiguration();
+    table
+        .Add("data_dir", &data_dir,
+             "Folder with the four IDX files, plain or .gz, or the one above "
+             "MNIST/raw. Default for MNIST: what Bazel fetched, else ./data; "
+             "for Fashion-MNIST Debian's package dataset-fashion-mnist, else "
+             "./data/FashionMNIST/raw; for the others ./data/KMNIST and "
+             "./data/EMNIST, with or without raw.")
+        .NotInConfiguration();
+    table
+        .Add("classes", &classes,
+             "The number of classes; 0: as many as the training labels say, "
+             "from 0 to the greatest.")
+        .Within(0, 256);
+  }
+};
+
+// Where the data are, and what is known of them.
 struct DatasetChoice {
   std::string folder = {};
   // The name that the files must turn out to have, by their content; empty if
@@ -51,12 +85,7 @@ struct DatasetChoice {
 // InvalidArgument for another name, and for two folders; NotFound if
 // Fashion-MNIST is in none of its places, with what to do. Of the others only
 // loading tells whether they are there.
-absl::StatusOr<DatasetChoice> ChooseDataset(const std::string& dataset,
-                                            const std::string& data_dir,
-                                            const std::string& argv0);
-
-// The words that --dataset takes, but for a folder: "mnist, fashion_mnist, ..".
-std::string DatasetNames();
+absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options);
 
 struct Splits {
   std::shared_ptr<const Dataset> train, test;
@@ -67,12 +96,14 @@ struct Splits {
 // Both splits of what was chosen, with as many classes as the choice or else
 // the training split has.
 //
-// Errors: those of LoadDataset, but that InvalidArgument is FailedPrecondition:
-// a wrong file is not a wrong flag; and FailedPrecondition if by their content
-// or size the files are another data set than the one that was asked for, if
-// the training labels leave out so many classes that one of them is probably
-// wrong and choice.classes is 0, or if both splits are the same images.
+// Errors: those of ChooseDataset; those of LoadDataset, but that
+// InvalidArgument is FailedPrecondition: a wrong file is not a wrong flag; and
+// FailedPrecondition if by their content or size the files are another data set
+// than the one that was asked for, if the training labels leave out so many
+// classes that one of them is probably wrong and choice.classes is 0, or if
+// both splits are the same images.
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice);
+absl::StatusOr<Splits> LoadSplits(const DataOptions& options);
 
 // The files that were read, of both splits.
 std::vector<std::string> FilesOf(const Splits& splits);

@@ -23,6 +23,7 @@
 #include "data/image.h"
 #include "models/weights.h"
 #include "nlohmann/json.hpp"
+#include "training/text.h"
 
 namespace distill {
 namespace {
@@ -110,10 +111,10 @@ class Predictor {
       return;
     }
     if (options_.show) out_ << Blocks(input.pixels, model_.info.width);
-    out_ << input.Name() << ":";
+    out_ << Printable(input.Name()) << ":";
     const char* separator = " ";
     for (const size_t i : order) {
-      out_ << separator << model_.info.class_names[i]
+      out_ << separator << Printable(model_.info.class_names[i])
            << absl::StrFormat(" (%.1f %%)", 100 * probabilities[i]);
       separator = ", ";
     }
@@ -137,7 +138,7 @@ class Predictor {
   void Fail(const Input& input) {
     failed_ = true;
     const std::string message(input.status.message());
-    err_ << "predict: " << message << std::endl;
+    err_ << "predict: " << Printable(message) << std::endl;
     if (!options_.json) return;
     Json json = FileJson(input);
     json["error"] = message;
@@ -365,12 +366,14 @@ int RunPredict(const PredictOptions& options, std::ostream& out,
                std::ostream& err) {
   const absl::Status checked = CheckOptions(options);
   if (!checked.ok()) {
-    err << "predict: " << checked.message() << std::endl;
+    err << "predict: " << Printable(std::string(checked.message()))
+        << std::endl;
     return 2;
   }
   const auto model = LoadModel(options.model);
   if (!model.ok()) {
-    err << "predict: " << model.status().message() << std::endl;
+    err << "predict: " << Printable(std::string(model.status().message()))
+        << std::endl;
     return 1;
   }
   Predictor predictor(options, *model, out, err);

@@ -27,6 +27,25 @@ struct PredictOptions {
   bool json = false;
   // Print the pixels that are fed as blocks.
   bool show = false;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table
+        .Add("model", &model,
+             "The model: a safetensors file that distill has written.")
+        .Path();
+    table.Add("index", &index,
+              "Of an IDX file: the images to predict, counted from 0, like 7 "
+              "or 0-9 or 3,10-12. Default: the first ten.");
+    table.Add("raw", &raw,
+              "Feed pictures as they are. They must have the model's size, and "
+              "light ink on black as the training images have.");
+    table.Add("json", &json,
+              "One JSON object a line for each image, and nothing else: file, "
+              "class, top, logits; or file and error.");
+    table.Add("show", &show, "Show the pixels that are fed to the model.");
+  }
 };
 
 // Says what the model takes each image for: a line for each on `out`, with the

@@ -3,24 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/flags/flag.h"
+#include "base/settings.h"
 #include "cli/flags.h"
-#include "cli/paths.h"
 #include "cli/predict.h"
 #include "cli/program.h"
-
-ABSL_FLAG(std::string, model, "",
-          "The model: a safetensors file that distill has written.");
-ABSL_FLAG(std::string, index, "",
-          "Of an IDX file: the images to predict, counted from 0, like 7 or "
-          "0-9 or 3,10-12. Default: the first ten.");
-ABSL_FLAG(bool, raw, false,
-          "Feed pictures as they are. They must have the model's size, and "
-          "light ink on black as the training images have.");
-ABSL_FLAG(bool, json, false,
-          "One JSON object a line for each image, and nothing else: file, "
-          "class, top, logits; or file and error.");
-ABSL_FLAG(bool, show, false, "Show the pixels that are fed to the model.");
 
 namespace {
 
@@ -33,29 +19,23 @@ int Run(int argc, char** argv) {
       "A file is a PNG, JPEG or PGM with one digit, or an IDX file of images.\n"
       "Exit code: 0; 1 if an image failed; 2 for wrong flags.\n";
   distill::PredictOptions options;
-  const auto help = distill::ParseFlags(
-      std::vector<std::string>(argv + 1, argv + argc), &options.files);
+  distill::Settings settings = distill::SettingsOf(options);
+  const auto help =
+      distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc),
+                          settings, &options.files);
   if (!help.ok()) {
     std::cerr << "predict: " << help.status().message() << std::endl;
     return 2;
   }
   if (*help) {
-    std::cout << distill::HelpText(kUsage, {__FILE__});
+    std::cout << distill::HelpText(kUsage, settings);
     return 0;
   }
   distill::IgnoreSignalsOfWriting();
   distill::StartThreads("predict");
-  options.model = absl::GetFlag(FLAGS_model);
-  if (!options.model.empty()) {
-    options.model = distill::FromUsersFolder(options.model);
-  }
   for (std::string& file : options.files) {
     file = distill::FromUsersFolder(file);
   }
-  options.index = absl::GetFlag(FLAGS_index);
-  options.raw = absl::GetFlag(FLAGS_raw);
-  options.json = absl::GetFlag(FLAGS_json);
-  options.show = absl::GetFlag(FLAGS_show);
   return distill::RunPredict(options, std::cout, std::cerr);
 }
 

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cli/errors.h"
@@ -30,12 +31,13 @@ void StartThreads(const std::string& program) {
   if (!fewer.empty()) std::cerr << program << ": " << fewer << std::endl;
 }
 
-int RunProgram(const Program& program, int argc, char** argv,
-               const std::function<absl::StatusOr<int>()>& run) {
+int RunProgram(const Program& program, Settings& settings, int argc,
+               char** argv, const std::function<absl::StatusOr<int>()>& run) {
   IgnoreSignalsOfWriting();
-  const auto help = ParseFlags(std::vector<std::string>(argv + 1, argv + argc));
+  const auto help =
+      ParseFlags(std::vector<std::string>(argv + 1, argv + argc), settings);
   if (help.ok() && *help) {
-    std::cout << HelpText(program.usage, program.flag_files);
+    std::cout << HelpText(program.usage, settings);
     return FinishOutput(program.name, 0);
   }
   int code = 0;

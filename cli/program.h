@@ -4,17 +4,15 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/settings.h"
 
 namespace distill {
 
 struct Program {
   std::string name;   // For errors: "distill".
   std::string usage;  // What --help begins with.
-  // Where the program's flags are defined (__FILE__), for --help.
-  std::vector<std::string> flag_files;
 };
 
 // Whether all that was printed arrived: `code`, or 1 if it was 0 and stdout is
@@ -31,7 +29,8 @@ void IgnoreSignalsOfWriting();
 // be started, which stderr then tells (training/threads.h).
 void StartThreads(const std::string& program);
 
-// Does both, and between them reads the flags; prints the help on stdout if it
+// Does both, and between them reads the flags into `settings`, of which paths
+// are as the user meant them (FromUsersFolder); prints the help on stdout if it
 // is asked for; else calls `run`, which returns the exit code. Wrong flags, and
 // an error that `run` returns, end as EndWithError says, on stdout and stderr.
 // Returns the exit code, by way of FinishOutput.
@@ -39,8 +38,8 @@ void StartThreads(const std::string& program);
 // An exception that nobody caught, of memory that ran out above all, is an
 // error of that form too. What has to happen before main() is in start.cc,
 // which every program that links this has.
-int RunProgram(const Program& program, int argc, char** argv,
-               const std::function<absl::StatusOr<int>()>& run);
+int RunProgram(const Program& program, Settings& settings, int argc,
+               char** argv, const std::function<absl::StatusOr<int>()>& run);
 
 }  // namespace distill
 

@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -53,6 +56,20 @@ absl::Status CheckReplaceable(const std::string& path,
   }
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
+  if (!error && std::filesystem::is_regular_file(status) &&
+      access(path.c_str(), W_OK) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": found a file that may not be written (", std::strerror(errno),
+        "); expected one that may, or nothing. Move it away, or pass another "
+        "path for the output."));
+  }
+  // A link that leads where the user may not look.
+  if (status.type() == std::filesystem::file_type::none) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": found \"", error.message(),
+        "\" when looking at it; expected a file or nothing. Move it away, or "
+        "pass another path for the output."));
+  }
   if (!std::filesystem::exists(status) ||
       std::filesystem::is_regular_file(status)) {
     return absl::OkStatus();
@@ -79,11 +96,17 @@ absl::StatusOr<RunFolder> RunFolder::Open(const Options& options,
 
 absl::Status RunFolder::CheckNames(const Options& options) const {
   absl::Status status;
-  for (const std::string& name : options.results) {
+  std::vector<std::string> names = options.results;
+  names.insert(names.end(), {kFirst, kLast});
+  std::map<std::string, std::string> name_of;  // By what links lead to.
+  for (const std::string& name : names) {
     status.Update(CheckReplaceable(Path(name), options.inputs));
-  }
-  for (const char* name : {kFirst, kLast}) {
-    status.Update(CheckReplaceable(Path(name), options.inputs));
+    const auto [other, is_new] = name_of.emplace(FileBehind(Path(name)), name);
+    if (is_new) continue;
+    status.Update(absl::FailedPreconditionError(absl::StrCat(
+        Path(name), ": found a link to the file that ", other->second,
+        " is too; expected a file of its own, or one of the two would be lost. "
+        "Remove the link.")));
   }
   if (!status.ok() || options.overwrite) return status;
   if (IsThere(Path(kLast))) {

@@ -137,16 +137,21 @@ absl::Status RunLog::Add(const std::string& line, int64_t number) {
   // A wrong type or a missing field throws too.
   try {
     const Json json = ParseJson(line);
+    if (!json.is_object()) return NoRun(number, "it is no JSON object");
     const absl::Status right = CheckConfiguration(json.at("configuration"));
     if (!right.ok()) return right;
     runs_.push_back(RunFrom(json));
     return absl::OkStatus();
   } catch (const Json::exception& error) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path_, ": found in line ", number, " no run of a sweep (", error.what(),
-        "); expected what this program wrote. Pass another --output_dir, or "
-        "take the line out."));
+    return NoRun(number, error.what());
   }
+}
+
+absl::Status RunLog::NoRun(int64_t number, const std::string& why) const {
+  return absl::FailedPreconditionError(absl::StrCat(
+      path_, ": found in line ", number, " no run of a sweep (", why,
+      "); expected what this program wrote. Pass another --output_dir, or take "
+      "the line out."));
 }
 
 absl::Status RunLog::CheckConfiguration(const Json& found) const {

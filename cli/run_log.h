@@ -54,6 +54,7 @@ class RunLog {
   absl::Status Read();
   absl::Status Add(const std::string& line, int64_t number);
   absl::Status CheckConfiguration(const nlohmann::ordered_json& found) const;
+  absl::Status NoRun(int64_t number, const std::string& why) const;
 
   std::string path_;
   nlohmann::ordered_json configuration_;

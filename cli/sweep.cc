@@ -1,16 +1,13 @@
 #include "cli/sweep.h"
 
-#include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
+#include "base/settings.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
 #include "cli/run_log.h"
@@ -23,70 +20,16 @@
 namespace distill {
 namespace {
 
-bool ParseValue(absl::string_view word, int64_t* value) {
-  return absl::SimpleAtoi(word, value);
-}
-bool ParseValue(absl::string_view word, double* value) {
-  return absl::SimpleAtod(word, value);
-}
-bool ParseValue(absl::string_view word, std::string* value) {
-  *value = std::string(word);
-  return !word.empty();
-}
-
-// "1,2" as {1, 2}.
-template <typename Value>
-absl::Status ParseList(const std::string& flag, const std::string& text,
-                       const std::string& example, std::vector<Value>* values) {
-  values->clear();
-  for (const absl::string_view word : absl::StrSplit(text, ',')) {
-    Value value = {};
-    if (!ParseValue(word, &value)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          flag, " is \"", text, "\", and \"", word,
-          "\" is no value of it; it must be values with commas between them, "
-          "like ",
-          example));
-    }
-    values->push_back(value);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckFlagsApply(const SweepArguments& arguments,
-                             const SweepOptions& options) {
-  const auto above_0 = [](const auto& values) {
-    return std::any_of(values.begin(), values.end(),
-                       [](auto value) { return value > 0; });
-  };
-  return CheckApplies(arguments.given,
-                      LossConditions(options.methods, above_0(options.alphas),
-                                     above_0(options.labels)));
-}
-
-absl::StatusOr<SweepOptions> OptionsOf(const SweepArguments& arguments) {
-  SweepOptions options;
-  const auto experiment = ResolveExperiment(arguments);
-  if (!experiment.ok()) return experiment.status();
-  options.experiment = *experiment;
-  options.seeds = arguments.seeds;
-  absl::Status status =
-      ParseList("--labels", arguments.labels, "100,1000", &options.labels);
-  status.Update(
-      ParseList("--method", arguments.method, "kd,dkd", &options.methods));
-  status.Update(ParseList("--temperature", arguments.temperature, "1,2,4",
-                          &options.temperatures));
-  status.Update(
-      ParseList("--alpha", arguments.alpha, "0.1,0.9", &options.alphas));
-  status.Update(options.Validate());
+absl::Status CheckOptions(const SweepArguments& arguments,
+                          const Settings& settings) {
+  absl::Status status = arguments.Validate();
   if (arguments.output_dir.empty()) {
     status.Update(absl::InvalidArgumentError(
         "--output_dir is empty; it must be the folder for the runs and the "
         "results"));
   }
-  if (status.ok()) status = CheckFlagsApply(arguments, options);
-  if (!status.ok()) return status;
-  return options;
+  status.Update(settings.CheckApplies());
+  return status;
 }
 
 std::vector<std::vector<std::string>> FactsOf(const Json& configuration) {
@@ -153,18 +96,21 @@ absl::Status CheckTables(const std::string& folder, const RunLog& log,
   return status;
 }
 
-absl::Status Run(const SweepArguments& arguments, std::ostream& out,
-                 std::ostream& err, const ConsoleOptions& console_options) {
+absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
+                 const ConsoleOptions& console_options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto options = OptionsOf(arguments);
-  if (!options.ok()) return options.status();
+  Settings settings = SettingsOf(arguments);
+  settings.MarkTyped(arguments.given);
+  const absl::Status valid = CheckOptions(arguments, settings);
+  if (!valid.ok()) return valid;
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
   const auto compute = ResolveCompute(compute_options);
   if (!compute.ok()) return compute.status();
   const auto data = LoadSplits(arguments.data);
   if (!data.ok()) return data.status();
-  const Json configuration = CommonConfiguration(arguments, *compute, *data);
+  Json configuration = settings.Configuration();
+  configuration.update(ConfigurationFacts(*compute, *data));
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
   auto log = RunLog::Open(arguments.output_dir, configuration);
@@ -181,7 +127,7 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
   }
   for (const std::string& line : Remarks(*data)) console.OnLine(line);
   FolderKeeper keeper(arguments.output_dir, configuration, *log);
-  const auto result = RunSweep(*options, *compute, data->train, data->test,
+  const auto result = RunSweep(arguments, *compute, data->train, data->test,
                                log->runs(), keeper, console);
   if (!result.ok()) return result.status();
   const absl::Status kept = keeper.OnSeed(*result);
@@ -200,7 +146,7 @@ absl::Status Run(const SweepArguments& arguments, std::ostream& out,
   Json json = {{"status", "success"},
                {"message", message},
                {"cells", result->cells.size()},
-               {"seeds", options->seeds},
+               {"seeds", arguments.seeds},
                {"outputDir", arguments.output_dir},
                {"seconds", seconds.count()},
                {"chosen", ChosenJson(*result)}};

@@ -2,27 +2,48 @@
 #ifndef DISTILL_CLI_SWEEP_H_
 #define DISTILL_CLI_SWEEP_H_
 
-#include <cstdint>
+#include <algorithm>
 #include <ostream>
 #include <string>
 
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
+#include "training/sweep.h"
 
 namespace distill {
 
 // `compute.deterministic` is not looked at: a sweep that is stopped trains the
 // same teacher again, and so always computes what gives the same bits.
-struct SweepArguments : ExperimentArguments {
-  SweepArguments() { experiment.validation = 5000; }
+struct SweepArguments : ExperimentArguments, SweepOptions {
+  SweepArguments() {
+    experiment.validation = 5000;
+    temperatures = {1, 2, 4, 8};
+    alphas = {0.1, 0.5, 0.9};
+  }
 
-  // The flags of the same names: values with commas between them.
-  std::string labels = "0";
-  std::string method = "kd";
-  std::string temperature = "1,2,4,8";
-  std::string alpha = "0.1,0.5,0.9";
-  int64_t seeds = 5;
-  std::string output_dir;
+  std::string output_dir = "sweep_out";
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    ExperimentArguments::AddSettings(table);
+    table.Remove({"deterministic"});
+    SweepOptions::AddSettings(table);
+    table.Group("Files");
+    table
+        .Add("output_dir", &output_dir,
+             "Folder for runs.jsonl, sweep.csv and sweep.html. Runs that are "
+             "there already are taken over.")
+        .Path()
+        .NotInConfiguration();
+    const auto above_0 = [](const auto& values) {
+      return std::any_of(values.begin(), values.end(),
+                         [](auto value) { return value > 0; });
+    };
+    AddLossConditions(table, [this, above_0] {
+      return LossUse{methods, above_0(alphas), above_0(labels)};
+    });
+  }
 };
 
 // The sweep (training/sweep.h). Keeps its runs in output_dir and takes over

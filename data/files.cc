@@ -236,6 +236,12 @@ bool IsSameFile(const std::string& a, const std::string& b) {
          IsSameFile(of_a, of_b);
 }
 
+std::string FileBehind(const std::string& path) {
+  std::error_code error;
+  const auto file = std::filesystem::weakly_canonical(Follow(path).path, error);
+  return error ? path : file.string();
+}
+
 bool IsStdout(const std::string& path) {
   struct stat file = {};
   return stat(path.c_str(), &file) == 0 &&

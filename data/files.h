@@ -42,6 +42,10 @@ std::string WithoutPart(const std::string& name);
 // Whether both are there and are one file, by whatever names and links.
 bool IsSameFile(const std::string& a, const std::string& b);
 
+// The file that one written to `path` would be, once links are followed, also
+// one that is not there yet. `path` itself where it cannot be looked at.
+std::string FileBehind(const std::string& path);
+
 // Whether that is where this process's stdout goes.
 bool IsStdout(const std::string& path);
 

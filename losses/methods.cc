@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/settings.h"
 #include "losses/attention.h"
 #include "losses/cross_entropy.h"
 #include "losses/fitnets.h"
@@ -158,6 +159,13 @@ const Method* FindMethod(const std::string& name) {
   return nullptr;
 }
 
+bool UsesSetting(const std::string& method, const std::string& setting) {
+  const Method* const found = FindMethod(method);
+  return found == nullptr ||
+         std::find(found->settings.begin(), found->settings.end(), setting) !=
+             found->settings.end();
+}
+
 std::string MethodsHelp() {
   return absl::StrJoin(Table(), ", ",
                        [](std::string* out, const Method& method) {
@@ -175,15 +183,11 @@ absl::Status MethodOptions::Validate() const {
     return absl::InvalidArgumentError(absl::StrCat(
         "--method is \"", method, "\"; it must be one of ", names));
   }
-  absl::Status status = kd.Validate();
-  if (!status.ok()) {
-    // The flags have the fields' names.
-    return absl::InvalidArgumentError(absl::StrCat("--", status.message()));
-  }
+  absl::Status status = CheckRanges(*this);
   const std::vector<std::string>& used = FindMethod(method)->settings;
   std::vector<std::string> terms;  // Weights of this method's terms.
   bool has_term = false;
-  const std::pair<std::string, double> weights[] = {
+  const std::pair<const char*, double> weights[] = {
       {"dkd_target_weight", dkd_target_weight},
       {"dkd_nontarget_weight", dkd_nontarget_weight},
       {"hint_weight", hint_weight},
@@ -191,14 +195,9 @@ absl::Status MethodOptions::Validate() const {
       {"rkd_distance_weight", rkd_distance_weight},
       {"rkd_angle_weight", rkd_angle_weight}};
   for (const auto& [name, weight] : weights) {
-    if (std::find(used.begin(), used.end(), name) != used.end()) {
-      terms.push_back("--" + name);
-      has_term = has_term || weight != 0;
-    }
-    if (std::isfinite(weight) && weight >= 0) continue;
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--", name, " is ", weight,
-                     "; it must be a finite number of at least 0")));
+    if (std::find(used.begin(), used.end(), name) == used.end()) continue;
+    terms.push_back(absl::StrCat("--", name));
+    has_term = has_term || weight != 0;
   }
   if (!terms.empty() && !has_term) {
     status.Update(absl::InvalidArgumentError(
@@ -251,10 +250,13 @@ LossTerms WithHardTerm(const at::Tensor& soft, const at::Tensor& student_logits,
   return terms;
 }
 
+// What is checked in each step, and so not by the whole table.
 const Method& ValidMethod(const MethodOptions& options, bool of_logits) {
-  const absl::Status valid = options.Validate();
+  const absl::Status valid = options.kd.Validate();
   TORCH_CHECK(valid.ok(), std::string(valid.message()));
-  const Method& method = *FindMethod(options.method);
+  const Method* const found = FindMethod(options.method);
+  TORCH_CHECK(found != nullptr, "there is no method \"", options.method, "\"");
+  const Method& method = *found;
   TORCH_CHECK((method.compares == Compares::kLogits) == of_logits,
               options.method, " compares ",
               of_logits ? "features, and was given logits"

@@ -14,6 +14,9 @@
 
 namespace distill {
 
+// "kd (T^2 KL of the softened predictions; Hinton et al. 2015), ...".
+std::string MethodsHelp();
+
 struct MethodOptions {
   // One of Methods().
   std::string method = "kd";
@@ -30,6 +33,53 @@ struct MethodOptions {
   double attention_weight = 5;
   double rkd_distance_weight = 25;
   double rkd_angle_weight = 50;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table.Add(
+        "method", &method,
+        "How the student learns from the teacher: " + MethodsHelp() + ".");
+    table
+        .Add("temperature", &kd.temperature,
+             "T of the distillation loss. Both models' logits are divided by "
+             "it, and the soft term is multiplied by its square.")
+        .Above(0);
+    table
+        .Add("alpha", &kd.alpha,
+             "Weight of the soft term (the teacher's predictions); the labels "
+             "have the rest.")
+        .Within(0, 1);
+    table.Add("standardize_logits", &standardize_logits,
+              "Compare logits less their mean and over their standard "
+              "deviation (Sun et al. 2024), whatever the method.");
+    table
+        .Add("dkd_target_weight", &dkd_target_weight,
+             "With --method=dkd: of the label's class; the paper's alpha.")
+        .AtLeast(0);
+    table
+        .Add("dkd_nontarget_weight", &dkd_nontarget_weight,
+             "With --method=dkd: of the other classes; the paper's beta.")
+        .AtLeast(0);
+    table
+        .Add("hint_weight", &hint_weight,
+             "With --method=fitnets: of the mean square of the difference.")
+        .AtLeast(0);
+    table
+        .Add("attention_weight", &attention_weight,
+             "With --method=at: of the squared distance. The authors' 1000, "
+             "with its distance divided by the number of places, is 5.1 for "
+             "maps of 14 x 14.")
+        .AtLeast(0);
+    table
+        .Add("rkd_distance_weight", &rkd_distance_weight,
+             "With --method=rkd: of the distances (the paper's).")
+        .AtLeast(0);
+    table
+        .Add("rkd_angle_weight", &rkd_angle_weight,
+             "With --method=rkd: of the angles (the paper's).")
+        .AtLeast(0);
+  }
 
   // InvalidArgument that names the option, its value and its range.
   absl::Status Validate() const;
@@ -78,8 +128,9 @@ const std::vector<Method>& Methods();
 // The one of that name; null if there is none.
 const Method* FindMethod(const std::string& name);
 
-// "kd (T^2 KL of the softened predictions; Hinton et al. 2015), ...".
-std::string MethodsHelp();
+// Whether that method's soft term looks at the field `setting` of
+// MethodOptions. True of an unknown method, which is another error.
+bool UsesSetting(const std::string& method, const std::string& setting);
 
 // Returns total = alpha * soft + (1 - alpha) * hard, where soft is the method's
 // term and hard the cross-entropy with the labels, as in KdLoss, which this is

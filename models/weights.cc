@@ -127,6 +127,12 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
     metadata.Fail(absl::StrCat(info.class_names.size(), " class names"),
                   absl::StrCat(info.classes, ", one a class"));
   }
+  std::set<std::string> names;
+  for (const std::string& class_name : info.class_names) {
+    if (names.insert(class_name).second) continue;
+    metadata.Fail(absl::StrCat("the class name \"", class_name, "\" twice"),
+                  "another name for each class");
+  }
   if (!metadata.status().ok()) return metadata.status();
   info.notes = file.metadata;
   for (const char* key : kKeys) info.notes.erase(key);

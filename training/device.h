@@ -40,6 +40,26 @@ struct ComputeOptions {
   // On a GPU: only algorithms that give the same bits every time. The CPU
   // always has such.
   bool deterministic = false;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table.Group("Where it computes");
+    table.Add("device", &device,
+              "cuda, cuda:N, cpu, or auto (CUDA if it works, else the CPU). "
+              "Only auto ever falls back.");
+    table.Add("precision", &precision,
+              "Of the products in convolutions and hidden layers: f32, tf32 "
+              "(GPUs only), bf16, or auto (bf16 where the device multiplies it "
+              "natively). Weights, losses and the optimizer's state are "
+              "float32 always.");
+    table.Add("threads", &threads,
+              "Threads on the CPU; 0 takes the processors that the process may "
+              "use. Another number gives other rounding, and so another run.");
+    table.Add("deterministic", &deterministic,
+              "On a GPU: only algorithms that give the same bits every time, "
+              "which may be slower ones. The CPU's always do.");
+  }
 };
 
 // Turns the words into what a run needs, and sets the process's number of

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/settings.h"
 #include "data/batches.h"
 #include "data/draw.h"
 #include "models/conv_net.h"
@@ -28,17 +29,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Two images have one distance, which over its mean is 1, and no angle.
+constexpr int64_t kLeastRelations = 3;
+
 // Whose triples are 134 MB of float64, some ten times.
 constexpr int64_t kLargestAngleBatch = 256;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(flag, " is ", value, "; it must be at least ", least));
 }
 
 // Images in a training that doubles still count one by one, as progress bars
@@ -344,12 +342,20 @@ absl::Status Experiment::TrainTeacher(TrainedTeacher* teacher) {
   return absl::FailedPreconditionError(absl::StrFormat(
       "the teacher did not learn: it got %s right, and always answering with "
       "the most frequent class gets %s. A student would learn nothing from it. "
-      "Try %s--learning_rate=%g or another --seed (it was %d).",
+      "It took %s with a --learning_rate of %g. Try %s%s, another --seed (it "
+      "was %d), or a larger --teacher, and look at the images and labels.",
       evidence.Describe(), Percent(bar.chance),
-      options_.schedule == ScheduleKind::kConstant
-          ? "--lr_schedule=one_cycle, or "
-          : "",
-      options_.learning_rate / 10, options_.seed));
+      Count(teacher->stage.training.steps, "step"), options_.learning_rate,
+      options_.schedule == ScheduleKind::kConstant ? "--lr_schedule=one_cycle, "
+                                                   : "",
+      // Too few steps are too little at any rate, and Adam's usual one is
+      // 0.001.
+      teacher->stage.training.steps < 100
+          ? absl::StrCat("--teacher_epochs=", 10 * options_.teacher_epochs)
+      : options_.learning_rate < 0.001
+          ? absl::StrCat("--learning_rate=", 10 * options_.learning_rate)
+          : absl::StrCat("--learning_rate=", options_.learning_rate / 10),
+      options_.seed));
 }
 
 LearningEvidence Experiment::EvidenceOf(const LearningBar& bar,
@@ -670,6 +676,13 @@ absl::Status WithExperiment(const ExperimentOptions& options,
   countable.Update(
       CheckEpochs("--student_epochs", options.student_epochs, train->count));
   if (!countable.ok()) return countable;
+  const int64_t least_side = std::min(train->height, train->width);
+  if (options.teacher_jitter >= least_side) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--teacher_jitter is %d; with images of %d x %d it must be at most %d, "
+        "which leaves a part of each",
+        options.teacher_jitter, train->height, train->width, least_side - 1));
+  }
   const auto parse = [&](const char* flag, const std::string& spelling) {
     return ParseModel(flag, spelling, train->height, train->width,
                       train->classes);
@@ -697,13 +710,6 @@ absl::Status WithExperiment(const ExperimentOptions& options,
 
 }  // namespace
 
-absl::StatusOr<TransferSet> ParseTransferSet(const std::string& name) {
-  if (name == "all") return TransferSet::kAll;
-  if (name == "labelled") return TransferSet::kLabelled;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--transfer_set is \"", name, "\"; it must be all or labelled"));
-}
-
 std::string VerdictLine(const ExperimentResult& result) {
   if (!result.control) {
     return "Whether distillation helped is not known: there was no control "
@@ -727,20 +733,7 @@ std::string VerdictLine(const ExperimentResult& result) {
 
 absl::Status ExperimentOptions::Validate() const {
   absl::Status status = loss.Validate();
-  status.Update(CheckAtLeast(1, "--batch_size", batch_size));
-  status.Update(CheckAtLeast(1, "--teacher_epochs", teacher_epochs));
-  status.Update(CheckAtLeast(1, "--student_epochs", student_epochs));
-  status.Update(CheckAtLeast(0, "--labels", labels));
-  status.Update(CheckAtLeast(0, "--validation", validation));
-  if (!(teacher_dropout >= 0 && teacher_dropout < 1)) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--teacher_dropout is ", teacher_dropout,
-                     "; it must be at least 0 and below 1")));
-  }
-  if (teacher_jitter < 0 || teacher_jitter > 64) {
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "--teacher_jitter is ", teacher_jitter, "; it must be 0 to 64")));
-  }
+  status.Update(CheckRanges(*this));
   if (loss.method == "rkd" && loss.rkd_angle_weight > 0 &&
       batch_size > kLargestAngleBatch) {
     status.Update(absl::InvalidArgumentError(
@@ -749,10 +742,12 @@ absl::Status ExperimentOptions::Validate() const {
                      "the third power of it in memory; it must be at most ",
                      kLargestAngleBatch, ", or --rkd_angle_weight 0")));
   }
-  if (!(learning_rate > 0) || !std::isfinite(learning_rate)) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--learning_rate is ", learning_rate,
-                     "; it must be a finite number above 0")));
+  if (loss.method == "rkd" && batch_size < kLeastRelations) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--batch_size is ", batch_size,
+        " with --method=rkd, which compares the distances (over their mean) "
+        "and angles between the images of a batch; it must be at least ",
+        kLeastRelations)));
   }
   if (status.ok() && labels > 0 && transfer_set == TransferSet::kAll &&
       loss.kd.alpha > 0 && FindMethod(loss.method)->needs_labels) {

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 namespace distill {
 
-absl::StatusOr<ScheduleKind> ParseScheduleKind(const std::string& name) {
-  if (name == "one_cycle") return ScheduleKind::kOneCycle;
-  if (name == "constant") return ScheduleKind::kConstant;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--lr_schedule is \"", name, "\"; it must be one_cycle or constant"));
+std::vector<std::pair<const char*, ScheduleKind>> ScheduleKinds() {
+  return {{"one_cycle", ScheduleKind::kOneCycle},
+          {"constant", ScheduleKind::kConstant}};
 }
 
 double Schedule::At(int64_t step) const {

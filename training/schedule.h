@@ -3,9 +3,8 @@
 #define DISTILL_TRAINING_SCHEDULE_H_
 
 #include <cstdint>
-#include <string>
-
-#include "absl/status/statusor.h"
+#include <utility>
+#include <vector>
 
 namespace distill {
 
@@ -19,8 +18,8 @@ enum class ScheduleKind {
   kOneCycle,
 };
 
-// "one_cycle" or "constant"; InvalidArgument that names both for anything else.
-absl::StatusOr<ScheduleKind> ParseScheduleKind(const std::string& name);
+// By the words of --lr_schedule.
+std::vector<std::pair<const char*, ScheduleKind>> ScheduleKinds();
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::kOneCycle;

@@ -1,10 +1,12 @@
 #include "training/seeds.h"
 
+#include <limits>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/settings.h"
 #include "training/one_of_several.h"
 #include "training/text.h"
 
@@ -33,25 +35,25 @@ std::string WithEnds(const Interval& interval) {
 }
 
 template <typename Value>
-Interval IntervalOf(const std::vector<ExperimentResult>& runs,
-                    const Value& value) {
+std::vector<double> ValuesOf(const std::vector<ExperimentResult>& runs,
+                             const Value& value) {
   std::vector<double> values;
   values.reserve(runs.size());
   for (const ExperimentResult& run : runs) values.push_back(value(run));
-  return MeanInterval(values);
+  return values;
 }
 
 void Judge(SeedsResult* result) {
   const auto& runs = result->runs;
-  result->teacher = IntervalOf(
-      runs, [](const auto& run) { return run.teacher.test.accuracy(); });
-  result->student = IntervalOf(
-      runs, [](const auto& run) { return run.student.test.accuracy(); });
+  result->teacher = ShareInterval(ValuesOf(
+      runs, [](const auto& run) { return run.teacher.test.accuracy(); }));
+  result->student = ShareInterval(ValuesOf(
+      runs, [](const auto& run) { return run.student.test.accuracy(); }));
   if (!runs[0].control) return;
-  result->control = IntervalOf(
-      runs, [](const auto& run) { return run.control->test.accuracy(); });
-  result->difference =
-      IntervalOf(runs, [](const auto& run) { return Points(run) / 100; });
+  result->control = ShareInterval(ValuesOf(
+      runs, [](const auto& run) { return run.control->test.accuracy(); }));
+  result->difference = MeanInterval(
+      ValuesOf(runs, [](const auto& run) { return Points(run) / 100; }));
   result->verdict = distill::Judge(*result->difference);
 }
 
@@ -69,12 +71,20 @@ std::string VerdictLine(const SeedsResult& result) {
       Count(static_cast<int64_t>(result.runs.size()), "pair"));
 }
 
+absl::Status CheckSeeds(uint64_t first, int64_t seeds) {
+  const uint64_t most = std::numeric_limits<uint64_t>::max();
+  if (seeds < 1 || first <= most - static_cast<uint64_t>(seeds - 1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--seed is ", first, " with --seeds=", seeds,
+      ", and the greatest seed is ", most, "; begin with a smaller one"));
+}
+
 absl::Status SeedsOptions::Validate() const {
   absl::Status status = experiment.Validate();
-  if (seeds < 1) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--seeds is ", seeds, "; it must be at least 1")));
-  }
+  status.Update(CheckRanges(*this));
+  status.Update(CheckSeeds(experiment.seed, seeds));
   return status;
 }
 

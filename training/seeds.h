@@ -26,9 +26,31 @@ struct SeedsOptions {
   // say nothing of how teachers differ.
   bool share_teacher = false;
 
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    experiment.AddSettings(table);
+    table
+        .Add("seeds", &seeds,
+             "Runs to make, with this many seeds from --seed on. One seed "
+             "proves nothing; with several the difference between student and "
+             "control has an interval and a verdict.")
+        .AtLeast(1);
+    table
+        .Add("share_teacher", &share_teacher,
+             "With several seeds: one teacher, of the first seed, for all.")
+        .Unless([this] {
+          return std::string(
+              seeds > 1 ? "" : "there is one seed; --seeds makes more");
+        });
+  }
+
   // InvalidArgument, naming the command line's flag.
   absl::Status Validate() const;
 };
+
+// InvalidArgument unless there are `seeds` seeds from `first` on.
+absl::Status CheckSeeds(uint64_t first, int64_t seeds);
 
 struct SeedsResult {
   std::vector<ExperimentResult> runs;  // By seed; at least 1.

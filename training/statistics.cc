@@ -56,6 +56,14 @@ Interval MeanInterval(const std::vector<double>& values) {
   return result;
 }
 
+Interval ShareInterval(const std::vector<double>& values) {
+  Interval result = MeanInterval(values);
+  // NaN stays what it is.
+  if (result.low < 0) result.low = 0;
+  if (result.high > 1) result.high = 1;
+  return result;
+}
+
 Interval WilsonInterval(int64_t hits, int64_t samples) {
   const auto n = static_cast<double>(samples);
   const double share = static_cast<double>(hits) / n;

@@ -26,6 +26,10 @@ double StudentT95(int64_t degrees);
 // - 1.
 Interval MeanInterval(const std::vector<double>& values);
 
+// The same of shares in [0, 1], accuracies for instance: no end of it is where
+// no share can be.
+Interval ShareInterval(const std::vector<double>& values);
+
 // The interval of 95 % for a probability of which `hits` of `samples` >= 1
 // tries came true; mean is the share itself. Never outside of [0, 1], and right
 // also where all or none came true.

@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/settings.h"
 #include "training/one_of_several.h"
+#include "training/seeds.h"
 #include "training/text.h"
 
 namespace distill {
@@ -20,13 +22,6 @@ using ControlKey = std::pair<int64_t, uint64_t>;  // Labels and seed.
 
 RunKey KeyOf(const SweepCell& cell, uint64_t seed) {
   return {cell.labels, cell.method, cell.temperature, cell.alpha, seed};
-}
-
-absl::Status CheckAtLeast(int64_t least, const char* flag, int64_t value,
-                          const char* why) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(flag, " is ", value, "; it must be at least ", least, why));
 }
 
 template <typename Value>
@@ -69,11 +64,8 @@ absl::StatusOr<std::vector<int64_t>> NumbersOfLabels(
 // A method that has no temperature runs once, and not once for each.
 std::vector<double> TemperaturesOf(const SweepOptions& options,
                                    const std::string& name) {
-  const Method* const method = FindMethod(name);
-  const bool none = method != nullptr &&
-                    std::count(method->settings.begin(), method->settings.end(),
-                               "temperature") == 0;
-  return none ? std::vector<double>{0} : options.temperatures;
+  return UsesSetting(name, "temperature") ? options.temperatures
+                                          : std::vector<double>{0};
 }
 
 // The grid, with `labels` for options.labels.
@@ -101,6 +93,10 @@ ExperimentOptions ExperimentOf(const SweepOptions& options,
     experiment.loss.kd.temperature = cell.temperature;
   }
   experiment.loss.kd.alpha = cell.alpha;
+  // As with the temperature: what a method does not use is for the others.
+  if (!UsesSetting(cell.method, "standardize_logits")) {
+    experiment.loss.standardize_logits = false;
+  }
   return experiment;
 }
 
@@ -240,6 +236,16 @@ absl::Status Sweep::Run(const Compute& compute,
   absl::Status status = CheckTeacher(*teacher);
   if (!status.ok()) return status;
 
+  // What was taken over may not have been shown yet.
+  int64_t whole = 0;
+  while (whole < options_.seeds &&
+         std::all_of(cells_.begin(), cells_.end(), [&](const auto& cell) {
+           return Has(cell, Seed(whole));
+         })) {
+    ++whole;
+  }
+  if (whole > 0) status = keeper_.OnSeed(Result(whole));
+  if (!status.ok()) return status;
   int64_t number = 0;
   for (int64_t i = 0; i < options_.seeds; ++i) {
     const uint64_t seed = Seed(i);
@@ -282,8 +288,8 @@ SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
   SweepCellResult result;
   result.cell = cell;
   result.runs = seeds;
-  result.validation = MeanInterval(students);
-  result.control = MeanInterval(controls);
+  result.validation = ShareInterval(students);
+  result.control = ShareInterval(controls);
   result.difference = MeanInterval(differences);
   result.verdict = Judge(result.difference);
   return result;
@@ -307,7 +313,7 @@ void Sweep::Choose(SweepCellResult* result) const {
         controls_.at({result->cell.labels, Seed(i)}).test.accuracy());
   }
   result->chosen = true;
-  result->test = MeanInterval(students);
+  result->test = ShareInterval(students);
   result->test_difference = MeanInterval(differences);
   result->test_verdict = Judge(result->test_difference);
 }
@@ -343,19 +349,15 @@ absl::Status SweepOptions::Validate() const {
   status.Update(CheckSide("--method", methods));
   status.Update(CheckSide("--temperature", temperatures));
   status.Update(CheckSide("--alpha", alphas));
-  status.Update(CheckAtLeast(1, "--seeds", seeds, ""));
-  status.Update(CheckAtLeast(
-      1, "--validation", experiment.validation,
-      ": a sweep chooses by images held out of training. If the test set "
-      "chose, its accuracy would say nothing of images never seen"));
-  for (const int64_t number : labels) {
-    status.Update(CheckAtLeast(0, "--labels", number, ""));
+  if (experiment.validation < 1) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--validation is ", experiment.validation,
+        "; it must be at least 1: a sweep chooses by images held out of "
+        "training. If the test set chose, its accuracy would say nothing of "
+        "images never seen")));
   }
-  for (const double temperature : temperatures) {
-    MethodOptions loss;  // A cell's own 0 stands for none.
-    loss.kd.temperature = temperature;
-    status.Update(loss.Validate());
-  }
+  status.Update(CheckRanges(*this));
+  status.Update(CheckSeeds(experiment.seed, seeds));
   for (const SweepCell& cell : CellsOf(*this, {0})) {
     status.Update(ExperimentOf(*this, cell, 0).Validate());
   }

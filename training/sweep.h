@@ -45,6 +45,41 @@ struct SweepOptions {
   std::vector<double> alphas = {0.5};
   int64_t seeds = 5;  // Runs of each cell; at least 1.
 
+  // The table of base/settings.h. What the grid varies is no part of a
+  // configuration: each run says it.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    experiment.AddSettings(table);
+    table.Remove({"labels", "method", "temperature", "alpha", "control",
+                  "omit_classes"});
+    table.Group("Grid: values with commas between them");
+    table.Add("temperature", &temperatures, "T of the distillation loss.")
+        .Above(0)
+        .NotInConfiguration();
+    table
+        .Add("alpha", &alphas,
+             "Weight of the soft term (the teacher's predictions); the labels "
+             "have the rest.")
+        .Within(0, 1)
+        .NotInConfiguration();
+    table
+        .Add("labels", &labels,
+             "Training images whose labels the students and the controls may "
+             "see; 0 is all that are left. The teacher sees all.")
+        .AtLeast(0)
+        .NotInConfiguration();
+    table
+        .Add("method", &methods,
+             "How the student learns from the teacher: " + MethodsHelp() + ".")
+        .NotInConfiguration();
+    table
+        .Add("seeds", &seeds,
+             "Runs of each cell, with this many seeds from --seed on. The "
+             "teacher is that of the first.")
+        .AtLeast(1)
+        .NotInConfiguration();
+  }
+
   // InvalidArgument, naming the command line's flag, for what is wrong of the
   // above or in any cell.
   absl::Status Validate() const;

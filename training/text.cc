@@ -10,6 +10,19 @@ std::string Percent(double fraction) {
   return absl::StrFormat("%.2f %%", 100 * fraction);
 }
 
+std::string Printable(const std::string& text) {
+  std::string printable;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppendFormat(&printable, "\\x%02X", byte);
+    } else {
+      printable += c;
+    }
+  }
+  return printable;
+}
+
 std::string WithCommas(int64_t number) {
   std::string digits = absl::StrCat(number);
   const int first = digits[0] == '-' ? 1 : 0;

@@ -17,6 +17,10 @@ std::string WithCommas(int64_t number);
 // "1 epoch", "2 epochs".
 std::string Count(int64_t number, const std::string& noun);
 
+// `text` without bytes that a terminal would obey: control characters as
+// "\x1B".
+std::string Printable(const std::string& text);
+
 // Ascending numbers as "0, 3 to 5".
 std::string RangesText(const std::vector<int64_t>& numbers);
 

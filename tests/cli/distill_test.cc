@@ -63,7 +63,7 @@ class DistillTest : public ::testing::Test {
     toy.split = Split::kTest;
     testing::WriteDataset(*testing::ToyDataset(toy), folder_.path(), true);
     options_.compute.device = "cpu";
-    options_.data.folder = folder_.path();
+    options_.data.data_dir = folder_.path();
     options_.experiment.batch_size = 32;
     options_.experiment.teacher_epochs = 2;
     options_.experiment.learning_rate = 0.002;
@@ -172,12 +172,12 @@ TEST_F(DistillTest, AMethodThatNeedsLabelsSaysWhereTheyAreMissing) {
   EXPECT_NE(refused.err.str().find("--transfer_set=labelled"),
             std::string::npos)
       << refused.err.str();
-  options_.transfer_set = "labelled";
+  options_.experiment.transfer_set = TransferSet::kLabelled;
   EXPECT_EQ(Finished(options_).exit_code, 0);
 }
 
 TEST_F(DistillTest, FilesThatAreNotTheDataSetAskedForAreAnError) {
-  options_.data.name = "Fashion-MNIST";
+  options_.data.dataset = "fashion_mnist";
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.text, "");
@@ -187,7 +187,7 @@ TEST_F(DistillTest, FilesThatAreNotTheDataSetAskedForAreAnError) {
 }
 
 TEST_F(DistillTest, OmittedClassesAreInTheResult) {
-  options_.omit_classes = "3,7";
+  options_.experiment.omit_classes = {3, 7};
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
   EXPECT_EQ(run.result["omittedClasses"], (std::vector<int>{3, 7}));
@@ -242,16 +242,12 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
   for (auto change :
        {+[](DistillOptions& o) { o.compute.device = "tpu"; },
         +[](DistillOptions& o) { o.compute.precision = "f8"; },
-        +[](DistillOptions& o) { o.lr_schedule = "cosine"; },
         +[](DistillOptions& o) { o.compute.threads = -2; },
         +[](DistillOptions& o) { o.seeds = 0; },
-        +[](DistillOptions& o) { o.omit_classes = "three"; },
-        +[](DistillOptions& o) { o.omit_classes = "3,"; },
-        +[](DistillOptions& o) { o.omit_classes = "11"; },
+        +[](DistillOptions& o) { o.experiment.omit_classes = {11}; },
         +[](DistillOptions& o) { o.experiment.loss.method = "fsp"; },
         +[](DistillOptions& o) { o.experiment.teacher = "resnet50"; },
         +[](DistillOptions& o) { o.experiment.student = "cnn:1,1,1,1,1"; },
-        +[](DistillOptions& o) { o.transfer_set = "some"; },
         +[](DistillOptions& o) { o.labels_per_class = -1; },
         +[](DistillOptions& o) {
           o.experiment.labels = o.labels_per_class = 5;
@@ -267,6 +263,77 @@ TEST_F(DistillTest, WrongOptionsAreExitCodeTwo) {
     EXPECT_EQ(run.result["status"], "error");
     EXPECT_EQ(run.text, "") << "it began";
   }
+}
+
+// Of two results that are one file the first would be lost.
+TEST_F(DistillTest, ResultsThatLinksMakeOneFileAreRefused) {
+  options_.output_dir = folder_.File("out");
+  options_.overwrite = true;
+  std::filesystem::create_directory(options_.output_dir);
+  const auto link = [this](const char* to, const char* name) {
+    std::filesystem::create_symlink(to, options_.output_dir + "/" + name);
+  };
+  link("config.json", "report.html");
+  Finished run(options_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.text, "") << "it began";
+  EXPECT_NE(run.err.str().find("config.json: found a link to the file that "
+                               "report.html is too"),
+            std::string::npos)
+      << run.err.str();
+  std::filesystem::remove(options_.output_dir + "/report.html");
+  // To a file that is not there.
+  link("../one", "report.html");
+  link("../one", "student.onnx");
+  EXPECT_EQ(Finished(options_).exit_code, 1);
+  std::filesystem::remove(options_.output_dir + "/report.html");
+  EXPECT_EQ(Finished(options_).exit_code, 0);
+}
+
+TEST_F(DistillTest, MoreLabelsAClassThanThereAreAreRefusedByThatName) {
+  options_.labels_per_class = 33;
+  const Finished run(options_);
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_NE(run.err.str().find("--labels_per_class is 33"), std::string::npos)
+      << run.err.str();
+}
+
+TEST_F(DistillTest, AConfigurationIsPrintedAndRunAgain) {
+  options_.experiment.student = "mlp:8";
+  options_.experiment.loss.kd.temperature = 3;
+  options_.print_config = true;
+  const Finished printed(options_);
+  ASSERT_EQ(printed.exit_code, 0) << printed.err.str();
+  EXPECT_EQ(printed.err.str(), "") << "it ran";
+  const std::string path = folder_.File("c.json");
+  testing::WriteFile(path, printed.out.str());
+
+  DistillOptions again;
+  again.data = options_.data;
+  Settings settings = SettingsOf(again);
+  again.config = path;
+  ASSERT_TRUE(settings.Find("seed")->Set("4").ok());
+  const absl::Status applied = ApplyConfiguration(path, settings);
+  ASSERT_TRUE(applied.ok()) << applied;
+  EXPECT_EQ(again.compute.device, "cpu");
+  EXPECT_EQ(again.experiment.student, "mlp:8");
+  EXPECT_EQ(again.experiment.loss.kd.temperature, 3);
+  EXPECT_EQ(again.experiment.learning_rate, 0.002);
+  EXPECT_EQ(again.experiment.seed, 4u);
+  const Finished run(again);
+  ASSERT_EQ(run.exit_code, 0) << run.err.str();
+  EXPECT_NE(run.text.find("other than there: seed was 0 and is 4\n"),
+            std::string::npos)
+      << run.text;
+  again.print_config = true;
+  json first = json::parse(printed.out.str());
+  json second = json::parse(Finished(again).out.str());
+  EXPECT_EQ(first.erase("seed"), 1u);
+  EXPECT_EQ(second.erase("seed"), 1u);
+  EXPECT_EQ(first, second);
+  // What could not run is no configuration.
+  options_.experiment.labels = 321;
+  EXPECT_EQ(Finished(options_).exit_code, 2);
 }
 
 // Set by the user where they change nothing.
@@ -314,11 +381,12 @@ TEST_F(DistillTest, FlagsThatDoNotApplyAreRefusedByName) {
 }
 
 TEST_F(DistillTest, MissingDataNamesTheFolder) {
-  options_.data.folder = folder_.path() + "/nowhere";
+  options_.data.data_dir = folder_.path() + "/nowhere";
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_NE(run.result["message"].get<std::string>().find(options_.data.folder),
-            std::string::npos);
+  EXPECT_NE(
+      run.result["message"].get<std::string>().find(options_.data.data_dir),
+      std::string::npos);
 }
 
 TEST_F(DistillTest, BrokenDataTrainsNothing) {

@@ -156,8 +156,8 @@ TEST_F(EvaluateTest, RefusesWhatDoesNotFit) {
   const Case cases[] = {
       {[&] { options_.split = "all"; }, 2, "--split is \"all\""},
       {[&] { options_.model = folder_.File("none"); }, 1, "none"},
-      {[&] { options_.data.folder = folder_.File("none"); }, 1, "none"},
-      {[&] { options_.data.name = "MNIST"; }, 1, "were to be MNIST"},
+      {[&] { options_.data.data_dir = folder_.File("none"); }, 1, "none"},
+      {[&] { options_.data.dataset = "mnist"; }, 1, "were to be MNIST"},
       {[&] { WriteModel("cnn:4", 9, 10, 10); }, 1,
        "9 x 8 pixels; the model was trained on 9 x 10"},
       {[&] { WriteModel("cnn:4", 9, 8, 12); }, 1,

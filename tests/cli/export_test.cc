@@ -94,7 +94,7 @@ TEST_F(ExportTest, InputsAreNeverWrittenOver) {
   EXPECT_NE(err_.str().find("would be lost"), std::string::npos);
   options_.output = folder_.File("train-images-idx3-ubyte");
   const std::string images = Output();
-  options_.data = DatasetChoice{folder_.path()};
+  options_.data.data_dir = folder_.path();
   EXPECT_EQ(Run(), 2);
   EXPECT_NE(err_.str().find("would be lost"), std::string::npos);
   EXPECT_TRUE(Output() == images);
@@ -104,8 +104,10 @@ TEST_F(ExportTest, InputsAreNeverWrittenOver) {
 TEST_F(ExportTest, APrefixIsForCAloneAndMustBeAName) {
   options_.given = {"prefix"};
   EXPECT_EQ(Run(), 2);
-  EXPECT_NE(err_.str().find("--prefix is given, and --format is onnx"),
-            std::string::npos);
+  EXPECT_NE(
+      err_.str().find("--prefix is given and would change nothing: it is for "
+                      "--format=c alone, and --format is onnx"),
+      std::string::npos);
   options_.format = "c";
   for (const char* wrong : {"", "1st", "_x", "a-b", "a b"}) {
     options_.prefix = wrong;
@@ -151,7 +153,7 @@ TEST_F(ExportTest, WritesCWithoutAMeasurement) {
 TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
   options_.format = "c";
   options_.int8 = true;
-  options_.data = DatasetChoice{folder_.path(), "", {}};
+  options_.data.data_dir = folder_.path();
   ASSERT_EQ(Run(), 0) << err_.str();
   // 690 parameters, of which 14 are biases; 14 scales.
   EXPECT_EQ(Last()["constantBytes"], 676 + 14 * 8);
@@ -182,7 +184,8 @@ TEST_F(ExportTest, RefusesWhatItCannotDo) {
       {[&] { options_.model = folder_.File("none"); }, 1, "none"},
       {[&] { options_.output = folder_.File("none/out"); }, 1, "none/out"},
       {[&] {
-         options_.data = DatasetChoice{folder_.path(), "MNIST", {}};
+         options_.data.dataset = "mnist";
+         options_.data.data_dir = folder_.path();
        },
        1, "were to be MNIST"},
   };

@@ -1,70 +1,82 @@
 #include "cli/flags.h"
 
-#include <cstdint>
+#include <cstdlib>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/reflection.h"
+#include "base/settings.h"
 #include "gtest/gtest.h"
 #include "tests/testing/status.h"
-
-ABSL_FLAG(std::string, test_word, "x",
-          "A word that is explained at some "
-          "length, so that the text needs more than one line of the help.");
-ABSL_FLAG(double, test_number, 0.5, "A number.");
-ABSL_FLAG(bool, test_switch, true, "A switch.");
 
 namespace distill {
 namespace {
 
 using testing::FailsWith;
 
-absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments) {
-  return ParseFlags(arguments);
-}
+struct Options {
+  std::string word = "x";
+  double number = 0.5;
+  bool on = true;
 
-TEST(ParseFlagsTest, ReadsEveryForm) {
-  const absl::FlagSaver saver;
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table.Add("test_number", &number, "A number.");
+    table.Group("Others");
+    table.Add("test_switch", &on, "A switch.");
+    table.Add("test_word", &word,
+              "A word that is explained at some length, so that the text needs "
+              "more than one line of the help.");
+  }
+};
+
+class ParseFlagsTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments,
+                             std::vector<std::string>* others = nullptr) {
+    return ParseFlags(arguments, settings_, others);
+  }
+  Options options_;
+  Settings settings_ = SettingsOf(options_);
+};
+
+TEST_F(ParseFlagsTest, ReadsEveryForm) {
   const auto help =
       Parse({"--test_word=a=b", "--test_number", "2.5", "--notest_switch"});
   ASSERT_TRUE(help.ok()) << help.status();
   EXPECT_FALSE(*help);
-  EXPECT_EQ(absl::GetFlag(FLAGS_test_word), "a=b");
-  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), 2.5);
-  EXPECT_FALSE(absl::GetFlag(FLAGS_test_switch));
+  EXPECT_EQ(options_.word, "a=b");
+  EXPECT_EQ(options_.number, 2.5);
+  EXPECT_FALSE(options_.on);
   ASSERT_TRUE(Parse({"--test_switch", "-test_word="}).ok());
-  EXPECT_TRUE(absl::GetFlag(FLAGS_test_switch));
-  EXPECT_EQ(absl::GetFlag(FLAGS_test_word), "");
+  EXPECT_TRUE(options_.on);
+  EXPECT_EQ(options_.word, "");
   ASSERT_TRUE(Parse({"--test_switch=false", "--test_number=-1"}).ok());
-  EXPECT_FALSE(absl::GetFlag(FLAGS_test_switch));
-  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), -1);
+  EXPECT_FALSE(options_.on);
+  EXPECT_EQ(options_.number, -1);
 }
 
-TEST(ParseFlagsTest, KeepsWhatIsNoFlagWhereThatIsWanted) {
-  const absl::FlagSaver saver;
+TEST_F(ParseFlagsTest, KeepsWhatIsNoFlagWhereThatIsWanted) {
   std::vector<std::string> others;
-  const auto help = ParseFlags(
+  const auto help = Parse(
       {"a.png", "--test_number", "2", "-", "--notest_switch", "--", "--b"},
       &others);
   ASSERT_TRUE(help.ok()) << help.status();
   EXPECT_FALSE(*help);
   EXPECT_EQ(others, (std::vector<std::string>{"a.png", "-", "--b"}));
-  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), 2);
-  EXPECT_FALSE(absl::GetFlag(FLAGS_test_switch));
-  EXPECT_TRUE(FailsWith(ParseFlags({"a.png", "--c"}, &others).status(),
+  EXPECT_EQ(options_.number, 2);
+  EXPECT_FALSE(options_.on);
+  EXPECT_TRUE(FailsWith(Parse({"a.png", "--c"}, &others).status(),
                         absl::StatusCode::kInvalidArgument, {"--c"}));
 }
 
-TEST(ParseFlagsTest, KnowsHelp) {
-  const absl::FlagSaver saver;
+TEST_F(ParseFlagsTest, KnowsHelp) {
   EXPECT_TRUE(*Parse({"--help"}));
   EXPECT_TRUE(*Parse({"--test_number=1", "-h"}));
   EXPECT_FALSE(*Parse({}));
 }
 
-TEST(ParseFlagsTest, RefusesWhatItDoesNotKnow) {
-  const absl::FlagSaver saver;
+TEST_F(ParseFlagsTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(FailsWith(Parse({"--test_numbr=1"}).status(),
                         absl::StatusCode::kInvalidArgument,
                         {"--test_numbr", "did you mean --test_number?"}));
@@ -83,9 +95,8 @@ TEST(ParseFlagsTest, RefusesWhatItDoesNotKnow) {
                         absl::StatusCode::kInvalidArgument, {"\"-\""}));
 }
 
-TEST(ParseFlagsTest, SuggestsByBeginningsAndByWords) {
-  const absl::FlagSaver saver;
-  const auto message = [](const std::string& flag) {
+TEST_F(ParseFlagsTest, SuggestsByBeginningsAndByWords) {
+  const auto message = [this](const std::string& flag) {
     return std::string(Parse({flag}).status().message());
   };
   // A beginning, a later word, and a beginning that several have.
@@ -100,17 +111,13 @@ TEST(ParseFlagsTest, SuggestsByBeginningsAndByWords) {
       << message("--test=1");
 }
 
-TEST(ParseFlagsTest, KnowsWhatWasGiven) {
-  const absl::FlagSaver saver;
+TEST_F(ParseFlagsTest, KnowsWhatWasGiven) {
   ASSERT_TRUE(Parse({"--test_number=1", "--notest_switch"}).ok());
-  EXPECT_EQ(GivenFlags(),
+  EXPECT_EQ(settings_.typed(),
             (std::set<std::string>{"test_number", "test_switch"}));
-  ASSERT_TRUE(Parse({"--test_word=x"}).ok());
-  EXPECT_EQ(GivenFlags(), (std::set<std::string>{"test_word"}));
 }
 
-TEST(ParseFlagsTest, RefusesValuesOfAnotherType) {
-  const absl::FlagSaver saver;
+TEST_F(ParseFlagsTest, RefusesValuesOfAnotherType) {
   EXPECT_TRUE(FailsWith(Parse({"--test_number=many"}).status(),
                         absl::StatusCode::kInvalidArgument,
                         {"--test_number", "\"many\"", "0.5"}));
@@ -122,13 +129,14 @@ TEST(ParseFlagsTest, RefusesValuesOfAnotherType) {
                         {"--test_word needs a value", "--test_word=x"}));
 }
 
-TEST(HelpTextTest, ShowsTheFlagsOfOneFileInOrder) {
-  const std::string text = HelpText("usage: test\n", {__FILE__});
-  EXPECT_EQ(text,
+TEST_F(ParseFlagsTest, TheHelpShowsTheFlagsByGroup) {
+  EXPECT_EQ(HelpText("usage: test\n", settings_),
             "usage: test\n"
             "\n"
             "  --test_number=0.5\n"
             "      A number.\n"
+            "\n"
+            "Others\n"
             "\n"
             "  --test_switch=true\n"
             "      A switch.\n"
@@ -137,6 +145,17 @@ TEST(HelpTextTest, ShowsTheFlagsOfOneFileInOrder) {
             "      A word that is explained at some length, so that the text "
             "needs more than\n"
             "      one line of the help.\n");
+}
+
+TEST(FromUsersFolderTest, FollowsBazelRunsVariable) {
+  unsetenv("BUILD_WORKING_DIRECTORY");
+  EXPECT_EQ(FromUsersFolder("data"), "data");
+  setenv("BUILD_WORKING_DIRECTORY", "/home/me", 1);
+  EXPECT_EQ(FromUsersFolder("data"), "/home/me/data");
+  EXPECT_EQ(FromUsersFolder("../x"), "/home/me/../x");
+  EXPECT_EQ(FromUsersFolder("/data"), "/data");
+  EXPECT_EQ(FromUsersFolder(""), "");
+  unsetenv("BUILD_WORKING_DIRECTORY");
 }
 
 }  // namespace

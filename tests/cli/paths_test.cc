@@ -15,17 +15,6 @@ namespace {
 
 using testing::FailsWith;
 
-TEST(FromUsersFolderTest, FollowsBazelRunsVariable) {
-  unsetenv("BUILD_WORKING_DIRECTORY");
-  EXPECT_EQ(FromUsersFolder("data"), "data");
-  setenv("BUILD_WORKING_DIRECTORY", "/home/me", 1);
-  EXPECT_EQ(FromUsersFolder("data"), "/home/me/data");
-  EXPECT_EQ(FromUsersFolder("../x"), "/home/me/../x");
-  EXPECT_EQ(FromUsersFolder("/data"), "/data");
-  EXPECT_EQ(FromUsersFolder(""), "");
-  unsetenv("BUILD_WORKING_DIRECTORY");
-}
-
 TEST(DefaultDataFolderTest, IsAmongTheRunfilesElseInTheUsersFolder) {
   // This test has MNIST among its own.
   const std::string runfiles = std::getenv("TEST_SRCDIR");
@@ -44,7 +33,7 @@ TEST(ChooseDatasetTest, NamesFoldersAndBoth) {
   unsetenv("BUILD_WORKING_DIRECTORY");
   const auto choose = [](const std::string& dataset,
                          const std::string& data_dir) {
-    return ChooseDataset(dataset, data_dir, "/no/such/program");
+    return ChooseDataset({dataset, data_dir, 0, "/no/such/program"});
   };
   EXPECT_EQ(choose("", "/d")->folder, "/d");
   EXPECT_EQ(choose("", "/d")->name, "");
@@ -64,23 +53,26 @@ TEST(ChooseDatasetTest, NamesFoldersAndBoth) {
 
 TEST(ChooseDatasetTest, DataSetsByNameAreInTorchvisionsFolders) {
   unsetenv("BUILD_WORKING_DIRECTORY");
-  const auto kmnist = ChooseDataset("kmnist", "", "/no/such/program");
+  const auto kmnist =
+      ChooseDataset(DataOptions{"kmnist", "", 0, "/no/such/program"});
   ASSERT_TRUE(kmnist.ok()) << kmnist.status();
   EXPECT_EQ(kmnist->folder, "data/KMNIST");
   EXPECT_EQ(kmnist->name, "KMNIST");
   EXPECT_FALSE(kmnist->layout.transposed);
   for (const std::string split :
        {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
-    const auto emnist =
-        ChooseDataset("emnist_" + split, "", "/no/such/program");
+    const auto emnist = ChooseDataset(
+        DataOptions{"emnist_" + split, "", 0, "/no/such/program"});
     ASSERT_TRUE(emnist.ok()) << emnist.status();
     EXPECT_EQ(emnist->folder, "data/EMNIST");
     EXPECT_EQ(emnist->layout.file_prefix, "emnist-" + split + "-");
     EXPECT_TRUE(emnist->layout.transposed);
     EXPECT_EQ(emnist->layout.first_label, split == "letters" ? 1 : 0);
   }
-  EXPECT_EQ(ChooseDataset("emnist_digits", "/d", "/no/such/program")->folder,
-            "/d");
+  EXPECT_EQ(
+      ChooseDataset(DataOptions{"emnist_digits", "/d", 0, "/no/such/program"})
+          ->folder,
+      "/d");
 }
 
 class LoadSplitsTest : public ::testing::Test {
@@ -103,7 +95,8 @@ class LoadSplitsTest : public ::testing::Test {
   }
   absl::StatusOr<Splits> Load(const std::string& dataset,
                               int classes = 0) const {
-    DatasetChoice choice = *ChooseDataset(dataset, folder_.path(), "");
+    DatasetChoice choice =
+        *ChooseDataset(DataOptions{dataset, folder_.path(), 0, ""});
     choice.classes = classes;
     return LoadSplits(choice);
   }
@@ -145,7 +138,8 @@ TEST_F(LoadSplitsTest, ANameThatIsKnownWantsItsSizes) {
 
 TEST_F(LoadSplitsTest, ANameThatIsKnownIsTheDataSets) {
   Write("KMNIST/raw/", {0, 1, 2}, {1, 2});
-  DatasetChoice choice = *ChooseDataset("kmnist", folder_.path(), "");
+  DatasetChoice choice =
+      *ChooseDataset(DataOptions{"kmnist", folder_.path(), 0, ""});
   choice.sizes.clear();
   const auto splits = LoadSplits(choice);
   ASSERT_TRUE(splits.ok()) << splits.status();
@@ -200,7 +194,7 @@ TEST_F(LoadSplitsTest, FilesThatAreNotMnistAreNotMnist) {
 TEST_F(LoadSplitsTest, MnistIsNotKmnistByName) {
   const std::string mnist = testing::RealMnistFolder();
   ASSERT_FALSE(mnist.empty()) << testing::kNoMnist;
-  const auto choice = ChooseDataset("kmnist", mnist, "");
+  const auto choice = ChooseDataset(DataOptions{"kmnist", mnist, 0, ""});
   ASSERT_TRUE(choice.ok());
   EXPECT_TRUE(FailsWith(LoadSplits(*choice).status(),
                         absl::StatusCode::kFailedPrecondition,
@@ -209,7 +203,7 @@ TEST_F(LoadSplitsTest, MnistIsNotKmnistByName) {
 
 TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {
   setenv("BUILD_WORKING_DIRECTORY", folder_.path().c_str(), 1);
-  const auto choice = ChooseDataset("kmnist", "", "");
+  const auto choice = ChooseDataset(DataOptions{"kmnist", "", 0, ""});
   ASSERT_TRUE(choice.ok());
   EXPECT_TRUE(FailsWith(
       LoadSplits(*choice).status(), absl::StatusCode::kNotFound,
@@ -224,7 +218,8 @@ TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {
 
 TEST(ChooseDatasetTest, FashionMnistIsFoundOrSaidHowToGet) {
   unsetenv("BUILD_WORKING_DIRECTORY");
-  const auto choice = ChooseDataset("fashion_mnist", "", "/no/such/program");
+  const auto choice =
+      ChooseDataset(DataOptions{"fashion_mnist", "", 0, "/no/such/program"});
   if (choice.ok()) {
     EXPECT_NE(choice->folder.find("ashion"), std::string::npos);
     return;

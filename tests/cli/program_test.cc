@@ -17,8 +17,9 @@ TEST(ProgramTest, MemoryThatRunsOutIsAnErrorWithItsJsonLine) {
   std::streambuf* const stdout_buffer = std::cout.rdbuf(printed.rdbuf());
   std::string name = "some";
   char* argv[] = {&name[0], nullptr};
+  Settings settings;
   const int code =
-      RunProgram({"some", "", {}}, 1, argv,
+      RunProgram({"some", ""}, settings, 1, argv,
                  []() -> absl::StatusOr<int> { throw std::bad_alloc(); });
   std::cout.rdbuf(stdout_buffer);
   EXPECT_EQ(code, 1);

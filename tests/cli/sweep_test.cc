@@ -56,15 +56,15 @@ class SweepProgramTest : public ::testing::Test {
     toy.split = Split::kTest;
     testing::WriteDataset(*testing::ToyDataset(toy), folder_.File("data"));
     arguments_.compute.device = "cpu";
-    arguments_.data.folder = folder_.File("data");
+    arguments_.data.data_dir = folder_.File("data");
     arguments_.experiment.teacher = "cnn:4,fc16";
     arguments_.experiment.student = "cnn:2";
     arguments_.experiment.batch_size = 32;
     arguments_.experiment.teacher_epochs = 4;
     arguments_.experiment.validation = 100;
-    arguments_.labels = "40,0";
-    arguments_.temperature = "1,4";
-    arguments_.alpha = "0.9";
+    arguments_.labels = {40, 0};
+    arguments_.temperatures = {1, 4};
+    arguments_.alphas = {0.9};
     arguments_.seeds = 2;
     arguments_.output_dir = folder_.File("out");
   }
@@ -171,7 +171,7 @@ TEST_F(SweepProgramTest, TwoInOneFolderAreOneTooMany) {
 }
 
 TEST_F(SweepProgramTest, MoreLabelsThanImagesAreRefusedAsInDistill) {
-  arguments_.labels = "40,60000";
+  arguments_.labels = {40, 60000};
   const Finished run(arguments_);
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_TRUE(Contains(run.result["message"],
@@ -182,7 +182,7 @@ TEST_F(SweepProgramTest, MoreLabelsThanImagesAreRefusedAsInDistill) {
 TEST_F(SweepProgramTest, EveryCellIsCheckedBeforeTheFirstRuns) {
   // A student without maps, which only the second method needs.
   arguments_.experiment.student = "mlp:8";
-  arguments_.method = "kd,at";
+  arguments_.methods = {"kd", "at"};
   const Finished run(arguments_);
   EXPECT_EQ(run.exit_code, 2) << run.result;
   EXPECT_FALSE(Contains(run.out.str(), "teacher: test accuracy"))
@@ -191,8 +191,8 @@ TEST_F(SweepProgramTest, EveryCellIsCheckedBeforeTheFirstRuns) {
 }
 
 TEST_F(SweepProgramTest, AMethodWithoutATemperatureRunsOnceAndNotForEach) {
-  arguments_.labels = "0";
-  arguments_.method = "kd,logit_mse";
+  arguments_.labels = {0};
+  arguments_.methods = {"kd", "logit_mse"};
   const Finished run(arguments_);
   ASSERT_EQ(run.exit_code, 0) << run.err.str();
   EXPECT_EQ(run.result["cells"], 3);
@@ -233,18 +233,22 @@ TEST_F(SweepProgramTest, WithoutValidationImagesItDoesNotChoose) {
 
 TEST_F(SweepProgramTest, WrongArgumentsAreExitCodeTwo) {
   const SweepArguments good = arguments_;
-  for (auto change : {+[](SweepArguments& a) { a.temperature = ""; },
-                      +[](SweepArguments& a) { a.temperature = "1,,2"; },
-                      +[](SweepArguments& a) { a.temperature = "warm"; },
-                      +[](SweepArguments& a) { a.temperature = "0"; },
-                      +[](SweepArguments& a) { a.alpha = "0.1,0.1"; },
-                      +[](SweepArguments& a) { a.labels = "1.5"; },
-                      +[](SweepArguments& a) { a.labels = "0,220"; },
-                      +[](SweepArguments& a) { a.labels = "40,60000"; },
-                      +[](SweepArguments& a) { a.method = "kd,fsp"; },
+  for (auto change : {+[](SweepArguments& a) { a.temperatures = {}; },
+                      +[](SweepArguments& a) { a.temperatures = {0}; },
+                      +[](SweepArguments& a) {
+                        a.alphas = {0.1, 0.1};
+                      },
+                      +[](SweepArguments& a) {
+                        a.labels = {0, 220};
+                      },
+                      +[](SweepArguments& a) {
+                        a.labels = {40, 60000};
+                      },
+                      +[](SweepArguments& a) {
+                        a.methods = {"kd", "fsp"};
+                      },
                       +[](SweepArguments& a) { a.seeds = 0; },
                       +[](SweepArguments& a) { a.output_dir = ""; },
-                      +[](SweepArguments& a) { a.lr_schedule = "cosine"; },
                       +[](SweepArguments& a) { a.compute.device = "tpu"; }}) {
     SweepArguments arguments = good;
     change(arguments);
@@ -252,6 +256,16 @@ TEST_F(SweepProgramTest, WrongArgumentsAreExitCodeTwo) {
     EXPECT_EQ(run.exit_code, 2) << run.out.str();
     EXPECT_EQ(run.result["status"], "error");
   }
+}
+
+TEST_F(SweepProgramTest, AFileThatIsNoLogIsSaidInPlainWords) {
+  std::filesystem::create_directory(folder_.File("out"));
+  testing::WriteFile(Out("runs.jsonl"), "mine\n");
+  const Finished run(arguments_);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_TRUE(Contains(run.result["message"], "(it is no JSON object)"))
+      << run.result;
+  EXPECT_EQ(ReadFile(Out("runs.jsonl")), "mine\n");
 }
 
 TEST(SweepBinaryTest, HelpListsItsOwnFlagsAndThoseOfTheExperiment) {

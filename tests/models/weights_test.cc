@@ -102,6 +102,8 @@ TEST(ModelFileTest, WhatIsWrongIsNamed) {
       {set("class_names", "[1,2,3]"), "JSON array of texts"},
       {set("class_names", "{"), "JSON array of texts"},
       {set("class_names", "[\"a\"]"), "1 class names"},
+      {set("class_names", "[\"a\", \"b\", \"a\"]"),
+       "the class name \"a\" twice"},
       {[](SafeTensors& f) { f.tensors.pop_back(); }, "no tensor \"fc2.bias\""},
       {[](SafeTensors& f) {
          f.tensors.push_back({"teacher.fc1.weight", "F32", {0}, ""});

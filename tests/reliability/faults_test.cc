@@ -304,28 +304,70 @@ TEST_F(FaultsTest, TooLittleAddressSpaceIsAnErrorWithAReason) {
   EXPECT_GE(refused, 1) << "from " << loaded << " MB";
 }
 
+constexpr char kAsNobody[] =
+    "setpriv --reuid=65534 --regid=65534 --clear-groups ";
+
+bool CanBeNobody() {
+  return testing::RunInShell(absl::StrCat(kAsNobody, "true 2>&1")).exit_code ==
+         0;
+}
+
+// Takes the program, its libraries and the data where an ordinary user may read
+// them, and goes there: $there, from $here.
+constexpr char kWhereNobodyMayRead[] =
+    "here=$PWD program=${DISTILL%% *} flags=${DISTILL#* }\n"
+    "there=$(mktemp -d) && trap 'rm -rf $there' EXIT\n"
+    "mkdir $there/lib && cp $program $there/lib/distill &&\n"
+    "cp -r data $there && cd $there || exit 1\n"
+    "for library in $(ldd $program | grep -o '/[^ ]*'); do\n"
+    "  cp -L $library lib/ || exit 1\n"
+    "done\n";
+
+// As a user who may not write them: root may write all.
+TEST_F(FaultsTest, AResultThatMayNotBeWrittenIsFoundBeforeAnythingIsTrained) {
+  if (!CanBeNobody()) GTEST_SKIP() << "only root becomes another user";
+  const ProcessResult all =
+      Run(std::string(kWhereNobodyMayRead) +
+          "mkdir out locked && echo mine >out/report.html\n"
+          "chmod -R a+rX . && chmod 777 out && chmod 700 locked\n"
+          "run() {\n"
+          "  " +
+          kAsNobody +
+          "env LD_LIBRARY_PATH=$there/lib lib/distill $flags --overwrite "
+          "--output_dir=out >$here/$1 2>&1\n"
+          "  echo $? >>$here/$1\n"
+          "}\n"
+          "run file\n"
+          "rm out/report.html && ln -s ../locked/one out/report.html\n"
+          "run link\n"
+          "ls -A out | grep -v report.html >$here/left\n"
+          "rm out/report.html\n"
+          "run right\n");
+  ASSERT_EQ(all.exit_code, 0) << all.out;
+  const auto has = [this](const std::string& file, const std::string& part) {
+    return Read(file).find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(has("file", "report.html: found a file that may not be written"))
+      << Read("file");
+  EXPECT_TRUE(has("file", "\"}\n1\n")) << Read("file");
+  EXPECT_FALSE(has("file", "teacher:")) << Read("file");
+  EXPECT_TRUE(has("link", "report.html: found \"Permission denied\""))
+      << Read("link");
+  EXPECT_EQ(Read("left"), "") << "nothing was written";
+  EXPECT_TRUE(has("right", "\n0\n")) << Read("right");
+}
+
 // As a user who may have few processes: what root does is not limited.
 TEST_F(FaultsTest, TooFewThreadsAreAnErrorOrFewerThreadsAndNeverAHang) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer has threads of its own";
-  const std::string as_nobody =
-      "setpriv --reuid=65534 --regid=65534 --clear-groups ";
-  if (testing::RunInShell(as_nobody + "true 2>&1").exit_code != 0) {
-    GTEST_SKIP() << "only root becomes another user";
-  }
-  // The program and its libraries go where that user may read them, and each
-  // run leaves its output and exit code here.
+  if (!CanBeNobody()) GTEST_SKIP() << "only root becomes another user";
+  // Each run leaves its output and exit code here.
   const ProcessResult all =
-      Run("here=$PWD program=${DISTILL%% *} flags=${DISTILL#* }\n"
-          "there=$(mktemp -d) && trap 'rm -rf $there' EXIT\n"
-          "mkdir $there/lib && cp $program $there/lib/distill &&\n"
-          "cp -r data $there && cd $there || exit 1\n"
-          "for library in $(ldd $program | grep -o '/[^ ]*'); do\n"
-          "  cp -L $library lib/ || exit 1\n"
-          "done\n"
+      Run(std::string(kWhereNobodyMayRead) +
           "chmod -R a+rX . && chmod 777 .\n"
           "run() {\n"  // NAME PROCESSES FLAG
           "  " +
-          as_nobody +
+          kAsNobody +
           "prlimit --nproc=$2 env LD_LIBRARY_PATH=$there/lib "
           "timeout 100 lib/distill $flags $3 >$here/$1 2>&1\n"
           "  echo $? >>$here/$1\n"

@@ -32,7 +32,7 @@ class NumbersTest : public ::testing::Test {
     Write(*testing::ToyDataset(Toy(320, Split::kTrain)));
     Write(*testing::ToyDataset(Toy(100, Split::kTest)));
     options_.compute.device = "cpu";
-    options_.data.folder = folder_.path();
+    options_.data.data_dir = folder_.path();
     options_.experiment.teacher = "mlp:20";
     options_.experiment.student = "mlp:8";
     options_.experiment.batch_size = 16;

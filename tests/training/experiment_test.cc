@@ -253,6 +253,23 @@ TEST(ExperimentTest, ATeacherThatDidNotLearnStopsTheRunBeforeAStudent) {
   EXPECT_FALSE(lines.Has("student: test accuracy")) << lines.all;
 }
 
+TEST(ExperimentTest, WhatIsAdvisedIsNoSmallerRateWhereThatIsNotTheCause) {
+  ExperimentOptions options;
+  Lines lines;
+  const auto run = [&] {
+    return RunExperiment(options, Cpu(), ToySplit(6400, Split::kTrain, 1),
+                         ToySplit(200, Split::kTest, 1), lines)
+        .status();
+  };
+  options.learning_rate = 1e-6;
+  EXPECT_TRUE(FailsWith(run(), absl::StatusCode::kFailedPrecondition,
+                        {"100 steps", "--learning_rate=1e-05"}));
+  options.batch_size = 6400;
+  options.teacher_epochs = 3;
+  EXPECT_TRUE(FailsWith(run(), absl::StatusCode::kFailedPrecondition,
+                        {"3 steps", "--teacher_epochs=30"}));
+}
+
 TEST(ExperimentTest, ATeacherKilledByItsRateIsFoundOnRealMnist) {
   // Too high a constant rate leaves every ReLU dead and the same answer for all
   // images, as the specification's 0.01 does with some seeds.
@@ -415,6 +432,15 @@ TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
          o.batch_size = 257;
        },
        {"--batch_size is 257", "256"}},
+      // Of one image or two there is nothing to compare.
+      {[](auto& o) {
+         o.loss.method = "rkd";
+         o.batch_size = 2;
+       },
+       {"--batch_size is 2", "--method=rkd", "at least 3"}},
+      // No part of an image would be left.
+      {[](auto& o) { o.teacher_jitter = 28; },
+       {"--teacher_jitter is 28", "28 x 28", "at most 27"}},
   };
   for (const Case& one : cases) {
     ExperimentOptions options = ToyExperiment();

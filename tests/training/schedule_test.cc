@@ -44,13 +44,5 @@ TEST(ScheduleTest, EveryStepOfAnyLengthMovesSomething) {
   }
 }
 
-TEST(ScheduleTest, NamesAreReadAndOthersRefused) {
-  EXPECT_EQ(*ParseScheduleKind("one_cycle"), ScheduleKind::kOneCycle);
-  EXPECT_EQ(*ParseScheduleKind("constant"), ScheduleKind::kConstant);
-  EXPECT_TRUE(testing::FailsWith(
-      ParseScheduleKind("cosine").status(), absl::StatusCode::kInvalidArgument,
-      {"--lr_schedule", "\"cosine\"", "one_cycle or constant"}));
-}
-
 }  // namespace
 }  // namespace distill

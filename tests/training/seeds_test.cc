@@ -1,5 +1,6 @@
 #include "training/seeds.h"
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -126,6 +127,16 @@ TEST(SeedsTest, RefusesNoSeeds) {
   EXPECT_TRUE(FailsWith(RunToy(Options(0), lines).status(),
                         absl::StatusCode::kInvalidArgument,
                         {"--seeds is 0", "at least 1"}));
+}
+
+TEST(SeedsTest, RefusesSeedsThatWouldBeginAgainAt0) {
+  const uint64_t most = std::numeric_limits<uint64_t>::max();
+  EXPECT_TRUE(CheckSeeds(most, 1).ok());
+  EXPECT_TRUE(CheckSeeds(most - 4, 5).ok());
+  SeedsOptions options = Options(5);
+  options.experiment.seed = most - 3;
+  EXPECT_TRUE(FailsWith(options.Validate(), absl::StatusCode::kInvalidArgument,
+                        {"--seed is 18446744073709551612", "--seeds=5"}));
 }
 
 }  // namespace

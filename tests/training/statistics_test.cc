@@ -31,6 +31,18 @@ TEST(StatisticsTest, TheIntervalOfAFewValues) {
   EXPECT_NEAR(5 - interval.low, interval.high - 5, 1e-12);
 }
 
+// Two accuracies that differ much: "-62.02 % to 217.52 %".
+TEST(StatisticsTest, NoIntervalOfSharesLeavesTheShares) {
+  const Interval wide = ShareInterval({0.6, 0.9});
+  EXPECT_LT(MeanInterval({0.6, 0.9}).low, 0);
+  EXPECT_EQ(wide.low, 0);
+  EXPECT_EQ(wide.high, 1);
+  EXPECT_DOUBLE_EQ(wide.mean, 0.75);
+  const Interval narrow = ShareInterval({0.5, 0.501});
+  EXPECT_EQ(narrow.low, MeanInterval({0.5, 0.501}).low);
+  EXPECT_TRUE(std::isnan(ShareInterval({0.5}).low));
+}
+
 TEST(StatisticsTest, OneValueHasNoInterval) {
   const Interval interval = MeanInterval({4});
   EXPECT_EQ(interval.mean, 4);

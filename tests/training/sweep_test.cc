@@ -272,6 +272,27 @@ TEST_F(SweepTest, WhatNoRunOfACellCouldDoIsFoundBeforeTheFirst) {
   EXPECT_TRUE(watch_.work.empty());
 }
 
+// As one finds it that was killed after a seed's last run, before its tables.
+TEST_F(SweepTest, ASeedThatWasTakenOverIsShownBeforeTheNextOneRuns) {
+  ASSERT_TRUE(Run().ok());
+  const std::vector<SweepRun> first(keep_.runs.begin(), keep_.runs.begin() + 4);
+  ASSERT_TRUE(Run(first).ok());
+  ASSERT_EQ(keep_.seeds.size(), 2u);
+  EXPECT_EQ(keep_.seeds[0].cells[0].runs, 1);
+  EXPECT_EQ(keep_.seeds[1].cells[0].runs, 2);
+}
+
+TEST_F(SweepTest, StandardisedLogitsAreForTheMethodsThatCompareLogits) {
+  options_.methods = {"kd", "rkd"};
+  options_.temperatures = {4};
+  options_.labels = {0};
+  options_.seeds = 1;
+  options_.experiment.loss.standardize_logits = true;
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->cells.size(), 2u);
+}
+
 TEST_F(SweepTest, MoreLabelsThanThereAreAreRefused) {
   options_.labels = {40, 60000};
   EXPECT_TRUE(FailsWith(Run().status(), absl::StatusCode::kInvalidArgument,
