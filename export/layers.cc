@@ -19,10 +19,15 @@ absl::Status NotALayer(const LoadedModel& loaded, const std::string& found) {
 
 }  // namespace
 
-std::vector<float> NumbersOf(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.detach().contiguous();
-  const float* begin = values.const_data_ptr<float>();
-  return std::vector<float>(begin, begin + values.numel());
+std::map<std::string, std::vector<float>> NumbersOf(const Network& model) {
+  std::map<std::string, std::vector<float>> numbers;
+  for (const NamedTensor& one : model.State()) {
+    if (one.value.scalar_type() != at::kFloat) continue;
+    const at::Tensor values = one.value.detach().contiguous();
+    const float* begin = values.const_data_ptr<float>();
+    numbers[one.name].assign(begin, begin + values.numel());
+  }
+  return numbers;
 }
 
 absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
@@ -31,6 +36,7 @@ absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
   if (graph.channels != 1) {
     return NotALayer(loaded, absl::StrCat(graph.channels, " channels"));
   }
+  auto numbers = NumbersOf(*loaded.model);
   std::vector<ExportLayer> layers;
   Shape input = {graph.channels, graph.height, graph.width};
   for (const PlanStep& step : loaded.model->plan()) {
@@ -51,8 +57,8 @@ absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
       layer.name = first.name;
       layer.inputs = input[0];
       layer.outputs = first.outputs;
-      layer.weight = NumbersOf(loaded.model->parameter(first.name + ".weight"));
-      layer.bias = NumbersOf(loaded.model->parameter(first.name + ".bias"));
+      layer.weight = std::move(numbers.at(first.name + ".weight"));
+      layer.bias = std::move(numbers.at(first.name + ".bias"));
       if (step.kind == PlanStep::Kind::kConvBlock) {
         layer.kind = ExportLayer::Kind::kConvBlock;
         layer.height = input[1];

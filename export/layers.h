@@ -3,6 +3,7 @@
 #define DISTILL_EXPORT_LAYERS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@
 #include "models/weights.h"
 
 namespace distill {
+
+// The model's float32 state by name ("conv1.weight"), row-major.
+std::map<std::string, std::vector<float>> NumbersOf(const Network& model);
 
 // One step of a model's plan that has weights. Its input is the output of the
 // layer before it; where that one is a convolution and this one is not, the
@@ -43,9 +47,6 @@ struct ExportLayer {
 // a model of anything else than ExportLayer's kinds, one after another, on grey
 // images: the formats made from layers have code for these alone.
 absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded);
-
-// The numbers of a float32 tensor on the CPU, row-major.
-std::vector<float> NumbersOf(const at::Tensor& tensor);
 
 }  // namespace distill
 

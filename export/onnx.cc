@@ -145,6 +145,19 @@ class GraphWriter {
   ProtobufWriter graph_;
 };
 
+// The names that are not of operations, or of their state.
+constexpr const char* kOwnNames[] = {"images", "pixels",     "largest_pixel",
+                                     "scaled", "mean",       "centred",
+                                     "std",    "normalised", "logits"};
+
+// What the file calls an operation: by its name if that is free.
+std::string NodeName(const std::string& operation) {
+  for (const char* own : kOwnNames) {
+    if (operation == own) return operation + "_";
+  }
+  return operation;
+}
+
 // Returns the name of the normalised images.
 std::string AddNormalization(const Normalization& normalization,
                              GraphWriter& writer) {
@@ -211,8 +224,7 @@ void AddOperation(const Operation& operation, const std::string& name,
 void AddOperations(const Network& model, const std::string& input,
                    GraphWriter& writer) {
   const Graph& graph = model.graph();
-  std::map<std::string, at::Tensor> state;
-  for (const NamedTensor& one : model.State()) state[one.name] = one.value;
+  const auto numbers = NumbersOf(model);
   const std::vector<TensorSpec> specs = StateOf(graph);
   auto spec = specs.begin();
   std::vector<std::string> names;  // Of the operations' outputs.
@@ -225,11 +237,11 @@ void AddOperations(const Network& model, const std::string& input,
     for (; spec != specs.end() && spec->operation == index; ++spec) {
       // Nothing is computed with the number of batches.
       if (spec->kind == TensorSpec::Kind::kCounter) continue;
-      inputs.push_back(writer.Constant(spec->name, spec->sizes,
-                                       NumbersOf(state.at(spec->name))));
+      inputs.push_back(
+          writer.Constant(spec->name, spec->sizes, numbers.at(spec->name)));
     }
     const bool last = &operation == &graph.operations.back();
-    names.push_back(last ? "logits" : operation.name);
+    names.push_back(last ? "logits" : NodeName(operation.name));
     AddOperation(operation, names.back(), inputs, writer);
   }
 }

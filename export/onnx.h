@@ -20,9 +20,9 @@ struct OnnxOptions {
 //                     without options.pixels float32, normalised by the user
 //   output  "logits"  [batch, classes] float32; softmax makes probabilities
 //
-// The batch may have any size. There is a node for each operation of the
-// model's graph, of its name. Metadata: "architecture", "mean", "std",
-// "class_names" (a JSON array), and the model's notes.
+// The batch may have any size. Each operation of the model's graph is a node of
+// the same name; dropout is the identity. Metadata: "architecture", "mean",
+// "std", "class_names" (a JSON array), and the model's notes.
 //
 // Not for more than 2 GB, protobuf's limit: half a billion weights.
 std::string OnnxFile(const LoadedModel& loaded,

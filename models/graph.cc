@@ -36,70 +36,48 @@ int64_t Windows(const Operation& operation, int64_t size) {
 }
 
 // Of the output, for an input of shape `x`.
-absl::StatusOr<Shape> OutputShape(const Operation& operation, const Shape& x) {
-  const bool map = x.size() == 3;
-  const auto needs_map = [&] {
-    return Wrong(operation, absl::StrCat("an input of ", Text(x)),
-                 "channels x height x width");
-  };
-  switch (operation.kind) {
-    case Kind::kConvolution:
-      if (operation.outputs < 1 || operation.padding < 0 ||
-          operation.groups < 1 || operation.outputs % operation.groups != 0 ||
-          (map && x[0] % operation.groups != 0)) {
-        return Wrong(operation,
-                     absl::StrCat(operation.outputs, " outputs, padding ",
-                                  operation.padding, " and ", operation.groups,
-                                  " groups for an input of ", Text(x)),
-                     "1 output or more, padding of 0 or more, and groups that "
-                     "divide the channels of both");
-      }
-      [[fallthrough]];
-    case Kind::kMaxPool: {
-      if (!map) return needs_map();
-      if (operation.kernel < 1 || operation.stride < 1 ||
-          Windows(operation, x[1]) < 1 || Windows(operation, x[2]) < 1) {
-        return Wrong(
-            operation,
-            absl::StrCat("a kernel of ", operation.kernel, " and a stride of ",
-                         operation.stride, " for an input of ", Text(x)),
-            "both to be at least 1, and something to be left");
-      }
-      const bool pools = operation.kind == Kind::kMaxPool;
-      if (pools && operation.padding != 0) {
-        return Wrong(operation, absl::StrCat("padding ", operation.padding),
-                     "none");
-      }
-      return Shape{pools ? x[0] : operation.outputs, Windows(operation, x[1]),
-                   Windows(operation, x[2])};
-    }
-    case Kind::kBatchNorm:
-      if (!map) return needs_map();
-      return x;
-    case Kind::kGlobalAveragePool:
-      if (!map) return needs_map();
-      return Shape{x[0], 1, 1};
-    case Kind::kFlatten:
-      return Shape{Product(x)};
-    case Kind::kLinear:
-      if (map || operation.outputs < 1) {
-        return Wrong(operation,
-                     absl::StrCat("an input of ", Text(x), " and ",
-                                  operation.outputs, " outputs"),
-                     "a flat input and at least 1 output");
-      }
-      return Shape{operation.outputs};
-    case Kind::kDropout:
-      if (!(operation.rate > 0 && operation.rate < 1)) {
-        return Wrong(operation, absl::StrCat("a rate of ", operation.rate),
-                     "one above 0 and below 1");
-      }
-      return x;
-    case Kind::kRelu:
-    case Kind::kAdd:
-      return x;
+absl::StatusOr<Shape> OutputShape(const Operation& o, const Shape& x) {
+  const bool convolves = o.kind == Kind::kConvolution;
+  const bool slides = convolves || o.kind == Kind::kMaxPool;
+  const bool connects = o.kind == Kind::kLinear;
+  const bool needs_map = slides || o.kind == Kind::kBatchNorm ||
+                         o.kind == Kind::kGlobalAveragePool;
+  const std::string input = absl::StrCat("an input of ", Text(x));
+  if (needs_map && x.size() != 3) {
+    return Wrong(o, input, "channels x height x width");
   }
-  return Wrong(operation, "another kind", "one of Operation::Kind");
+  if (connects && x.size() != 1) return Wrong(o, input, "a flat one");
+  if ((convolves || connects) && o.outputs < 1) {
+    return Wrong(o, absl::StrCat(o.outputs, " outputs"), "1 or more");
+  }
+  if (convolves &&
+      (o.groups < 1 || x[0] % o.groups != 0 || o.outputs % o.groups != 0)) {
+    return Wrong(o,
+                 absl::StrCat(o.groups, " groups of ", x[0], " channels and ",
+                              o.outputs, " outputs"),
+                 "1 or more, which divide both");
+  }
+  if (slides && (o.kernel < 1 || o.stride < 1 || o.padding < 0 ||
+                 (!convolves && o.padding != 0) || Windows(o, x[1]) < 1 ||
+                 Windows(o, x[2]) < 1)) {
+    return Wrong(o,
+                 absl::StrCat("kernel ", o.kernel, ", stride ", o.stride,
+                              " and padding ", o.padding, " for ", input),
+                 "kernel and stride of 1 or more, padding of 0 or more (0 for "
+                 "pooling), and something to be left");
+  }
+  if (o.kind == Kind::kDropout && !(o.rate > 0 && o.rate < 1)) {
+    return Wrong(o, absl::StrCat("a rate of ", o.rate),
+                 "one above 0 and below 1");
+  }
+  if (slides) {
+    return Shape{convolves ? o.outputs : x[0], Windows(o, x[1]),
+                 Windows(o, x[2])};
+  }
+  if (connects) return Shape{o.outputs};
+  if (o.kind == Kind::kGlobalAveragePool) return Shape{x[0], 1, 1};
+  if (o.kind == Kind::kFlatten) return Shape{Product(x)};
+  return x;
 }
 
 Shape ImageShape(const Graph& graph) {
@@ -117,44 +95,37 @@ std::vector<Shape> InputShapes(const Graph& graph) {
   return inputs;
 }
 
+// What is not as usual: " stride 2".
+std::string Unusual(const char* what, int64_t value, int64_t usual) {
+  return value == usual ? "" : absl::StrCat(" ", what, " ", value);
+}
+
 // Without what it is done to.
-std::string Describe(const Operation& operation, const Shape& x) {
-  switch (operation.kind) {
-    case Kind::kConvolution: {
-      std::string text =
-          absl::StrCat("conv ", x[0], "-", operation.outputs, " ",
-                       operation.kernel, "x", operation.kernel);
-      if (operation.stride != 1) {
-        absl::StrAppend(&text, " stride ", operation.stride);
-      }
-      // Others than those that keep the size at stride 1.
-      if (operation.padding != operation.kernel / 2) {
-        absl::StrAppend(&text, " padding ", operation.padding);
-      }
-      if (operation.groups != 1) {
-        absl::StrAppend(&text, " groups ", operation.groups);
-      }
-      return text;
-    }
+std::string Describe(const Operation& o, const Shape& x) {
+  switch (o.kind) {
+    case Kind::kConvolution:
+      return absl::StrCat("conv ", x[0], "-", o.outputs, " ", o.kernel, "x",
+                          o.kernel, Unusual("stride", o.stride, 1),
+                          // Usual is what keeps the size at stride 1.
+                          Unusual("padding", o.padding, o.kernel / 2),
+                          Unusual("groups", o.groups, 1));
     case Kind::kBatchNorm:
       return "batch norm";
     case Kind::kRelu:
       return "ReLU";
     case Kind::kMaxPool:
-      return absl::StrCat("pool ", operation.kernel,
-                          operation.stride == operation.kernel
-                              ? ""
-                              : absl::StrCat(" stride ", operation.stride));
+      return absl::StrCat("pool ", o.kernel,
+                          Unusual("stride", o.stride, o.kernel));
     case Kind::kGlobalAveragePool:
       return "global average pool";
     case Kind::kFlatten:
       return "";
     case Kind::kLinear:
-      return absl::StrCat("linear ", x[0], "-", operation.outputs);
+      return absl::StrCat("linear ", x[0], "-", o.outputs);
     case Kind::kAdd:
       return "add";
     case Kind::kDropout:
-      return absl::StrCat("dropout ", operation.rate);
+      return absl::StrCat("dropout ", o.rate);
   }
   return "";
 }

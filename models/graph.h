@@ -34,7 +34,7 @@ struct Operation {
     kFlatten,            // To {width}, in the order channel, row, column.
     kLinear,             // Fully connected, {inputs} to {outputs}.
     kAdd,                // Two inputs of one shape.
-    kDropout,            // See models/dropout.h. Nothing in eval mode.
+    kDropout,            // See models/dropout.h. The identity in eval mode.
   };
 
   Kind kind = Kind::kRelu;
@@ -55,7 +55,6 @@ constexpr int kImages = -1;  // In Operation::inputs.
 
 constexpr double kBatchNormEpsilon = 1e-5, kBatchNormMomentum = 0.1;
 
-// The functions below take graphs that InferShapes accepts.
 struct Graph {
   // As models/zoo.h spells it: "cnn:32,64,fc128".
   std::string spelling;
@@ -73,7 +72,7 @@ struct Graph {
 // The shape of each operation's output. InvalidArgument, naming the operation,
 // what was found and what was expected, for one whose inputs, sizes or name
 // cannot be; and unless the last one is fully connected, of two classes or
-// more.
+// more. All other functions here take graphs for which this is OK.
 absl::StatusOr<std::vector<Shape>> InferShapes(const Graph& graph);
 
 // A parameter or a buffer: what a trained model's file has.
@@ -92,8 +91,8 @@ struct TensorSpec {
   double bound = 0, value = 0;
 };
 
-// From the first operation to the last: weight, bias, running_mean,
-// running_var, num_batches_tracked, of these what it has.
+// The tensors of each operation, from the first operation to the last: weight,
+// bias, running_mean, running_var, num_batches_tracked, where it has them.
 std::vector<TensorSpec> StateOf(const Graph& graph);
 
 // How many numbers are trained, and how many are in buffers.

@@ -42,8 +42,8 @@ class Network : public Classifier {
   void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
 
  private:
-  // The output of a step, [batch, Shape...]; a map's axes are in this order
-  // whatever lies how in the memory.
+  // The output of a step: [batch, channels, height, width] in any memory
+  // layout, or [batch, width].
   at::Tensor Compute(const PlanStep& step,
                      const std::vector<at::Tensor>& inputs);
   at::Tensor ComputeByLibTorch(int index,

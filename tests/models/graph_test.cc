@@ -110,9 +110,9 @@ TEST(GraphTest, AnOperationThatCannotBeIsNamed) {
   };
   using Operations = std::vector<Operation>;
   const Case cases[] = {
-      {[](Operations& o) { o[0].kernel = 10; }, "conv1", "a kernel of 10"},
-      {[](Operations& o) { o[0].kernel = 0; }, "conv1", "a kernel of 0"},
-      {[](Operations& o) { o[0].stride = 0; }, "conv1", "a stride of 0"},
+      {[](Operations& o) { o[0].kernel = 10; }, "conv1", "kernel 10,"},
+      {[](Operations& o) { o[0].kernel = 0; }, "conv1", "kernel 0,"},
+      {[](Operations& o) { o[0].stride = 0; }, "conv1", "stride 0 "},
       {[](Operations& o) { o[0].padding = -1; }, "conv1", "padding -1"},
       {[](Operations& o) { o[0].outputs = 0; }, "conv1", "0 outputs"},
       {[](Operations& o) { o[0].outputs = 5; }, "conv1", "2 groups"},
@@ -143,7 +143,7 @@ TEST(GraphTest, AnOperationThatCannotBeIsNamed) {
          o[4].kind = Kind::kMaxPool;
          o[4].kernel = 5;
        },
-       "mean", "a kernel of 5"},
+       "mean", "kernel 5,"},
       {[](Operations& o) {
          o[4].kind = Kind::kMaxPool;
          o[4].padding = 1;
