@@ -28,6 +28,7 @@
 #include "data/random.h"
 #include "data/resident.h"
 #include "losses/methods.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "training/adam.h"
 #include "training/device.h"
@@ -53,10 +54,9 @@ const int64_t kBatchSizes[] = {1, 8, 64, 256, 1024, 4096};
 // Before the clock starts: enough for a graph to be captured.
 constexpr int kWarmUpSteps = 5;
 
-std::shared_ptr<ConvNet> MakeModel(const ConvNetOptions& options,
-                                   const Compute& compute) {
+std::shared_ptr<Network> MakeModel(const Graph& graph, const Compute& compute) {
   Random random(0, "benchmark's weights");
-  auto model = std::make_shared<ConvNet>(options, random);
+  auto model = std::make_shared<Network>(graph, random);
   model->to(compute.device);
   model->set_compute_dtype(compute.dtype);
   return model;
@@ -88,7 +88,7 @@ struct Work {
   double flop_per_image;
 };
 
-std::function<void()> TrainingStep(const std::shared_ptr<ConvNet>& model,
+std::function<void()> TrainingStep(const std::shared_ptr<Network>& model,
                                    const Batch& batch,
                                    const Objective& objective) {
   auto adam = std::make_shared<Adam>(model->parameters());
@@ -101,18 +101,18 @@ std::function<void()> TrainingStep(const std::shared_ptr<ConvNet>& model,
 
 std::vector<Work> Works(const Compute& compute) {
   std::vector<Work> works;
-  const std::pair<const char*, ConvNetOptions> models[] = {
-      {"teacher", TeacherOptions(28, 28, 10)},
-      {"student", StudentOptions(28, 28, 10)}};
+  const std::pair<const char*, Graph> models[] = {
+      {"teacher", TeacherGraph(28, 28, 10)},
+      {"student", StudentGraph(28, 28, 10)}};
   for (const auto& item : models) {
     const std::string name = item.first;
-    const ConvNetOptions options = item.second;
+    const Graph graph = item.second;
     const double flop =
-        static_cast<double>(MakeModel(options, compute)->FlopPerImage());
+        static_cast<double>(MakeModel(graph, compute)->FlopPerImage());
     works.push_back({"forward/" + name,
                      [=](const Batch& batch) -> std::function<void()> {
                        auto model = std::make_shared<FrozenClassifier>(
-                           MakeModel(options, compute));
+                           MakeModel(graph, compute));
                        return [=] {
                          benchmark::DoNotOptimize(model->Logits(batch.images));
                        };
@@ -120,12 +120,12 @@ std::vector<Work> Works(const Compute& compute) {
                      flop});
     works.push_back({"train/" + name,
                      [=](const Batch& batch) {
-                       return TrainingStep(MakeModel(options, compute), batch,
+                       return TrainingStep(MakeModel(graph, compute), batch,
                                            LabelObjective());
                      },
                      3 * flop});
   }
-  const ConvNetOptions student = models[1].second;
+  const Graph student = models[1].second;
   const auto teacher =
       std::make_shared<FrozenClassifier>(MakeModel(models[0].second, compute));
   works.push_back(

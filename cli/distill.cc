@@ -73,8 +73,7 @@ std::string OutputFolder(const DistillOptions& options) {
 Json ConfigurationJson(const Settings& settings,
                        const std::optional<LoadedModel>& adopted,
                        const Compute& compute, const Splits& data) {
-  Json json = settings.Configuration();
-  json.update(ConfigurationFacts(compute, data));
+  Json json = ConfigurationOf(settings, compute, data);
   json["deterministic"] = compute.deterministic;
   json["teacherWeightsCrc32"] =
       adopted ? Json(absl::StrFormat("%08x", adopted->crc32)) : Json(nullptr);
@@ -136,11 +135,11 @@ absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
                                     const std::string& spelling,
                                     const StageResult& stage,
                                     const Dataset& train) {
-  const auto options =
+  const auto graph =
       ParseModel(role, spelling, train.height, train.width, train.classes);
-  if (!options.ok()) return options.status();
+  if (!graph.ok()) return graph.status();
   ModelInfo info;
-  info.architecture = SpellModel(*options);
+  info.architecture = graph->spelling;
   info.height = train.height;
   info.width = train.width;
   info.classes = train.classes;
@@ -154,7 +153,7 @@ absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
       {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
       {"made_by", "distill"},
       {"libtorch", TORCH_VERSION}};
-  return ModelFile(stage.model->Parameters(), info);
+  return ModelFile(stage.model->State(), info);
 }
 
 // A file of the output folder.
@@ -177,8 +176,7 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
   };
   absl::StatusOr<SafeTensors> teacher =
       adopted  // Who made it, and of what, its own file knows best.
-          ? ModelFile(FrozenClassifier(adopted->model).Parameters(),
-                      adopted->info)
+          ? ModelFile(FrozenClassifier(adopted->model).State(), adopted->info)
           : ModelOf("teacher", experiment.teacher, run.teacher, train);
   if (!teacher.ok()) return teacher.status();
   const auto student =
@@ -266,7 +264,7 @@ absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
     const auto named = ParseModel("--teacher", experiment->teacher, info.height,
                                   info.width, info.classes);
     if (!named.ok()) return named.status();
-    if (SpellModel(*named) != info.architecture) {
+    if (named->spelling != info.architecture) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--teacher is ", experiment->teacher, ", and the teacher in ", path,
           " is ", info.architecture, "; leave --teacher out"));

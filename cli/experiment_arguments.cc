@@ -9,8 +9,7 @@
 namespace distill {
 namespace {
 
-// Those fields of ConfigurationFacts, and of a run's configuration, that are no
-// settings.
+// The fields of a run's configuration that are no settings.
 const std::set<std::string>& Facts() {
   static const auto* const facts = new std::set<std::string>{
       "dataset",           "trainImages",        "trainImagesCrc32",
@@ -58,8 +57,9 @@ void AddLossConditions(Settings& table, const std::function<LossUse()>& use) {
   });
 }
 
-Json ConfigurationFacts(const Compute& compute, const Splits& data) {
-  return {
+Json ConfigurationOf(const Settings& settings, const Compute& compute,
+                     const Splits& data) {
+  const Json facts = {
       {"dataset", data.train->name},
       {"trainImages", data.train->count},
       {"classes", data.train->classes},
@@ -71,6 +71,10 @@ Json ConfigurationFacts(const Compute& compute, const Splits& data) {
       {"deviceDescription", compute.description},
       {"precision", compute.precision_name},
       {"threads", compute.threads}};
+  Json configuration = facts;  // First, for a reader.
+  configuration.update(settings.Configuration());
+  configuration.update(facts);
+  return configuration;
 }
 
 absl::Status ApplyConfiguration(const std::string& path, Settings& table) {

@@ -39,9 +39,10 @@ struct LossUse {
 // effect, which `use` says when it is asked.
 void AddLossConditions(Settings& table, const std::function<LossUse()>& use);
 
-// What is known of the data and the device besides what the user said: the
-// fields of a configuration that are no settings, or say more than these.
-Json ConfigurationFacts(const Compute& compute, const Splits& data);
+// What the result depends on, a field each: what is known of the data and the
+// device, and the settings, of which those facts say some better.
+Json ConfigurationOf(const Settings& settings, const Compute& compute,
+                     const Splits& data);
 
 // Sets what the configuration in the file at `path` says and the user has not
 // typed. Errors: those of ReadFile; InvalidArgument for what is no

@@ -58,7 +58,7 @@ absl::StatusOr<std::string> Onnx(const LoadedModel& loaded,
 absl::StatusOr<std::string> SafeTensorsFile(const LoadedModel& loaded,
                                             const FormatOptions&) {
   return SerializeSafeTensors(
-      ModelFile(FrozenClassifier(loaded.model).Parameters(), loaded.info));
+      ModelFile(FrozenClassifier(loaded.model).State(), loaded.info));
 }
 
 absl::StatusOr<std::string> C(const LoadedModel& loaded,

@@ -109,8 +109,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   if (!compute.ok()) return compute.status();
   const auto data = LoadSplits(arguments.data);
   if (!data.ok()) return data.status();
-  Json configuration = settings.Configuration();
-  configuration.update(ConfigurationFacts(*compute, *data));
+  const Json configuration = ConfigurationOf(settings, *compute, *data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
   auto log = RunLog::Open(arguments.output_dir, configuration);

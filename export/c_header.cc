@@ -312,9 +312,12 @@ absl::Status CheckCPrefix(const std::string& prefix) {
                    "in all at most, like student"));
 }
 
-std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
+absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
+                                    const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
-  const std::vector<ExportLayer> layers = LayersOf(loaded);
+  const auto found = LayersOf(loaded);
+  if (!found.ok()) return found.status();
+  const std::vector<ExportLayer>& layers = *found;
   const Plan plan = PlanOf(info, layers);
   std::string code = absl::StrCat(
       "#define DISTILL_HEIGHT ", info.height, "\n#define DISTILL_WIDTH ",
@@ -324,7 +327,7 @@ std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
   for (const ExportLayer& layer : layers) {
     const std::string name = "distill_" + layer.name;
     if (options.int8) {
-      const Int8Weights quantized = Quantize(layer);
+      const Int8Weights quantized = Quantize(layer.weight, layer.outputs);
       code += Array("distill_weight ", name + "_weight", quantized.values);
       code += Array("float ", name + "_scale", quantized.scale);
     } else {
@@ -359,7 +362,7 @@ std::string CHeader(const LoadedModel& loaded, const CHeaderOptions& options) {
 }
 
 CHeaderSize SizeOfCHeader(const LoadedModel& loaded, bool int8) {
-  const std::vector<ExportLayer> layers = LayersOf(loaded);
+  const std::vector<ExportLayer> layers = *LayersOf(loaded);
   return {ConstantBytes(layers, int8), static_cast<int64_t>(sizeof(float)) *
                                            PlanOf(loaded.info, layers).scratch};
 }

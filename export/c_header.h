@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -45,8 +46,10 @@ struct CHeaderOptions {
 // Headers of several prefixes go into one source; two models of one prefix do
 // not, and a #error says so. GCC and Clang have no complaint about it with
 // -Wall -Wextra -pedantic -Wconversion -Wdouble-promotion -Wshadow -Wundef.
-std::string CHeader(const LoadedModel& loaded,
-                    const CHeaderOptions& options = {});
+//
+// Unimplemented for a model that LayersOf does not take.
+absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
+                                    const CHeaderOptions& options = {});
 
 // Bytes of the arrays with weights, biases and scales, which go to a
 // microcontroller's flash memory; and of the scratch area, which takes RAM.
@@ -55,6 +58,7 @@ struct CHeaderSize {
   int64_t scratch_bytes = 0;
 };
 
+// Of a model that CHeader takes.
 CHeaderSize SizeOfCHeader(const LoadedModel& loaded, bool int8);
 
 }  // namespace distill

@@ -3,13 +3,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "c10/util/Exception.h"
 #include "data/digit.h"
 #include "export/assets.h"
+#include "export/layers.h"
 #include "nlohmann/json.hpp"
 #include "report/page.h"
 
@@ -26,30 +27,28 @@ struct Shown {
   const char* color;  // The page's class.
 };
 
-std::vector<NamedTensor> Parameters(const LoadedModel& loaded) {
-  return FrozenClassifier(loaded.model).Parameters();
-}
-
 // The layers' sizes, and all weights in one text: weight, bias, layer by layer.
-Json ModelJson(const Shown& model) {
+absl::StatusOr<Json> ModelJson(const Shown& model) {
+  const auto found = LayersOf(model.loaded);
+  if (!found.ok()) return found.status();
   std::string weights;
   Json layers = Json::array();
-  for (const NamedTensor& parameter : Parameters(model.loaded)) {
-    const SafeTensor tensor = ToSafeTensor(parameter.name, parameter.value);
-    weights += tensor.bytes;
-    // A bias belongs to the weight before it.
-    if (tensor.shape.size() == 1) continue;
-    layers.push_back({{"convolution", tensor.shape.size() == 4},
-                      {"outputs", tensor.shape[0]},
-                      {"weights", parameter.value.numel()}});
+  for (const ExportLayer& layer : *found) {
+    for (const std::vector<float>* numbers : {&layer.weight, &layer.bias}) {
+      weights.append(reinterpret_cast<const char*>(numbers->data()),
+                     numbers->size() * sizeof(float));
+    }
+    layers.push_back({{"convolution", layer.convolves()},
+                      {"outputs", layer.outputs},
+                      {"weights", layer.weight.size()}});
   }
   const Normalization& normalization = model.loaded.info.normalization;
-  return {{"id", model.id},
-          {"title", model.title},
-          {"mean", normalization.mean},
-          {"std", normalization.std},
-          {"layers", layers},
-          {"weights", absl::Base64Escape(weights)}};
+  return Json({{"id", model.id},
+               {"title", model.title},
+               {"mean", normalization.mean},
+               {"std", normalization.std},
+               {"layers", layers},
+               {"weights", absl::Base64Escape(weights)}});
 }
 
 // 1234567 as "1,234,567".
@@ -98,7 +97,8 @@ std::string Body(const std::vector<Shown>& models, const std::string& json) {
 
 }  // namespace
 
-std::string HtmlPage(const LoadedModel& student, const LoadedModel* teacher) {
+absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
+                                     const LoadedModel* teacher) {
   std::vector<Shown> models = {{student, "student", "Student", "c1"}};
   if (teacher != nullptr) {
     models.push_back({*teacher, "teacher", "Teacher", "c2"});
@@ -110,12 +110,18 @@ std::string HtmlPage(const LoadedModel& student, const LoadedModel* teacher) {
                {"models", Json::array()}};
   for (const Shown& model : models) {
     const ModelInfo& info = model.loaded.info;
-    TORCH_CHECK(info.height == kDigitSize && info.width == kDigitSize, "the ",
-                model.id, " is for images of ", info.height, " x ", info.width,
-                "; a page to draw on needs one for 28 x 28");
-    TORCH_CHECK(info.class_names == student.info.class_names,
-                "student and teacher have different classes");
-    json["models"].push_back(ModelJson(model));
+    if (info.height != kDigitSize || info.width != kDigitSize) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the ", model.id, " is for images of ", info.height, " x ",
+          info.width, "; a page to draw on needs one for 28 x 28"));
+    }
+    if (info.class_names != student.info.class_names) {
+      return absl::FailedPreconditionError(
+          "student and teacher have different classes");
+    }
+    auto shown = ModelJson(model);
+    if (!shown.ok()) return shown.status();
+    json["models"].push_back(*std::move(shown));
   }
   // A "<" could end the script.
   const std::string text = absl::StrReplaceAll(

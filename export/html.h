@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -20,8 +21,10 @@ namespace distill {
 // draws a digit by itself and leaves in its element "test" a JSON object with
 // all that it computed: tests/export/html_test.cc.
 //
-// Models of images of 28 x 28, and of the same class names (TORCH_CHECK).
-std::string HtmlPage(const LoadedModel& student, const LoadedModel* teacher);
+// FailedPrecondition unless the models are of images of 28 x 28 and of the same
+// class names; Unimplemented for one that LayersOf does not take.
+absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
+                                     const LoadedModel* teacher);
 
 }  // namespace distill
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ATen/core/grad_mode.h"
 #include "c10/util/Exception.h"
 
 namespace distill {
@@ -11,28 +10,15 @@ namespace {
 
 constexpr float kLargest = 127;
 
-// scale * value, in place of the weights of `layer`.
-std::vector<float> Rounded(const ExportLayer& layer) {
-  const Int8Weights quantized = Quantize(layer);
-  const int64_t of_one = layer.weights_of_one();
-  std::vector<float> weights;
-  weights.reserve(quantized.values.size());
-  for (size_t i = 0; i < quantized.values.size(); ++i) {
-    weights.push_back(quantized.scale[i / of_one] *
-                      static_cast<float>(quantized.values[i]));
-  }
-  return weights;
-}
-
 }  // namespace
 
-Int8Weights Quantize(const ExportLayer& layer) {
+Int8Weights Quantize(const std::vector<float>& weight, int64_t outputs) {
   Int8Weights result;
-  const int64_t of_one = layer.weights_of_one();
-  result.values.reserve(layer.weight.size());
-  result.scale.reserve(layer.outputs);
-  for (int64_t output = 0; output < layer.outputs; ++output) {
-    const float* weights = &layer.weight[output * of_one];
+  const int64_t of_one = static_cast<int64_t>(weight.size()) / outputs;
+  result.values.reserve(weight.size());
+  result.scale.reserve(outputs);
+  for (int64_t output = 0; output < outputs; ++output) {
+    const float* weights = &weight[output * of_one];
     float largest = 0;
     for (int64_t i = 0; i < of_one; ++i) {
       largest = std::max(largest, std::fabs(weights[i]));
@@ -51,15 +37,18 @@ Int8Weights Quantize(const ExportLayer& layer) {
 }
 
 LoadedModel WithInt8Weights(const LoadedModel& loaded) {
-  const std::vector<NamedTensor> parameters =
-      FrozenClassifier(loaded.model).Parameters();
-  auto copy = ModelFromFile(ModelFile(parameters, loaded.info), "a copy");
+  auto copy = ModelFromFile(
+      ModelFile(FrozenClassifier(loaded.model).State(), loaded.info), "a copy");
   TORCH_CHECK(copy.ok(), std::string(copy.status().message()));
-  const at::NoGradGuard no_grad;
-  for (const ExportLayer& layer : LayersOf(loaded)) {
-    const std::vector<float> weights = Rounded(layer);
-    at::Tensor weight = copy->model->parameter(layer.name + ".weight");
-    std::copy(weights.begin(), weights.end(), weight.data_ptr<float>());
+  for (const NamedTensor& one : copy->model->named_parameters()) {
+    if (one.value.dim() < 2) continue;  // No weight of a product.
+    const int64_t outputs = one.value.size(0), count = one.value.numel();
+    float* const weight = one.value.data_ptr<float>();
+    const Int8Weights rounded = Quantize({weight, weight + count}, outputs);
+    for (int64_t i = 0; i < count; ++i) {
+      weight[i] = rounded.scale[i / (count / outputs)] *
+                  static_cast<float>(rounded.values[i]);
+    }
   }
   return *std::move(copy);
 }

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "export/layers.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -22,11 +21,12 @@ struct Int8Weights {
       scale;  // [outputs]; 1 where all weights are 0, or as good as.
 };
 
-Int8Weights Quantize(const ExportLayer& layer);
+// `weight` [outputs, weights of one output], row-major.
+Int8Weights Quantize(const std::vector<float>& weight, int64_t outputs);
 
-// A copy of `loaded` that computes with scale * value in place of each weight:
-// up to rounding the logits that a program gets which computes with the bytes.
-// Biases and activations stay what they are.
+// A copy of `loaded` that computes with scale * value in place of each weight
+// of a convolution or a fully connected layer: up to rounding the logits that a
+// program gets which computes with the bytes. All else stays what it is.
 LoadedModel WithInt8Weights(const LoadedModel& loaded);
 
 }  // namespace distill

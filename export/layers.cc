@@ -1,47 +1,75 @@
 #include "export/layers.h"
 
-#include "absl/strings/match.h"
-#include "absl/strings/strip.h"
-#include "c10/util/Exception.h"
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace distill {
 namespace {
 
-std::vector<float> Numbers(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.detach().contiguous();
-  const float* begin = values.const_data_ptr<float>();
-  return std::vector<float>(begin, begin + values.numel());
+absl::Status NotALayer(const LoadedModel& loaded, const std::string& found) {
+  return absl::UnimplementedError(absl::StrCat(
+      "the model ", loaded.info.architecture, " (", loaded.model->Describe(),
+      "): found ", found,
+      "; this format has convolutions 3x3 with ReLU and max-pooling 2x2, then "
+      "fully connected layers with ReLU, of grey images alone. Export it as "
+      "ONNX."));
 }
 
 }  // namespace
 
-std::vector<ExportLayer> LayersOf(const LoadedModel& loaded) {
-  constexpr char kWeight[] = ".weight";
-  std::vector<ExportLayer> layers;
-  int64_t height = loaded.info.height, width = loaded.info.width;
-  for (const NamedTensor& parameter : loaded.model->named_parameters()) {
-    if (!absl::EndsWith(parameter.name, kWeight)) continue;
-    const at::Tensor& weight = parameter.value;
-    ExportLayer layer;
-    layer.name = std::string(absl::StripSuffix(parameter.name, kWeight));
-    layer.outputs = weight.size(0);
-    layer.inputs = weight.size(1);
-    layer.weight = Numbers(weight);
-    layer.bias = Numbers(loaded.model->parameter(layer.name + ".bias"));
-    if (weight.dim() == 4) {
-      layer.kind = ExportLayer::Kind::kConvBlock;
-      layer.height = height;
-      layer.width = width;
-      height /= 2;
-      width /= 2;
-    } else {
-      layer.kind = ExportLayer::Kind::kHidden;
-    }
-    layers.push_back(std::move(layer));
+std::map<std::string, std::vector<float>> NumbersOf(const Network& model) {
+  std::map<std::string, std::vector<float>> numbers;
+  for (const NamedTensor& one : model.State()) {
+    if (one.value.scalar_type() != at::kFloat) continue;
+    const at::Tensor values = one.value.detach().contiguous();
+    const float* begin = values.const_data_ptr<float>();
+    numbers[one.name].assign(begin, begin + values.numel());
   }
-  TORCH_CHECK(!layers.empty() && !layers.back().convolves(), "found ",
-              layers.size(), " layers; expected the logits as the last one");
-  layers.back().kind = ExportLayer::Kind::kLogits;
+  return numbers;
+}
+
+absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
+  const Graph& graph = loaded.model->graph();
+  const std::vector<Shape> shapes = *InferShapes(graph);
+  if (graph.channels != 1) {
+    return NotALayer(loaded, absl::StrCat(graph.channels, " channels"));
+  }
+  auto numbers = NumbersOf(*loaded.model);
+  std::vector<ExportLayer> layers;
+  Shape input = {graph.channels, graph.height, graph.width};
+  for (const PlanStep& step : loaded.model->plan()) {
+    const Operation& first = graph.operations[step.first];
+    const bool has_relu = step.last > step.first;
+    const bool is_logits = &first == &graph.operations.back();
+    const bool is_layer =
+        step.kind == PlanStep::Kind::kConvBlock ||
+        (step.kind == PlanStep::Kind::kDense && (has_relu || is_logits));
+    const bool is_nothing = first.kind == Operation::Kind::kFlatten ||
+                            first.kind == Operation::Kind::kDropout;
+    if (first.inputs[0] != step.first - 1 || !(is_layer || is_nothing)) {
+      return NotALayer(loaded,
+                       absl::StrCat("the operation \"", first.name, "\""));
+    }
+    if (is_layer) {
+      ExportLayer layer;
+      layer.name = first.name;
+      layer.inputs = input[0];
+      layer.outputs = first.outputs;
+      layer.weight = std::move(numbers.at(first.name + ".weight"));
+      layer.bias = std::move(numbers.at(first.name + ".bias"));
+      if (step.kind == PlanStep::Kind::kConvBlock) {
+        layer.kind = ExportLayer::Kind::kConvBlock;
+        layer.height = input[1];
+        layer.width = input[2];
+      } else if (has_relu) {
+        layer.kind = ExportLayer::Kind::kHidden;
+      }
+      layers.push_back(std::move(layer));
+    }
+    input = shapes[step.last];
+  }
   return layers;
 }
 

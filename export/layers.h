@@ -3,20 +3,25 @@
 #define DISTILL_EXPORT_LAYERS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "models/weights.h"
 
 namespace distill {
 
-// One layer of a ConvNet. Its input is the layer's before it; where that one is
-// a convolution and this one is not, the channels' images after one another
-// (channel, row, column).
+// The model's float32 state by name ("conv1.weight"), row-major.
+std::map<std::string, std::vector<float>> NumbersOf(const Network& model);
+
+// One step of a model's plan that has weights. Its input is the output of the
+// layer before it; where that one is a convolution and this one is not, the
+// channels' images after one another (channel, row, column).
 struct ExportLayer {
   enum class Kind {
-    // Convolution 3x3 with a margin of 1, ReLU, then the maximum of each 2x2
-    // pixels without overlap; a last odd row or column is dropped.
+    // Convolution 3x3 with padding 1, ReLU, then the maximum of each 2x2 pixels
+    // without overlap; a last odd row or column is dropped.
     kConvBlock,
     kHidden,  // Fully connected, ReLU.
     kLogits,  // Fully connected.
@@ -38,8 +43,10 @@ struct ExportLayer {
   int64_t weights_of_one() const { return inputs * (convolves() ? 9 : 1); }
 };
 
-// From the first layer to the logits.
-std::vector<ExportLayer> LayersOf(const LoadedModel& loaded);
+// From the first layer to the logits. Unimplemented, naming the operation, for
+// a model of anything else than ExportLayer's kinds, one after another, on grey
+// images: the formats made from layers have code for these alone.
+absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded);
 
 }  // namespace distill
 

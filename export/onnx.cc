@@ -110,21 +110,18 @@ ProtobufWriter ValueInfo(const std::string& name, DataType data_type,
   return info;
 }
 
-// A graph that is a chain: each node takes what the last one made.
-class Chain {
+// The nodes and constants of a graph.
+class GraphWriter {
  public:
-  explicit Chain(std::string input) : last_(std::move(input)) {
-    graph_.Bytes(field::graph::kName, "student");
-  }
+  GraphWriter() { graph_.Bytes(field::graph::kName, "student"); }
 
-  // Adds the node `name`, whose further inputs are `constants`.
+  // Adds the node `name`, whose output has its name.
   void Add(const std::string& name, const std::string& op_type,
-           const std::vector<std::string>& constants,
+           const std::vector<std::string>& inputs,
            const std::vector<ProtobufWriter>& attributes) {
     ProtobufWriter node;
-    node.Bytes(field::node::kInput, last_);
-    for (const std::string& constant : constants) {
-      node.Bytes(field::node::kInput, constant);
+    for (const std::string& input : inputs) {
+      node.Bytes(field::node::kInput, input);
     }
     node.Bytes(field::node::kOutput, name);
     node.Bytes(field::node::kName, name);
@@ -133,7 +130,6 @@ class Chain {
       node.Message(field::node::kAttribute, attribute);
     }
     graph_.Message(field::graph::kNode, node);
-    last_ = name;
   }
 
   std::string Constant(const std::string& name,
@@ -147,43 +143,106 @@ class Chain {
 
  private:
   ProtobufWriter graph_;
-  std::string last_;
 };
 
-void AddNormalization(const Normalization& normalization, Chain& chain) {
-  chain.Add("pixels", "Cast", {}, {Attribute("to", kFloat32)});
-  chain.Add("scaled", "Div", {chain.Constant("largest_pixel", {}, {255})}, {});
-  chain.Add("centred", "Sub",
-            {chain.Constant("mean", {}, {normalization.mean})}, {});
-  chain.Add("normalised", "Div",
-            {chain.Constant("std", {}, {normalization.std})}, {});
+// The names that are not of operations, or of their state.
+constexpr const char* kOwnNames[] = {"images", "pixels",     "largest_pixel",
+                                     "scaled", "mean",       "centred",
+                                     "std",    "normalised", "logits"};
+
+// What the file calls an operation: by its name if that is free.
+std::string NodeName(const std::string& operation) {
+  for (const char* own : kOwnNames) {
+    if (operation == own) return operation + "_";
+  }
+  return operation;
 }
 
-void AddLayer(const ExportLayer& layer, Chain& chain) {
-  const std::vector<int64_t> dims =
-      layer.convolves()
-          ? std::vector<int64_t>{layer.outputs, layer.inputs, 3, 3}
-          : std::vector<int64_t>{layer.outputs, layer.inputs};
-  const std::vector<std::string> constants = {
-      chain.Constant(layer.name + ".weight", dims, layer.weight),
-      chain.Constant(layer.name + ".bias", {layer.outputs}, layer.bias)};
-  switch (layer.kind) {
-    case ExportLayer::Kind::kConvBlock:
-      chain.Add(layer.name, "Conv", constants,
-                {Attribute("kernel_shape", std::vector<int64_t>{3, 3}),
-                 Attribute("pads", std::vector<int64_t>{1, 1, 1, 1})});
-      chain.Add(layer.name + ".relu", "Relu", {}, {});
-      chain.Add(layer.name + ".pool", "MaxPool", {},
-                {Attribute("kernel_shape", std::vector<int64_t>{2, 2}),
-                 Attribute("strides", std::vector<int64_t>{2, 2})});
-      break;
-    case ExportLayer::Kind::kHidden:
-      chain.Add(layer.name, "Gemm", constants, {Attribute("transB", 1)});
-      chain.Add(layer.name + ".relu", "Relu", {}, {});
-      break;
-    case ExportLayer::Kind::kLogits:
-      chain.Add("logits", "Gemm", constants, {Attribute("transB", 1)});
-      break;
+// Returns the name of the normalised images.
+std::string AddNormalization(const Normalization& normalization,
+                             GraphWriter& writer) {
+  writer.Add("pixels", "Cast", {"images"}, {Attribute("to", kFloat32)});
+  writer.Add("scaled", "Div",
+             {"pixels", writer.Constant("largest_pixel", {}, {255})}, {});
+  writer.Add("centred", "Sub",
+             {"scaled", writer.Constant("mean", {}, {normalization.mean})}, {});
+  writer.Add("normalised", "Div",
+             {"centred", writer.Constant("std", {}, {normalization.std})}, {});
+  return "normalised";
+}
+
+// Adds one node, whose output is `name`. `inputs` are those of the operation;
+// its state follows them.
+void AddOperation(const Operation& operation, const std::string& name,
+                  const std::vector<std::string>& inputs, GraphWriter& writer) {
+  const auto both = [](int64_t size) {
+    return std::vector<int64_t>{size, size};
+  };
+  std::vector<ProtobufWriter> attributes;
+  const auto add = [&](const char* op_type) {
+    writer.Add(name, op_type, inputs, attributes);
+  };
+  switch (operation.kind) {
+    case Operation::Kind::kConvolution:
+      attributes.push_back(Attribute("kernel_shape", both(operation.kernel)));
+      if (operation.padding > 0) {
+        attributes.push_back(
+            Attribute("pads", std::vector<int64_t>(4, operation.padding)));
+      }
+      if (operation.stride > 1) {
+        attributes.push_back(Attribute("strides", both(operation.stride)));
+      }
+      if (operation.groups > 1) {
+        attributes.push_back(Attribute("group", operation.groups));
+      }
+      return add("Conv");
+    case Operation::Kind::kBatchNorm:
+      static_assert(kBatchNormEpsilon == 1e-5, "is ONNX's default too");
+      return add("BatchNormalization");
+    case Operation::Kind::kRelu:
+      return add("Relu");
+    case Operation::Kind::kMaxPool:
+      attributes = {Attribute("kernel_shape", both(operation.kernel)),
+                    Attribute("strides", both(operation.stride))};
+      return add("MaxPool");
+    case Operation::Kind::kGlobalAveragePool:
+      return add("GlobalAveragePool");
+    case Operation::Kind::kFlatten:
+      attributes = {Attribute("axis", 1)};
+      return add("Flatten");
+    case Operation::Kind::kLinear:
+      attributes = {Attribute("transB", 1)};
+      return add("Gemm");
+    case Operation::Kind::kAdd:
+      return add("Add");
+    case Operation::Kind::kDropout:
+      return add("Identity");
+  }
+}
+
+// Adds all operations to what computes `input`; the last one is "logits".
+void AddOperations(const Network& model, const std::string& input,
+                   GraphWriter& writer) {
+  const Graph& graph = model.graph();
+  const auto numbers = NumbersOf(model);
+  const std::vector<TensorSpec> specs = StateOf(graph);
+  auto spec = specs.begin();
+  std::vector<std::string> names;  // Of the operations' outputs.
+  for (const Operation& operation : graph.operations) {
+    std::vector<std::string> inputs;
+    for (const int from : operation.inputs) {
+      inputs.push_back(from == kImages ? input : names[from]);
+    }
+    const int index = static_cast<int>(names.size());
+    for (; spec != specs.end() && spec->operation == index; ++spec) {
+      // Nothing is computed with the number of batches.
+      if (spec->kind == TensorSpec::Kind::kCounter) continue;
+      inputs.push_back(
+          writer.Constant(spec->name, spec->sizes, numbers.at(spec->name)));
+    }
+    const bool last = &operation == &graph.operations.back();
+    names.push_back(last ? "logits" : NodeName(operation.name));
+    AddOperation(operation, names.back(), inputs, writer);
   }
 }
 
@@ -207,28 +266,24 @@ std::map<std::string, std::string> MetadataOf(const ModelInfo& info) {
 
 std::string OnnxFile(const LoadedModel& loaded, const OnnxOptions& options) {
   const ModelInfo& info = loaded.info;
-  Chain chain("images");
-  if (options.pixels) AddNormalization(info.normalization, chain);
-  bool flat = false;
-  for (const ExportLayer& layer : LayersOf(loaded)) {
-    if (!layer.convolves() && !flat) {
-      chain.Add("flat", "Flatten", {}, {Attribute("axis", 1)});
-      flat = true;
-    }
-    AddLayer(layer, chain);
-  }
-  chain.graph().Message(field::graph::kInput,
-                        ValueInfo("images", options.pixels ? kUint8 : kFloat32,
-                                  {1, info.height, info.width}));
-  chain.graph().Message(field::graph::kOutput,
-                        ValueInfo("logits", kFloat32, {info.classes}));
+  GraphWriter writer;
+  AddOperations(
+      *loaded.model,
+      options.pixels ? AddNormalization(info.normalization, writer) : "images",
+      writer);
+  writer.graph().Message(
+      field::graph::kInput,
+      ValueInfo("images", options.pixels ? kUint8 : kFloat32,
+                {loaded.model->graph().channels, info.height, info.width}));
+  writer.graph().Message(field::graph::kOutput,
+                         ValueInfo("logits", kFloat32, {info.classes}));
 
   ProtobufWriter opset;
   opset.Int(field::opset::kVersion, kOpset);
   ProtobufWriter model;
   model.Int(field::model::kIrVersion, kIrVersion);
   model.Bytes(field::model::kProducerName, "distill");
-  model.Message(field::model::kGraph, chain.graph());
+  model.Message(field::model::kGraph, writer.graph());
   model.Message(field::model::kOpsetImport, opset);
   for (const auto& [key, value] : MetadataOf(info)) {
     model.Message(field::model::kMetadataProps, Entry(key, value));

@@ -16,12 +16,13 @@ struct OnnxOptions {
 // The contents of a .onnx file: a ModelProto of opset 17 (github.com/onnx/onnx,
 // onnx/onnx.proto, whose field numbers are in the .cc).
 //
-//   input   "images"  [batch, 1, height, width]: uint8, 0 to 255, or without
-//                     options.pixels float32, normalised by the user
+//   input   "images"  [batch, channels, height, width]: uint8, 0 to 255, or
+//                     without options.pixels float32, normalised by the user
 //   output  "logits"  [batch, classes] float32; softmax makes probabilities
 //
-// The batch may have any size. Metadata: "architecture", "mean", "std",
-// "class_names" (a JSON array), and the model's notes.
+// The batch may have any size. Each operation of the model's graph is a node of
+// the same name; dropout is the identity. Metadata: "architecture", "mean",
+// "std", "class_names" (a JSON array), and the model's notes.
 //
 // Not for more than 2 GB, protobuf's limit: half a billion weights.
 std::string OnnxFile(const LoadedModel& loaded,

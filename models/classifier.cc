@@ -1,5 +1,7 @@
 #include "models/classifier.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "ATen/core/grad_mode.h"
@@ -36,9 +38,17 @@ at::Tensor Classifier::AddParameter(const std::string& name, at::Tensor value) {
   return value;
 }
 
-at::Tensor Classifier::AddBuffer(const std::string& name, at::Tensor value) {
-  buffers_.push_back({name, value});
+at::Tensor Classifier::AddBuffer(const std::string& name, at::Tensor value,
+                                 bool persistent) {
+  buffers_.push_back({name, value, persistent});
   return value;
+}
+
+std::vector<NamedTensor> Classifier::State() const {
+  std::vector<NamedTensor> state = parameters_;
+  std::copy_if(buffers_.begin(), buffers_.end(), std::back_inserter(state),
+               [](const NamedTensor& one) { return one.persistent; });
+  return state;
 }
 
 int64_t Classifier::ParameterCount() const {
@@ -67,12 +77,11 @@ Outputs FrozenClassifier::Forward(
   return model_->Forward(images, features);
 }
 
-std::vector<NamedTensor> FrozenClassifier::Parameters() const {
-  std::vector<NamedTensor> copies;
-  for (const NamedTensor& one : model_->named_parameters()) {
-    copies.push_back({one.name, one.value.detach().to(at::kCPU, at::kFloat,
-                                                      /*non_blocking=*/false,
-                                                      /*copy=*/true)});
+std::vector<NamedTensor> FrozenClassifier::State() const {
+  std::vector<NamedTensor> copies = model_->State();
+  for (NamedTensor& one : copies) {
+    one.value = one.value.detach().to(at::kCPU, one.value.scalar_type(),
+                                      /*non_blocking=*/false, /*copy=*/true);
   }
   return copies;
 }

@@ -9,19 +9,16 @@
 
 #include "ATen/core/Tensor.h"
 #include "c10/core/Device.h"
+#include "models/graph.h"
 
 namespace distill {
-
-// An inner output of a model that methods may compare.
-struct Feature {
-  std::string name;  // "conv1", "fc1": that layer, after ReLU and pooling.
-  // Of one image: {channels, height, width}, or {width}.
-  std::vector<int64_t> sizes;
-};
 
 struct NamedTensor {
   std::string name;
   at::Tensor value;
+  // Whether a finished model needs it (PyTorch's word, of buffers): what only a
+  // training needs is not.
+  bool persistent = true;
 };
 
 struct Outputs {
@@ -29,7 +26,7 @@ struct Outputs {
   std::vector<at::Tensor> features;  // As asked for: [batch, sizes...] float32.
 };
 
-// A model that turns a batch of images into one logit a class. It owns its
+// A model that turns a batch of images into one logit per class. It owns its
 // state: parameters, which are float32 and trained, and buffers, which a
 // forward pass in train mode may change. (Not a torch::nn::Module: the header
 // of that takes a compiler 13 s, and this is all of it that is used here.)
@@ -41,9 +38,9 @@ class Classifier {
   // device, with the graph that gradients need unless the caller has switched
   // it off. Logits are not probabilities.
   //
-  // `images` [batch, 1, height, width] float32, normalised, on the parameters'
-  // device. Throws c10::Error (TORCH_CHECK) for another shape, or a name that
-  // Features() does not have.
+  // `images` [batch, channels, height, width] float32, normalised, on the
+  // parameters' device. Throws c10::Error (TORCH_CHECK) for another shape, or a
+  // name that Features() does not have.
   virtual Outputs Forward(const at::Tensor& images,
                           const std::vector<std::string>& features) = 0;
 
@@ -61,6 +58,9 @@ class Classifier {
   }
   const std::vector<NamedTensor>& named_buffers() const { return buffers_; }
   std::vector<at::Tensor> parameters() const;
+  // What a finished model's file has: the parameters, then the persistent
+  // buffers.
+  std::vector<NamedTensor> State() const;
   // The parameter of that name; there must be one (TORCH_CHECK).
   at::Tensor parameter(const std::string& name) const;
 
@@ -79,13 +79,14 @@ class Classifier {
   // operations. Pooling and ReLU are not counted.
   virtual int64_t FlopPerImage() const = 0;
 
-  // For people: "conv 1-16 3x3, ReLU, pool 2; linear 3136-10".
+  // For people, as DescribeGraph says it.
   virtual std::string Describe() const = 0;
 
  protected:
   // Adds to the state, and returns, a leaf that needs a gradient.
   at::Tensor AddParameter(const std::string& name, at::Tensor value);
-  at::Tensor AddBuffer(const std::string& name, at::Tensor value);
+  at::Tensor AddBuffer(const std::string& name, at::Tensor value,
+                       bool persistent);
 
  private:
   std::vector<NamedTensor> parameters_, buffers_;
@@ -96,8 +97,9 @@ class Classifier {
 // given a teacher.
 //
 // The constructor puts the model into eval mode and switches the gradient of
-// every parameter off; Logits() records no graph. There is no way to reach
-// the parameters through it, and no optimizer ever gets them.
+// every parameter off, so that buffers do not change either; Logits() records
+// no graph. There is no way to reach the state through it, and no optimizer
+// ever gets it.
 class FrozenClassifier {
  public:
   explicit FrozenClassifier(std::shared_ptr<Classifier> model);
@@ -108,8 +110,8 @@ class FrozenClassifier {
   at::Tensor Logits(const at::Tensor& images) const;
   std::vector<Feature> Features() const { return model_->Features(); }
 
-  // Copies of the parameters on the CPU, by name.
-  std::vector<NamedTensor> Parameters() const;
+  // Copies of the model's State() on the CPU.
+  std::vector<NamedTensor> State() const;
 
  private:
   std::shared_ptr<Classifier> model_;

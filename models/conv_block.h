@@ -15,8 +15,8 @@ enum class ConvBlockOutput {
                    // flatten before a linear layer.
 };
 
-// ReLU(max-pool 2x2(convolution 3x3 with a margin of 1 (x) + bias)),
-// contiguous, float32 on the CPU (of `compute_dtype` elsewhere).
+// ReLU(max-pool 2x2(convolution 3x3 with padding 1 (x) + bias)), contiguous,
+// float32 on the CPU (of `compute_dtype` elsewhere).
 //
 // `x` [batch, height, width, in], at least 2 x 2 pixels; an odd last row or
 // column is not pooled. `weight` [out, in, 3, 3] and `bias` [out], in the

@@ -22,7 +22,7 @@ class Renormalized : public Classifier {
       AddParameter("model." + one.name, one.value);
     }
     for (const NamedTensor& one : model_->named_buffers()) {
-      AddBuffer("model." + one.name, one.value);
+      AddBuffer("model." + one.name, one.value, one.persistent);
     }
   }
 

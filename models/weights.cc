@@ -36,6 +36,14 @@ constexpr Dtype kDtypes[] = {{"F32", at::kFloat},
                              {"I64", at::kLong},
                              {"U8", at::kByte}};
 
+// In a file; "" if it has none.
+const char* NameOf(at::ScalarType type) {
+  for (const Dtype& dtype : kDtypes) {
+    if (dtype.type == type) return dtype.name;
+  }
+  return "";
+}
+
 // More would be no image and no classifier.
 constexpr int64_t kLargestSize = 4096;
 
@@ -107,11 +115,20 @@ class Metadata {
 
 constexpr const char* kKeys[] = {"architecture", "height", "width",
                                  "classes",      "mean",   "std",
-                                 "class_names",  "format"};
+                                 "class_names",  "format", "format_version"};
 
 absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
                                  const std::string& name) {
   Metadata metadata(file, name);
+  const int64_t version = file.metadata.count("format_version") > 0
+                              ? metadata.Size("format_version")
+                              : 1;
+  if (version > kModelFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        name, ": found a model of the format version ", version,
+        "; this program reads versions up to ", kModelFormatVersion,
+        ". Take the version of this program that wrote it, or a newer one."));
+  }
   ModelInfo info;
   info.architecture = metadata.Text("architecture");
   info.height = metadata.Size("height");
@@ -139,17 +156,17 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
   return info;
 }
 
-// Copies the tensor into `parameter`, if it is right for it.
+// Copies the tensor into `to`, if it is right for it.
 absl::Status Fill(const SafeTensor& tensor, const std::string& file,
-                  const at::Tensor& parameter) {
+                  const at::Tensor& to) {
   const std::string what = absl::StrCat("the tensor \"", tensor.name, "\"");
-  if (at::IntArrayRef(tensor.shape) != parameter.sizes() ||
-      tensor.dtype != "F32") {
+  const char* const dtype = NameOf(to.scalar_type());
+  if (at::IntArrayRef(tensor.shape) != to.sizes() || tensor.dtype != dtype) {
     return Wrong(
         file,
         absl::StrCat(what, " of dtype ", tensor.dtype, " and shape [",
                      absl::StrJoin(tensor.shape, ", "), "]"),
-        absl::StrCat("F32 of [", absl::StrJoin(parameter.sizes(), ", "), "]"));
+        absl::StrCat(dtype, " of [", absl::StrJoin(to.sizes(), ", "), "]"));
   }
   const at::Tensor values = *FromSafeTensor(tensor);
   if (!at::isfinite(values).all().item<bool>()) {
@@ -157,7 +174,7 @@ absl::Status Fill(const SafeTensor& tensor, const std::string& file,
                  "finite numbers");
   }
   const at::NoGradGuard no_grad;
-  parameter.copy_(values);
+  to.copy_(values);
   return absl::OkStatus();
 }
 
@@ -224,10 +241,11 @@ void ReorderClasses(const ClassMatch& match, LoadedModel* loaded) {
   std::vector<int64_t> source(match.order.size());
   for (size_t i = 0; i < source.size(); ++i) source[match.order[i]] = i;
   const at::NoGradGuard no_grad;
-  // The last layer's weight and bias come last.
-  std::vector<at::Tensor> parameters = loaded->model->parameters();
-  for (size_t i = parameters.size() - 2; i < parameters.size(); ++i) {
-    at::Tensor& parameter = parameters[i];
+  const int last =
+      static_cast<int>(loaded->model->graph().operations.size()) - 1;
+  for (const TensorSpec& one : StateOf(loaded->model->graph())) {
+    if (one.operation != last) continue;
+    const at::Tensor parameter = loaded->model->parameter(one.name);
     const at::Tensor rows =
         at::tensor(source, at::kLong).to(parameter.device());
     parameter.copy_(at::index_select(parameter, 0, rows));
@@ -242,9 +260,7 @@ SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor) {
   const at::Tensor values = tensor.detach().cpu().contiguous();
   SafeTensor result;
   result.name = name;
-  for (const Dtype& dtype : kDtypes) {
-    if (dtype.type == values.scalar_type()) result.dtype = dtype.name;
-  }
+  result.dtype = NameOf(values.scalar_type());
   TORCH_CHECK(!result.dtype.empty(), name, " is ", values.scalar_type(),
               ", which is not written");
   result.shape = values.sizes().vec();
@@ -268,11 +284,11 @@ absl::StatusOr<at::Tensor> FromSafeTensor(const SafeTensor& tensor) {
                    ", which this program does not compute with"));
 }
 
-SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
+SafeTensors ModelFile(const std::vector<NamedTensor>& state,
                       const ModelInfo& info) {
   SafeTensors file;
-  for (const NamedTensor& parameter : parameters) {
-    file.tensors.push_back(ToSafeTensor(parameter.name, parameter.value));
+  for (const NamedTensor& one : state) {
+    file.tensors.push_back(ToSafeTensor(one.name, one.value));
   }
   file.metadata = info.notes;
   file.metadata["architecture"] = info.architecture;
@@ -286,7 +302,28 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
       Json(info.class_names)
           .dump(-1, ' ', false, Json::error_handler_t::replace);
   file.metadata["format"] = "pt";
+  file.metadata["format_version"] = absl::StrCat(kModelFormatVersion);
   return file;
+}
+
+absl::Status LoadState(const SafeTensors& file, const std::string& name,
+                       Network* model) {
+  const std::string& spelling = model->graph().spelling;
+  const std::vector<NamedTensor> state = model->State();
+  for (const NamedTensor& one : state) {
+    const SafeTensor* tensor = file.Find(one.name);
+    if (tensor == nullptr) {
+      return Wrong(name, absl::StrCat("no tensor \"", one.name, "\""),
+                   absl::StrCat("those of ", spelling));
+    }
+    const absl::Status filled = Fill(*tensor, name, one.value);
+    if (!filled.ok()) return filled;
+  }
+  if (state.size() != file.tensors.size()) {
+    return Wrong(name, absl::StrCat(file.tensors.size(), " tensors"),
+                 absl::StrCat("the ", state.size(), " of ", spelling));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
@@ -295,15 +332,15 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
   auto info = InfoOf(file, name);
   if (!info.ok()) return info.status();
   loaded.info = *std::move(info);
-  const auto options = ParseModel(name + ": the metadata \"architecture\"",
-                                  loaded.info.architecture, loaded.info.height,
-                                  loaded.info.width, loaded.info.classes);
-  if (!options.ok()) return absl::DataLossError(options.status().message());
+  const auto graph = ParseModel(name + ": the metadata \"architecture\"",
+                                loaded.info.architecture, loaded.info.height,
+                                loaded.info.width, loaded.info.classes);
+  if (!graph.ok()) return absl::DataLossError(graph.status().message());
   // Nothing large is allocated on the word of the metadata alone. (Where a
   // small one does not fit, what is missing can be named below.)
   size_t bytes = 0;
   for (const SafeTensor& tensor : file.tensors) bytes += tensor.bytes.size();
-  const int64_t parameters = options->ParameterCount();
+  const int64_t parameters = ParameterCount(*graph);
   if (parameters > kSmallModel &&
       static_cast<uint64_t>(parameters) > bytes / sizeof(float)) {
     return Wrong(name, absl::StrCat(bytes, " bytes of tensors"),
@@ -311,22 +348,9 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                               loaded.info.architecture));
   }
   Random random(0, "weights that the file replaces");
-  loaded.model = std::make_shared<ConvNet>(*options, random);
-  size_t used = 0;
-  for (const NamedTensor& parameter : loaded.model->named_parameters()) {
-    const SafeTensor* tensor = file.Find(parameter.name);
-    if (tensor == nullptr) {
-      return Wrong(name, absl::StrCat("no tensor \"", parameter.name, "\""),
-                   absl::StrCat("those of ", loaded.info.architecture));
-    }
-    const absl::Status filled = Fill(*tensor, name, parameter.value);
-    if (!filled.ok()) return filled;
-    ++used;
-  }
-  if (used != file.tensors.size()) {
-    return Wrong(name, absl::StrCat(file.tensors.size(), " tensors"),
-                 absl::StrCat("the ", used, " of ", loaded.info.architecture));
-  }
+  loaded.model = std::make_shared<Network>(*graph, random);
+  const absl::Status filled = LoadState(file, name, loaded.model.get());
+  if (!filled.ok()) return filled;
   return loaded;
 }
 

@@ -15,7 +15,7 @@
 #include "data/dataset.h"
 #include "data/safetensors.h"
 #include "models/classifier.h"
-#include "models/conv_net.h"
+#include "models/network.h"
 
 namespace distill {
 
@@ -58,7 +58,7 @@ absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
 
 struct LoadedModel {
   ModelInfo info;
-  std::shared_ptr<ConvNet> model;  // On the CPU, in float32.
+  std::shared_ptr<Network> model;  // On the CPU, in float32.
   uint32_t crc32 = 0;              // Of the file's bytes, if LoadModel read it.
 };
 
@@ -73,18 +73,27 @@ SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor);
 // A tensor of its own on the CPU. InvalidArgument for another dtype than those.
 absl::StatusOr<at::Tensor> FromSafeTensor(const SafeTensor& tensor);
 
-// The file's contents: the parameters under their names in PyTorch's order of
-// axes ("conv1.weight" [out, in, 3, 3], "fc1.weight" [out, in]), and the
-// information as metadata, all of it texts: "architecture", "height", "width",
-// "classes", "mean", "std", "class_names" (a JSON array), "format" ("pt"), and
-// the notes.
-SafeTensors ModelFile(const std::vector<NamedTensor>& parameters,
+// The version of the format that ModelFile writes. Version 1, whose files do
+// not say so, had parameters alone; 2 has buffers too.
+constexpr int kModelFormatVersion = 2;
+
+// The file's contents: the state under its names in PyTorch's order of axes
+// ("conv1.weight" [out, in, 3, 3], "fc1.weight" [out, in], "bn1.running_mean"
+// [channels]), and the information as metadata, all of it texts:
+// "architecture", "height", "width", "classes", "mean", "std", "class_names" (a
+// JSON array), "format" ("pt"), "format_version", and the notes.
+SafeTensors ModelFile(const std::vector<NamedTensor>& state,
                       const ModelInfo& info);
 
-// The model in a file's contents. `name` is the file's, for messages. DataLoss,
-// with what was found and expected, for metadata that are missing or wrong, and
-// for parameters that are missing, left over, of another shape or dtype, or not
-// finite.
+// Copies the file's tensors into the model's State(). `name` is the file's, for
+// messages. DataLoss, with what was found and expected, for tensors that are
+// missing, left over, of another shape or dtype, or not finite.
+absl::Status LoadState(const SafeTensors& file, const std::string& name,
+                       Network* model);
+
+// The model in a file's contents, of any version up to kModelFormatVersion.
+// DataLoss for metadata that are missing or wrong, and as LoadState;
+// FailedPrecondition for a newer version.
 absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                                           const std::string& name);
 

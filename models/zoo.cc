@@ -1,5 +1,6 @@
 #include "models/zoo.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,62 +51,91 @@ absl::Status Wrong(const std::string& flag, const std::string& spelling,
       flag, " is \"", spelling, "\"", what, ". It must be ", ModelHelp()));
 }
 
+// Convolution 3x3, ReLU, max-pooling 2x2; called "conv1" if it is the first.
+void AddBlock(int64_t channels, Graph* graph) {
+  const std::string name =
+      absl::StrCat("conv", graph->operations.size() / 3 + 1);
+  Operation conv = {Operation::Kind::kConvolution, name};
+  conv.outputs = channels;
+  conv.kernel = 3;
+  conv.padding = 1;
+  graph->Append(conv);
+  graph->Append({Operation::Kind::kRelu, name + ".relu"});
+  Operation pool = {Operation::Kind::kMaxPool, name + ".pool", {}, name};
+  pool.kernel = pool.stride = 2;
+  graph->Append(pool);
+}
+
+// Fully connected; of a hidden layer with ReLU, and dropout if there is a rate.
+void AddLinear(const std::string& name, int64_t outputs, bool hidden,
+               double dropout, Graph* graph) {
+  Operation linear = {Operation::Kind::kLinear, name};
+  linear.outputs = outputs;
+  graph->Append(linear);
+  if (!hidden) return;
+  graph->Append({Operation::Kind::kRelu, name + ".relu", {}, name});
+  if (dropout == 0) return;
+  Operation drops = {Operation::Kind::kDropout, name + ".dropout"};
+  drops.rate = dropout;
+  graph->Append(drops);
+}
+
 }  // namespace
 
-absl::StatusOr<ConvNetOptions> ParseModel(const std::string& flag,
-                                          const std::string& spelling,
-                                          int64_t height, int64_t width,
-                                          int64_t classes) {
+absl::StatusOr<Graph> ParseModel(const std::string& flag,
+                                 const std::string& spelling, int64_t height,
+                                 int64_t width, int64_t classes,
+                                 double dropout) {
   absl::string_view rest = spelling;
   for (const Name& name : kNames) {
     if (spelling == name.name) rest = name.spelling;
   }
-  ConvNetOptions options;
-  options.height = height;
-  options.width = width;
-  options.classes = classes;
   const bool cnn = absl::ConsumePrefix(&rest, "cnn:");
   if (!cnn && !absl::ConsumePrefix(&rest, "mlp:")) {
     return Wrong(flag, spelling, "");
   }
+  std::vector<int64_t> channels, widths;
   for (absl::string_view word : absl::StrSplit(rest, ',')) {
     const std::string part(word);
     const bool hidden = !cnn || absl::ConsumePrefix(&word, "fc");
-    if (!hidden && !options.hidden_widths.empty()) {
+    if (!hidden && !widths.empty()) {
       return Wrong(flag, spelling,
                    absl::StrCat(", in which the block \"", part,
                                 "\" comes after a hidden layer"));
     }
-    if (!AddSize(word,
-                 hidden ? &options.hidden_widths : &options.conv_channels)) {
+    if (!AddSize(word, hidden ? &widths : &channels)) {
       return Wrong(flag, spelling,
                    absl::StrCat(", in which \"", part,
                                 "\" is not a size from 1 to ", kLargestSize));
     }
   }
-  if (cnn && options.conv_channels.empty()) {
+  if (cnn && channels.empty()) {
     return Wrong(flag, spelling, ", which has no block (mlp: is for that)");
   }
-  const absl::Status valid = options.Validate();
-  if (!valid.ok()) {
+  Graph graph;
+  graph.height = height;
+  graph.width = width;
+  for (const int64_t size : channels) AddBlock(size, &graph);
+  graph.Append({Operation::Kind::kFlatten, "flat"});
+  for (size_t i = 0; i <= widths.size(); ++i) {
+    const bool logits = i == widths.size();
+    AddLinear(absl::StrCat("fc", i + 1), logits ? classes : widths[i],
+              /*hidden=*/!logits, dropout, &graph);
+  }
+  graph.spelling =
+      absl::StrCat(cnn ? "cnn:" : "mlp:", absl::StrJoin(channels, ","),
+                   cnn && !widths.empty() ? ",fc" : "",
+                   absl::StrJoin(widths, cnn ? ",fc" : ","));
+  const absl::Status valid = InferShapes(graph).status();
+  if (valid.ok()) return graph;
+  if (std::min(height, width) >> std::min<size_t>(channels.size(), 62) < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(flag, " is \"", spelling, "\", which halves images of ",
-                     height, " x ", width, " ", options.conv_channels.size(),
+                     height, " x ", width, " ", channels.size(),
                      " times: nothing is left of them. Take fewer blocks."));
   }
-  return options;
-}
-
-std::string SpellModel(const ConvNetOptions& options) {
-  const bool cnn = !options.conv_channels.empty();
-  std::vector<std::string> parts;
-  for (int64_t channels : options.conv_channels) {
-    parts.push_back(absl::StrCat(channels));
-  }
-  for (int64_t width : options.hidden_widths) {
-    parts.push_back(absl::StrCat(cnn ? "fc" : "", width));
-  }
-  return absl::StrCat(cnn ? "cnn:" : "mlp:", absl::StrJoin(parts, ","));
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " is \"", spelling, "\": ", valid.message()));
 }
 
 std::string ModelHelp() {
@@ -122,26 +152,12 @@ std::string ModelHelp() {
   return help;
 }
 
-namespace {
-
-// One of the two above, whose spelling is right, for sizes that need not be.
-ConvNetOptions Sized(const char* spelling, int64_t height, int64_t width,
-                     int64_t classes) {
-  ConvNetOptions options = *ParseModel("the model", spelling, 28, 28, 10);
-  options.height = height;
-  options.width = width;
-  options.classes = classes;
-  return options;
+Graph TeacherGraph(int64_t height, int64_t width, int64_t classes) {
+  return *ParseModel("the teacher", kTeacherModel, height, width, classes);
 }
 
-}  // namespace
-
-ConvNetOptions TeacherOptions(int64_t height, int64_t width, int64_t classes) {
-  return Sized(kTeacherModel, height, width, classes);
-}
-
-ConvNetOptions StudentOptions(int64_t height, int64_t width, int64_t classes) {
-  return Sized(kStudentModel, height, width, classes);
+Graph StudentGraph(int64_t height, int64_t width, int64_t classes) {
+  return *ParseModel("the student", kStudentModel, height, width, classes);
 }
 
 }  // namespace distill

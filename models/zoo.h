@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "models/conv_net.h"
+#include "models/graph.h"
 
 namespace distill {
 
@@ -15,31 +15,32 @@ namespace distill {
 constexpr char kTeacherModel[] = "cnn:32,64,fc128";
 constexpr char kStudentModel[] = "cnn:16";
 
-// The model that `spelling` says, for images and classes as given:
+// The model that `spelling` says, for grey images and classes as given:
 //
 //   cnn:16            one block (convolution 3x3 to 16 channels, ReLU, pooling
 //                     2x2), then the logits
 //   cnn:32,64,fc128   two blocks, a hidden layer of 128, the logits
 //   mlp:1200,1200     two hidden layers, the logits
 //
-// or one of the names that ModelHelp() lists. InvalidArgument for anything
-// else, with the part that is wrong and the grammar, and for images too small
-// for that many blocks. `flag` names the place in messages: "--teacher".
-absl::StatusOr<ConvNetOptions> ParseModel(const std::string& flag,
-                                          const std::string& spelling,
-                                          int64_t height, int64_t width,
-                                          int64_t classes);
-
-// The reverse: "cnn:32,64,fc128". What the spelling does not say (sizes,
-// dropout) is not in it.
-std::string SpellModel(const ConvNetOptions& options);
+// or one of the names that ModelHelp() lists; Graph::spelling has it without
+// names. Layers are called conv1, ... and fc1, ..., which are its features too,
+// but for the logits. With `dropout` above 0 that is the rate after the ReLU of
+// each hidden layer, if there is one; the spelling does not say so.
+//
+// InvalidArgument for anything else, with the part that is wrong and the
+// grammar, and for images too small for that many blocks. `flag` names the
+// place in messages: "--teacher".
+absl::StatusOr<Graph> ParseModel(const std::string& flag,
+                                 const std::string& spelling, int64_t height,
+                                 int64_t width, int64_t classes,
+                                 double dropout = 0);
 
 // The grammar and the names, for people: one paragraph.
 std::string ModelHelp();
 
-// kTeacherModel and kStudentModel for these sizes, which are not checked.
-ConvNetOptions TeacherOptions(int64_t height, int64_t width, int64_t classes);
-ConvNetOptions StudentOptions(int64_t height, int64_t width, int64_t classes);
+// kTeacherModel and kStudentModel, for sizes that they can have.
+Graph TeacherGraph(int64_t height, int64_t width, int64_t classes);
+Graph StudentGraph(int64_t height, int64_t width, int64_t classes);
 
 }  // namespace distill
 

@@ -16,7 +16,7 @@
 #include "base/settings.h"
 #include "data/batches.h"
 #include "data/draw.h"
-#include "models/conv_net.h"
+#include "models/network.h"
 #include "models/renormalized.h"
 #include "models/zoo.h"
 #include "training/learnt.h"
@@ -75,7 +75,7 @@ struct Data {
 };
 
 struct Models {
-  ConvNetOptions teacher, student;
+  Graph teacher, student;
 };
 
 // What a stage trains on, towards what, and for how long.
@@ -110,19 +110,19 @@ class Experiment {
   void SayWhatRuns() const;
 
  private:
-  std::shared_ptr<ConvNet> Make(const ConvNetOptions& net,
+  std::shared_ptr<Network> Make(const Graph& graph,
                                 const std::string& purpose) const {
     Random random(options_.seed, purpose);
-    auto model = std::make_shared<ConvNet>(net, random);
+    auto model = std::make_shared<Network>(graph, random);
     model->to(compute_.device);
     model->set_compute_dtype(compute_.dtype);
     return model;
   }
-  std::shared_ptr<ConvNet> MakeTeacher() const {
+  std::shared_ptr<Network> MakeTeacher() const {
     return Make(models_.teacher, "teacher's weights");
   }
   // The control is made by this too, and so starts from the same weights.
-  std::shared_ptr<ConvNet> MakeStudent() const {
+  std::shared_ptr<Network> MakeStudent() const {
     return Make(models_.student, "student's weights");
   }
 
@@ -394,7 +394,7 @@ absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
                                       const std::string& from,
                                       TrainedTeacher* teacher) {
   const Dataset& train = data_.train.dataset();
-  const std::shared_ptr<ConvNet> model = loaded.model;
+  const std::shared_ptr<Network> model = loaded.model;
   model->to(compute_.device);
   model->set_compute_dtype(compute_.dtype);
   teacher->stage = Begin(*model);
@@ -683,17 +683,19 @@ absl::Status WithExperiment(const ExperimentOptions& options,
         "which leaves a part of each",
         options.teacher_jitter, train->height, train->width, least_side - 1));
   }
-  const auto parse = [&](const char* flag, const std::string& spelling) {
+  const auto parse = [&](const char* flag, const std::string& spelling,
+                         double dropout) {
     return ParseModel(flag, spelling, train->height, train->width,
-                      train->classes);
+                      train->classes, dropout);
   };
-  const auto teacher_net = parse("--teacher", options.teacher);
+  const auto teacher_net =
+      parse("--teacher", options.teacher, options.teacher_dropout);
   if (!teacher_net.ok()) return teacher_net.status();
-  const auto student_net = parse("--student", options.student);
+  const auto student_net = parse("--student", options.student, /*dropout=*/0);
   if (!student_net.ok()) return student_net.status();
-  Models models = {*teacher_net, *student_net};
-  models.teacher.dropout = options.teacher_dropout;
-  if (options.teacher_dropout > 0 && models.teacher.hidden_widths.empty()) {
+  const Models models = {*teacher_net, *student_net};
+  if (options.teacher_dropout > 0 &&
+      !models.teacher.Has(Operation::Kind::kDropout)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--teacher_dropout is ", options.teacher_dropout, ", and the teacher ",
         options.teacher, " has no hidden layer to drop from (like fc128 in ",

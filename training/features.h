@@ -30,7 +30,7 @@ absl::StatusOr<FeatureChoice> ChooseFeatures(
     const std::string& student_name);
 
 // The regressor that `method` needs between these features, with weights drawn
-// from `random` as ConvNet draws its own, on `device`, asking for gradients;
+// from `random` as Network draws its own, on `device`, asking for gradients;
 // one without a weight if it needs none.
 Regressor MakeRegressor(const Method& method, const FeatureChoice& features,
                         Random& random, at::Device device);

@@ -21,6 +21,7 @@
 #include "data/safetensors.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/weights.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
@@ -533,9 +534,9 @@ class TeacherWeightsTest : public OutputTest {
   }
   // The file, changed.
   void Write(const LoadedModel& model) {
-    testing::WriteFile(
-        path_, *SerializeSafeTensors(ModelFile(
-                   FrozenClassifier(model.model).Parameters(), model.info)));
+    testing::WriteFile(path_,
+                       *SerializeSafeTensors(ModelFile(
+                           FrozenClassifier(model.model).State(), model.info)));
   }
   std::string path_;
   LoadedModel loaded_;
@@ -655,7 +656,7 @@ TEST_F(TeacherWeightsTest, ForOtherImagesAreAnError) {
   loaded_.info.classes = 3;
   loaded_.info.class_names = {"a", "b", "c"};
   loaded_.model =
-      std::make_shared<ConvNet>(*ParseModel("m", "mlp:20", 28, 28, 3), random);
+      std::make_shared<Network>(*ParseModel("m", "mlp:20", 28, 28, 3), random);
   Write(loaded_);
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);

@@ -72,9 +72,8 @@ TEST_F(EvaluateTest, SaysWhetherTheModelWasTrainedOnTheTrainingImagesHere) {
         {"train_images_crc32", absl::StrFormat("%08x", images)},
         {"train_labels_crc32", absl::StrFormat("%08x", labels)}};
     testing::WriteFile(
-        model_path_,
-        *SerializeSafeTensors(ModelFile(
-            FrozenClassifier(model_.model).Parameters(), model_.info)));
+        model_path_, *SerializeSafeTensors(ModelFile(
+                         FrozenClassifier(model_.model).State(), model_.info)));
     EXPECT_EQ(Run(), 0) << err_.str();
     return out_.str();
   };
@@ -95,9 +94,8 @@ TEST_F(EvaluateTest, ClassesInAnotherOrderAreCountedUnderTheirNames) {
   for (int i = 0; i < 10; ++i) names[i] = absl::StrCat(i);
   const auto write = [this] {
     testing::WriteFile(
-        model_path_,
-        *SerializeSafeTensors(ModelFile(
-            FrozenClassifier(model_.model).Parameters(), model_.info)));
+        model_path_, *SerializeSafeTensors(ModelFile(
+                         FrozenClassifier(model_.model).State(), model_.info)));
   };
   write();
   ASSERT_EQ(Run(), 0) << err_.str();
@@ -164,7 +162,7 @@ TEST_F(EvaluateTest, RefusesWhatDoesNotFit) {
        "10 classes; the model knows 12"},
   };
   for (const Case& one : cases) {
-    options_ = {model_path_, {folder_.path(), "", {}}, "test"};
+    options_ = {model_path_, {"", folder_.path()}, "test"};
     one.change();
     EXPECT_EQ(Run(), one.exit_code) << one.part;
     EXPECT_EQ(Last()["status"], "error");

@@ -14,6 +14,7 @@
 #include "export/int8.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/weights.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
@@ -69,19 +70,19 @@ TEST_F(ExportTest, WritesThePageOfModelsThatFitIt) {
   ModelInfo info;
   info.architecture = "mlp:3";
   info.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-  const auto model = std::make_shared<ConvNet>(
+  const auto model = std::make_shared<Network>(
       *ParseModel("m", info.architecture, 28, 28, 10), random);
   options_.model = folder_.File("digits");
-  ASSERT_TRUE(WriteFile(options_.model,
-                        *SerializeSafeTensors(ModelFile(
-                            FrozenClassifier(model).Parameters(), info)))
-                  .ok());
+  ASSERT_TRUE(
+      WriteFile(options_.model, *SerializeSafeTensors(ModelFile(
+                                    FrozenClassifier(model).State(), info)))
+          .ok());
   ASSERT_EQ(Run(), 0) << err_.str();
   const LoadedModel loaded = *LoadModel(options_.model);
-  EXPECT_EQ(Output(), HtmlPage(loaded, nullptr));
+  EXPECT_EQ(Output(), *HtmlPage(loaded, nullptr));
   options_.teacher = options_.model;
   ASSERT_EQ(Run(), 0) << err_.str();
-  EXPECT_EQ(Output(), HtmlPage(loaded, &loaded));
+  EXPECT_EQ(Output(), *HtmlPage(loaded, &loaded));
   options_.format = "onnx";
   EXPECT_EQ(Run(), 2);
   EXPECT_NE(err_.str().find("--format=html alone"), std::string::npos);
@@ -143,7 +144,7 @@ TEST_F(ExportTest, WritesSafetensorsAgain) {
 TEST_F(ExportTest, WritesCWithoutAMeasurement) {
   options_.format = "c";
   ASSERT_EQ(Run(), 0) << err_.str();
-  EXPECT_EQ(Output(), CHeader(*LoadModel(model_path_)));
+  EXPECT_EQ(Output(), *CHeader(*LoadModel(model_path_)));
   EXPECT_EQ(Last()["constantBytes"], 690 * 4);
   options_.int8 = true;
   ASSERT_EQ(Run(), 0) << err_.str();

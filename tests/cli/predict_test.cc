@@ -8,6 +8,7 @@
 #include "ATen/ops/empty.h"
 #include "data/digit.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/weights.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
@@ -43,7 +44,7 @@ LoadedModel SmallModel(int64_t side) {
   }
   info.classes = 4;
   Random random(5, "test");
-  loaded.model = std::make_shared<ConvNet>(
+  loaded.model = std::make_shared<Network>(
       *ParseModel("m", info.architecture, side, side, 4), random);
   return loaded;
 }
@@ -64,7 +65,7 @@ class PredictTest : public ::testing::Test {
     return testing::WriteFile(
         folder_.File(name),
         *SerializeSafeTensors(
-            ModelFile(FrozenClassifier(model.model).Parameters(), model.info)));
+            ModelFile(FrozenClassifier(model.model).State(), model.info)));
   }
   std::string File(const std::string& name, const std::string& contents) {
     return testing::WriteFile(folder_.File(name), contents);

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "data/random.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 #include "training/observer.h"
@@ -42,11 +43,10 @@ void ToyModelTest::WriteModel(const std::string& architecture, int64_t height,
   }
   info.notes = {{"dataset", "toys"}};
   Random random(5, "test");
-  model_.model = std::make_shared<ConvNet>(
+  model_.model = std::make_shared<Network>(
       *ParseModel("test", architecture, height, width, classes), random);
-  WriteFile(model_path_,
-            *SerializeSafeTensors(
-                ModelFile(FrozenClassifier(model_.model).Parameters(), info)));
+  WriteFile(model_path_, *SerializeSafeTensors(ModelFile(
+                             FrozenClassifier(model_.model).State(), info)));
 }
 
 Evaluation ToyModelTest::Expected(const Dataset& dataset) const {

@@ -58,11 +58,11 @@ void ExpectLogits(const ProofFolder& folder, const std::string& header,
 
 void ExpectProven(const LoadedModel& model, const Dataset& dataset,
                   int64_t count, const std::string& flags = kFlags) {
-  ExpectLogits(ProofFolder(model, dataset, count), CHeader(model), flags);
+  ExpectLogits(ProofFolder(model, dataset, count), *CHeader(model), flags);
   CHeaderOptions options;
   options.int8 = true;
   ExpectLogits(ProofFolder(WithInt8Weights(model), dataset, count),
-               CHeader(model, options), flags);
+               *CHeader(model, options), flags);
 }
 
 TEST(CHeaderTest, StudentOnAllTestImages) {
@@ -136,9 +136,10 @@ TEST(CHeaderTest, StrictCompilersHaveNoComplaint) {
   model.info.normalization = {-0.5f, 1};
   CHeaderOptions int8;
   int8.int8 = true;
-  ExpectStrictlyCompiles({CHeader(model)}, {"distill"});
-  ExpectStrictlyCompiles({CHeader(model, int8)}, {"distill"});
-  ExpectStrictlyCompiles({CHeader(RandomModel("mlp:4", 8, 8, 2))}, {"distill"});
+  ExpectStrictlyCompiles({*CHeader(model)}, {"distill"});
+  ExpectStrictlyCompiles({*CHeader(model, int8)}, {"distill"});
+  ExpectStrictlyCompiles({*CHeader(RandomModel("mlp:4", 8, 8, 2))},
+                         {"distill"});
 }
 
 TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
@@ -149,19 +150,19 @@ TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
   // Names of classes are the user's, whatever they look like.
   LoadedModel model = RandomModel("cnn:4", 8, 8, 2);
   model.info.class_names = {"distill_a", "DISTILL_B"};
-  const std::string header = CHeader(model, student);
+  const std::string header = *CHeader(model, student);
   EXPECT_NE(header.find("\"distill_a\",\"DISTILL_B\""), std::string::npos);
   ExpectStrictlyCompiles(
-      {header, CHeader(RandomModel("cnn:4,fc5", 9, 8, 3), teacher), header},
+      {header, *CHeader(RandomModel("cnn:4,fc5", 9, 8, 3), teacher), header},
       {"student", "Teacher2"});
 }
 
 TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
   const testing::TempFolder folder;
   testing::WriteFile(folder.File("a.h"),
-                     CHeader(RandomModel("cnn:4", 8, 8, 2)));
+                     *CHeader(RandomModel("cnn:4", 8, 8, 2)));
   testing::WriteFile(folder.File("b.h"),
-                     CHeader(RandomModel("cnn:5", 8, 8, 2)));
+                     *CHeader(RandomModel("cnn:5", 8, 8, 2)));
   testing::WriteFile(folder.File("main.c"),
                      "#include \"a.h\"\n#include \"b.h\"\n"
                      "int main(void) { return 0; }\n");
@@ -175,14 +176,14 @@ TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
 TEST(CHeaderTest, IsAlsoCPlusPlus) {
   const LoadedModel model = RandomModel("cnn:4", 8, 8, 2);
   ExpectLogits(ProofFolder(model, testing::RandomImages(20, 8, 8), 20),
-               CHeader(model), "-x c++ -Wall -Wextra -Werror -pedantic");
+               *CHeader(model), "-x c++ -Wall -Wextra -Werror -pedantic");
 }
 
 TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
   const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   const auto result =
-      CompileAndRun(folder, CHeader(model), "docs/examples/predict.c", kFlags);
+      CompileAndRun(folder, *CHeader(model), "docs/examples/predict.c", kFlags);
   const at::Tensor expected = folder.logits().argmax(1);
   std::string names;
   for (int64_t i = 0; i < 100; ++i) {
@@ -197,7 +198,7 @@ TEST(CHeaderTest, SaysHowLargeAndHowGoodItIs) {
   CHeaderOptions options;
   options.int8 = true;
   options.remarks = {"Accuracy: 98 % of 10,000 images. */ int x;"};
-  const std::string header = CHeader(model, options);
+  const std::string header = *CHeader(model, options);
   EXPECT_NE(header.find(" * Accuracy: 98 % of 10,000 images. _/ int x;\n"),
             std::string::npos);
   // 31,530 parameters: 26 biases, as many scales, and the weights.

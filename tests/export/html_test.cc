@@ -17,11 +17,13 @@
 #include "tests/testing/files.h"
 #include "tests/testing/html.h"
 #include "tests/testing/process.h"
+#include "tests/testing/status.h"
 
 namespace distill {
 namespace {
 
 using nlohmann::json;
+using testing::FailsWith;
 
 bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -35,7 +37,7 @@ LoadedModel Model(const std::string& architecture, int64_t side = 28) {
   for (int i = 0; i < 10; ++i) info.class_names.push_back(std::to_string(i));
   info.class_names[4] = "</script>";
   Random random(11, architecture);
-  loaded.model = std::make_shared<ConvNet>(
+  loaded.model = std::make_shared<Network>(
       *ParseModel("m", architecture, side, side, 10), random);
   return loaded;
 }
@@ -44,7 +46,7 @@ TEST(HtmlPageTest, StandsAloneAndHasAllThatItNeeds) {
   const LoadedModel student = Model("cnn:4"), teacher = Model("cnn:4,6,fc12");
   for (const LoadedModel* second :
        std::vector<const LoadedModel*>{nullptr, &teacher}) {
-    const std::string html = HtmlPage(student, second);
+    const std::string html = *HtmlPage(student, second);
     // Its one script apart, which a name of a class must not end early, it is a
     // page as the others are.
     const size_t begin = html.find("<script>");
@@ -73,10 +75,13 @@ TEST(HtmlPageTest, StandsAloneAndHasAllThatItNeeds) {
 }
 
 TEST(HtmlPageTest, RefusesModelsThatDoNotFit) {
-  EXPECT_THROW(HtmlPage(Model("cnn:4", 20), nullptr), c10::Error);
+  const auto code = absl::StatusCode::kFailedPrecondition;
+  EXPECT_TRUE(FailsWith(HtmlPage(Model("cnn:4", 20), nullptr).status(), code,
+                        {"student", "20 x 20", "28 x 28"}));
   LoadedModel other = Model("cnn:4");
   other.info.class_names[0] = "none";
-  EXPECT_THROW(HtmlPage(Model("cnn:4"), &other), c10::Error);
+  EXPECT_TRUE(FailsWith(HtmlPage(Model("cnn:4"), &other).status(), code,
+                        {"different classes"}));
 }
 
 std::vector<float> Logits(const LoadedModel& loaded,
@@ -142,7 +147,7 @@ TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
                         {&hidden, "#test=8,5.5", 5.5},
                         {&teacher, "#test=1,20", 20}};
   for (const Case& one : cases) {
-    const json result = Run(HtmlPage(student, one.second), one.hash);
+    const json result = Run(*HtmlPage(student, one.second), one.hash);
     ASSERT_EQ(result.count("fed"), 1u) << one.hash;
     // The pixels that are fed.
     GreyImage drawn;
@@ -178,7 +183,7 @@ TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
 }
 
 TEST_F(BrowserTest, WithoutATeacherTheStudentIsAlone) {
-  const json result = Run(HtmlPage(Model("cnn:4"), nullptr), "#test=4,1");
+  const json result = Run(*HtmlPage(Model("cnn:4"), nullptr), "#test=4,1");
   ASSERT_EQ(result.count("models"), 1u);
   EXPECT_EQ(result["models"].size(), 1u);
   EXPECT_FALSE(Contains(result["said"], "Teacher"));

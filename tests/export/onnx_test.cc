@@ -1,8 +1,12 @@
 #include "export/onnx.h"
 
 #include <iostream>
+#include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "data/random.h"
+#include "data/uniform_tensor.h"
 #include "export/protobuf_writer.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -54,6 +58,63 @@ TEST(OnnxTest, HiddenLayersAloneOnAllTestImages) {
 TEST(OnnxTest, OddSizesOtherNormalisationAndClasses) {
   LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
   model.info.normalization = {0.286f, 0.353f};
+  ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000, {});
+}
+
+// What no spelling makes: stride, groups, batch norm, addition, a global
+// average, layers without bias, and dropout, which a file leaves out.
+Graph Residual() {
+  Graph graph;
+  graph.height = 9;
+  graph.width = 14;
+  Operation conv = {Operation::Kind::kConvolution, "conv1"};
+  conv.outputs = 4;
+  conv.kernel = 5;
+  conv.stride = 2;
+  conv.padding = 2;
+  conv.bias = false;
+  graph.Append(conv);
+  const int norm = graph.Append({Operation::Kind::kBatchNorm, "bn1"});
+  conv = {Operation::Kind::kConvolution, "conv2"};
+  conv.outputs = 4;
+  conv.kernel = 3;
+  conv.padding = 1;
+  conv.groups = 2;
+  const int branch = graph.Append(conv);
+  graph.Append({Operation::Kind::kAdd, "add", {branch, norm}});
+  graph.Append({Operation::Kind::kRelu, "relu"});
+  Operation pool = {Operation::Kind::kMaxPool, "pool"};
+  pool.kernel = 3;
+  pool.stride = 2;
+  graph.Append(pool);
+  // The file has a "mean" of its own.
+  graph.Append({Operation::Kind::kGlobalAveragePool, "mean"});
+  graph.Append({Operation::Kind::kFlatten, "flat"});
+  Operation linear = {Operation::Kind::kLinear, "fc1"};
+  linear.outputs = 6;
+  linear.bias = false;
+  graph.Append(linear);
+  Operation dropout = {Operation::Kind::kDropout, "dropout"};
+  dropout.rate = 0.5;
+  graph.Append(dropout);
+  linear.name = "fc2";
+  linear.outputs = 3;
+  graph.Append(linear);
+  return graph;
+}
+
+TEST(OnnxTest, AGraphThatBranchesWithBatchNorm) {
+  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
+  Random random(1, "test");
+  model.model = std::make_shared<Network>(Residual(), random);
+  // Running statistics that are not 0 and 1.
+  model.model->Logits(UniformTensor({20, 1, 9, 14}, 2, random));
+  const std::string file = OnnxFile(model);
+  for (const char* part : {"BatchNormalization", "bn1.running_var",
+                           "GlobalAveragePool", "Add", "group", "strides"}) {
+    EXPECT_NE(file.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(file.find("num_batches_tracked"), std::string::npos);
   ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000, {});
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "c10/util/Exception.h"
 #include "data/random.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"
 #include "training/evaluation.h"
@@ -38,7 +39,7 @@ LoadedModel RandomModel(const std::string& architecture, int64_t height,
   const auto options = ParseModel("test", architecture, height, width, classes);
   TORCH_CHECK(options.ok(), std::string(options.status().message()));
   Random random(1, "test");
-  loaded.model = std::make_shared<ConvNet>(*options, random);
+  loaded.model = std::make_shared<Network>(*options, random);
   const at::NoGradGuard no_grad;
   for (const at::Tensor& parameter : loaded.model->parameters()) {
     parameter.mul_(3);

@@ -18,7 +18,7 @@ void ExpectProven(const LoadedModel& model, const Dataset& dataset,
   if (!missing.empty()) GTEST_SKIP() << missing;
   const ProofFolder folder(model, dataset, count);
   const SafeTensors ours =
-      ModelFile(FrozenClassifier(model.model).Parameters(), model.info);
+      ModelFile(FrozenClassifier(model.model).State(), model.info);
   folder.Write("ours", *SerializeSafeTensors(ours));
   const auto result = testing::RunPython(
       absl::StrCat(testing::Source("tests/export/safetensors_proof.py"), " ",
@@ -63,7 +63,7 @@ TEST(SafeTensorsTest, TheDocumentedProgramPrintsTheClasses) {
   const ProofFolder folder(model, MnistTest(), 100);
   folder.Write("student.safetensors",
                *SerializeSafeTensors(ModelFile(
-                   FrozenClassifier(model.model).Parameters(), model.info)));
+                   FrozenClassifier(model.model).State(), model.info)));
   const auto result = testing::RunPython(absl::StrCat(
       testing::Source("docs/examples/numpy_student.py"), " ",
       folder.Quoted("student.safetensors"), " ", folder.Quoted("images")));

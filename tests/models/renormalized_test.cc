@@ -2,7 +2,7 @@
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
-#include "models/conv_net.h"
+#include "models/network.h"
 #include "models/zoo.h"
 
 namespace distill {
@@ -11,9 +11,9 @@ namespace {
 constexpr Normalization kOwn = {0, 1};
 constexpr Normalization kFed = {0.1307f, 0.3081f};
 
-std::shared_ptr<ConvNet> Model() {
+std::shared_ptr<Network> Model() {
   Random random(3, "test");
-  return std::make_shared<ConvNet>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
+  return std::make_shared<Network>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
                                    random);
 }
 
@@ -37,6 +37,7 @@ TEST(RenormalizeTest, IsTheModelOtherwise) {
   EXPECT_EQ(model->Describe(), inner->Describe());
   ASSERT_EQ(model->Features().size(), inner->Features().size());
   EXPECT_EQ(model->Features()[0].name, "conv1");
+  EXPECT_EQ(model->State().size(), inner->State().size());
   // It is put on a device and into eval mode as a whole.
   model->eval();
   EXPECT_FALSE(inner->is_training());

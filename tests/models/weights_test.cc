@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/files.h"
+#include "tests/testing/process.h"
 #include "tests/testing/status.h"
 
 namespace distill {
@@ -29,14 +30,14 @@ ModelInfo Info() {
   return info;
 }
 
-std::shared_ptr<ConvNet> Model() {
+std::shared_ptr<Network> Model() {
   Random random(3, "test");
-  return std::make_shared<ConvNet>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
+  return std::make_shared<Network>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
                                    random);
 }
 
 SafeTensors Example() {
-  return ModelFile(FrozenClassifier(Model()).Parameters(), Info());
+  return ModelFile(FrozenClassifier(Model()).State(), Info());
 }
 
 TEST(ModelFileTest, ComesBackWithTheSameLogits) {
@@ -67,7 +68,102 @@ TEST(ModelFileTest, HasPlainNamesAndNothingElse) {
                                              "fc1.weight", "fc1.bias",
                                              "fc2.weight", "fc2.bias"}));
   EXPECT_EQ(file.metadata.at("format"), "pt");
+  EXPECT_EQ(file.metadata.at("format_version"), "2");
   EXPECT_EQ(file.metadata.at("class_names"), "[\"cat\",\"dog\",\"h\xc3\xa9\"]");
+}
+
+// Its origin is beside it.
+TEST(ModelFileTest, OneOfVersion1LoadsAndIsSavedAsTheCurrentOne) {
+  const auto loaded = LoadModel(testing::ProgramPath(
+      "tests/testdata/models/format_version_1.safetensors"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->info.architecture, "cnn:2,fc4");
+  EXPECT_EQ(loaded->info.notes.at("role"), "student");
+  at::Tensor images = at::empty({3, 1, 8, 8});
+  const Normalization& normalization = loaded->info.normalization;
+  for (int64_t n = 0; n < 3; ++n) {
+    for (int64_t i = 0; i < 64; ++i) {
+      const auto pixel = static_cast<float>((37 * i + 101 * n) % 256);
+      images[n][0][i / 8][i % 8] =
+          (pixel / 255 - normalization.mean) / normalization.std;
+    }
+  }
+  const at::Tensor logits =
+      at::tensor({-0.699230433, 3.2920053, -0.646694839,    //
+                  -0.533881664, 0.277828127, 1.11540961,    //
+                  -1.00218809, 4.40615082, -0.882405937});  //
+  const auto difference = [&](Network& model) {
+    return (model.Logits(images).flatten() - logits).abs().max().item<double>();
+  };
+  // Some 60 float32 roundings (2^-24) of numbers around 4.
+  constexpr double kRounding = 1e-5;
+  EXPECT_LT(difference(*loaded->model), kRounding);
+
+  const SafeTensors again =
+      ModelFile(FrozenClassifier(loaded->model).State(), loaded->info);
+  EXPECT_EQ(again.metadata.at("format_version"), "2");
+  EXPECT_EQ(again.tensors.size(), 6u);
+  const auto reloaded = ModelFromFile(again, "again");
+  ASSERT_TRUE(reloaded.ok()) << reloaded.status();
+  EXPECT_EQ(reloaded->info.notes, loaded->info.notes);
+  EXPECT_LT(difference(*reloaded->model), kRounding);
+}
+
+TEST(ModelFileTest, OneOfALaterVersionIsRefusedWithWhatToDo) {
+  SafeTensors file = Example();
+  file.metadata["format_version"] = "3";
+  EXPECT_TRUE(FailsWith(ModelFromFile(file, "the file").status(),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"the file: found", "format version 3",
+                         "versions up to 2", "Take the version"}));
+}
+
+// With batch norm after the convolution, which no spelling makes.
+Graph Normalized() {
+  Graph graph = *ParseModel("m", "cnn:4,fc6", 9, 8, 3);
+  graph.operations[1].kind = Operation::Kind::kBatchNorm;
+  graph.operations[1].name = "bn1";
+  return graph;
+}
+
+TEST(LoadStateTest, BuffersComeBack) {
+  Random random(3, "test");
+  auto trained = std::make_shared<Network>(Normalized(), random);
+  trained->Logits(at::randn({5, 1, 9, 8}));
+  const std::vector<NamedTensor> state = FrozenClassifier(trained).State();
+  const SafeTensors file = ModelFile(state, Info());
+  Network loaded(Normalized(), random);
+  ASSERT_TRUE(LoadState(file, "the file", &loaded).ok());
+  ASSERT_EQ(state.size(), 11u);
+  for (size_t i = 0; i < state.size(); ++i) {
+    EXPECT_EQ(loaded.State()[i].name, state[i].name);
+    EXPECT_TRUE(at::equal(loaded.State()[i].value, state[i].value))
+        << state[i].name;
+  }
+  EXPECT_EQ(state.back().name, "bn1.num_batches_tracked");
+  EXPECT_EQ(state.back().value.item<int64_t>(), 1);
+  loaded.eval();
+  const at::Tensor images = at::randn({2, 1, 9, 8});
+  EXPECT_TRUE(at::equal(loaded.Logits(images), trained->Logits(images)));
+}
+
+TEST(LoadStateTest, ABufferThatIsMissingOrWrongIsNamed) {
+  Random random(3, "test");
+  auto model = std::make_shared<Network>(Normalized(), random);
+  const SafeTensors right = ModelFile(FrozenClassifier(model).State(), Info());
+  const auto code = absl::StatusCode::kDataLoss;
+  SafeTensors file = right;
+  file.tensors.pop_back();
+  EXPECT_TRUE(FailsWith(LoadState(file, "f", model.get()), code,
+                        {"f: found no tensor \"bn1.num_batches_tracked\""}));
+  file = right;
+  file.tensors.back().dtype = "F64";
+  EXPECT_TRUE(FailsWith(
+      LoadState(file, "f", model.get()), code,
+      {"\"bn1.num_batches_tracked\" of dtype F64", "expected I64 of []"}));
+  // A file of a model without batch norm.
+  EXPECT_TRUE(FailsWith(LoadState(Example(), "f", model.get()), code,
+                        {"no tensor \"bn1.weight\"", "those of cnn:4,fc6"}));
 }
 
 TEST(ModelFileTest, WhatIsWrongIsNamed) {
@@ -101,6 +197,8 @@ TEST(ModelFileTest, WhatIsWrongIsNamed) {
       {set("std", "0"), "\"std\" that is not above 0"},
       {set("class_names", "[1,2,3]"), "JSON array of texts"},
       {set("class_names", "{"), "JSON array of texts"},
+      {set("format_version", "two"), "\"format_version\" to be \"two\""},
+      {set("format_version", "0"), "\"format_version\" to be \"0\""},
       {set("class_names", "[\"a\"]"), "1 class names"},
       {set("class_names", "[\"a\", \"b\", \"a\"]"),
        "the class name \"a\" twice"},

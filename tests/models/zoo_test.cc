@@ -7,6 +7,7 @@
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "tests/testing/status.h"
 
 namespace distill {
@@ -14,30 +15,30 @@ namespace {
 
 using testing::FailsWith;
 
-absl::StatusOr<ConvNetOptions> Parse(const std::string& spelling,
-                                     int64_t side = 28) {
+absl::StatusOr<Graph> Parse(const std::string& spelling, int64_t side = 28) {
   return ParseModel("--student", spelling, side, side, 10);
 }
 
 TEST(ZooTest, SpellsTheSpecificationsModels) {
   const auto teacher = Parse("cnn:32,64,fc128");
   ASSERT_TRUE(teacher.ok()) << teacher.status();
-  EXPECT_EQ(teacher->conv_channels, (std::vector<int64_t>{32, 64}));
-  EXPECT_EQ(teacher->hidden_widths, (std::vector<int64_t>{128}));
-  EXPECT_EQ(teacher->classes, 10);
-  Random random(0, "test weights");
-  EXPECT_EQ(ConvNet(*teacher, random).ParameterCount(), 421642);
-  EXPECT_EQ(ConvNet(*Parse("cnn:16"), random).ParameterCount(), 31530);
-  EXPECT_EQ(Parse("spec_student")->conv_channels, (std::vector<int64_t>{16}));
+  EXPECT_EQ(teacher->spelling, "cnn:32,64,fc128");
+  EXPECT_EQ(DescribeGraph(*teacher),
+            "conv 1-32 3x3, ReLU, pool 2; conv 32-64 3x3, ReLU, pool 2; linear "
+            "3136-128, ReLU; linear 128-10");
+  EXPECT_EQ(ParameterCount(*teacher), 421642);
+  EXPECT_EQ(ParameterCount(*Parse("cnn:16")), 31530);
+  EXPECT_EQ(Parse("spec_student")->spelling, "cnn:16");
 }
 
 TEST(ZooTest, SpellsModelsWithoutConvolutions) {
-  const auto options = Parse("hinton_teacher");
-  ASSERT_TRUE(options.ok()) << options.status();
-  EXPECT_TRUE(options->conv_channels.empty());
-  EXPECT_EQ(options->hidden_widths, (std::vector<int64_t>{1200, 1200}));
+  const auto graph = Parse("hinton_teacher");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_FALSE(graph->Has(Operation::Kind::kConvolution));
+  EXPECT_EQ(DescribeGraph(*graph),
+            "linear 784-1200, ReLU; linear 1200-1200, ReLU; linear 1200-10");
   Random random(0, "test weights");
-  auto model = std::make_shared<ConvNet>(*options, random);
+  auto model = std::make_shared<Network>(*graph, random);
   // 784 * 1200 + 1200 + 1200 * 1200 + 1200 + 1200 * 10 + 10.
   EXPECT_EQ(model->ParameterCount(), 2395210);
   EXPECT_EQ(model->FlopPerImage(), 2 * (784 * 1200 + 1200 * 1200 + 1200 * 10));
@@ -46,6 +47,26 @@ TEST(ZooTest, SpellsModelsWithoutConvolutions) {
   logits.sum().backward();
   for (const at::Tensor& parameter : model->parameters()) {
     EXPECT_TRUE(parameter.grad().defined());
+  }
+}
+
+TEST(ZooTest, DropoutIsAfterTheReluOfEachHiddenLayer) {
+  const auto graph = ParseModel("m", "cnn:2,fc4,fc3", 8, 8, 10, 0.25);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(DescribeGraph(*graph),
+            "conv 1-2 3x3, ReLU, pool 2; linear 32-4, ReLU, dropout 0.25; "
+            "linear 4-3, ReLU, dropout 0.25; linear 3-10");
+  EXPECT_EQ(graph->spelling, "cnn:2,fc4,fc3");
+  EXPECT_FALSE(
+      ParseModel("m", "cnn:2,fc4", 8, 8, 10)->Has(Operation::Kind::kDropout));
+  // There is no hidden layer to drop from.
+  EXPECT_FALSE(
+      ParseModel("m", "cnn:16", 8, 8, 10, 0.5)->Has(Operation::Kind::kDropout));
+  for (const double rate : {1.0, -0.5}) {
+    EXPECT_TRUE(FailsWith(ParseModel("m", "mlp:4", 8, 8, 10, rate).status(),
+                          absl::StatusCode::kInvalidArgument,
+                          {"m is \"mlp:4\"", "\"fc1.dropout\"", "a rate of ",
+                           "above 0 and below 1"}));
   }
 }
 
@@ -94,11 +115,19 @@ TEST(ZooTest, MoreBlocksThanAnIntegerHasBits) {
   }
 }
 
-TEST(SpellModelTest, IsWhatParseModelReads) {
+TEST(ZooTest, OneClassIsNone) {
+  EXPECT_TRUE(FailsWith(ParseModel("--teacher", "cnn:2", 8, 8, 1).status(),
+                        absl::StatusCode::kInvalidArgument,
+                        {"--teacher is \"cnn:2\"", "1 logits", "2 classes"}));
+}
+
+TEST(ZooTest, ASpellingWithoutNamesIsWhatIsRead) {
   for (const char* spelling :
        {kTeacherModel, kStudentModel, "mlp:1200,1200", "cnn:4,fc6"}) {
-    EXPECT_EQ(SpellModel(*ParseModel("m", spelling, 28, 28, 10)), spelling);
+    EXPECT_EQ(Parse(spelling)->spelling, spelling);
   }
+  EXPECT_EQ(Parse("hinton_student")->spelling, "mlp:800,800");
+  EXPECT_EQ(Parse("cnn:04,fc006")->spelling, "cnn:4,fc6");
 }
 
 }  // namespace

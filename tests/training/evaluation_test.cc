@@ -8,6 +8,7 @@
 #include "ATen/Parallel.h"
 #include "data/random.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 
@@ -40,7 +41,7 @@ TEST(EvaluationTest, LogitsAreInTheDataSetsOrderWhateverBatchesAndThreads) {
   const auto dataset = testing::ToyDataset(toy);
   Random random(0, "test weights");
   const FrozenClassifier model(
-      std::make_shared<ConvNet>(StudentOptions(28, 28, 10), random));
+      std::make_shared<Network>(StudentGraph(28, 28, 10), random));
   Observer nobody;
   const Batches batches = *Batches::Create(dataset);
   const int before = at::get_num_threads();

@@ -13,6 +13,7 @@
 #include "ATen/Parallel.h"
 #include "data/random.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/status.h"
@@ -34,14 +35,14 @@ Batches MakeBatches(int64_t count, int64_t batch_size, uint64_t seed = 0) {
   return *Batches::Create(ToyDataset(toy), options);
 }
 
-std::shared_ptr<ConvNet> MakeStudent(uint64_t seed = 0) {
+std::shared_ptr<Network> MakeStudent(uint64_t seed = 0) {
   Random random(seed, "test weights");
-  return std::make_shared<ConvNet>(StudentOptions(28, 28, 10), random);
+  return std::make_shared<Network>(StudentGraph(28, 28, 10), random);
 }
 
-std::shared_ptr<ConvNet> MakeTeacher(uint64_t seed = 0) {
+std::shared_ptr<Network> MakeTeacher(uint64_t seed = 0) {
   Random random(seed, "test weights");
-  return std::make_shared<ConvNet>(TeacherOptions(28, 28, 10), random);
+  return std::make_shared<Network>(TeacherGraph(28, 28, 10), random);
 }
 
 std::string Bytes(const Classifier& model) {
@@ -312,7 +313,7 @@ TEST(TrainTest, TellsItsObserver) {
 }
 
 // The teacher learns a little first, so that its logits say something.
-std::shared_ptr<ConvNet> TrainedTeacher(const Batches& batches) {
+std::shared_ptr<Network> TrainedTeacher(const Batches& batches) {
   auto teacher = MakeTeacher();
   EXPECT_TRUE(
       Train(*teacher, batches, LabelObjective(), Options(1), nobody).ok());

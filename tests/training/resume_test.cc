@@ -13,6 +13,7 @@
 #include "data/safetensors.h"
 #include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
@@ -55,11 +56,10 @@ struct Case {
     options.jitter = 1;
     batches = *Batches::Create(testing::ToyDataset(toy), options);
     Random random(1, "test");
-    ConvNetOptions net = *ParseModel("m", "cnn:4,fc12", 14, 14, 10);
-    net.dropout = 0.3;
-    model = std::make_shared<ConvNet>(net, random);
+    model = std::make_shared<Network>(
+        *ParseModel("m", "cnn:4,fc12", 14, 14, 10, /*dropout=*/0.3), random);
     auto teacher =
-        std::make_shared<const FrozenClassifier>(std::make_shared<ConvNet>(
+        std::make_shared<const FrozenClassifier>(std::make_shared<Network>(
             *ParseModel("m", "cnn:6", 14, 14, 10), random));
     const auto leaf = [&](const std::vector<int64_t>& sizes) {
       return UniformTensor(sizes, 0.5, random).requires_grad_(true);
@@ -93,7 +93,7 @@ struct Case {
   }
 
   std::optional<Batches> batches;
-  std::shared_ptr<ConvNet> model;
+  std::shared_ptr<Network> model;
   Objective objective;
 };
 

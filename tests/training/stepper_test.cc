@@ -11,6 +11,7 @@
 #include "ATen/ATen.h"
 #include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 #include "training/checkpoint.h"
@@ -30,18 +31,15 @@ Batches MakeBatches(int64_t jitter = 0) {
   return *Batches::Create(ToyDataset(toy), options);
 }
 
-std::shared_ptr<ConvNet> MakeModel(
-    const ConvNetOptions& options = StudentOptions(28, 28, 10)) {
+std::shared_ptr<Network> MakeModel(const Graph& graph = StudentGraph(28, 28,
+                                                                     10)) {
   Random random(0, "test weights");
-  return std::make_shared<ConvNet>(options, random);
+  return std::make_shared<Network>(graph, random);
 }
 
 // A small one with dropout.
-std::shared_ptr<ConvNet> MakeDroppingModel() {
-  ConvNetOptions options = StudentOptions(28, 28, 10);
-  options.hidden_widths = {20};
-  options.dropout = 0.5;
-  return MakeModel(options);
+std::shared_ptr<Network> MakeDroppingModel() {
+  return MakeModel(*ParseModel("m", "cnn:16,fc20", 28, 28, 10, 0.5));
 }
 
 // What two epochs of steps find, read at the ends of epochs, and what they
@@ -52,7 +50,7 @@ struct Run {
 };
 
 Run TakeSteps(bool on_device, const Objective& objective,
-              const Batches& batches, const std::shared_ptr<ConvNet>& model) {
+              const Batches& batches, const std::shared_ptr<Network>& model) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
                           2 * batches.batch_count()};
   const StepperInputs inputs = {*model, batches, objective, schedule, {}};
@@ -121,7 +119,7 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndJitter) {
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
   const auto teacher = std::make_shared<const FrozenClassifier>(
-      MakeModel(TeacherOptions(28, 28, 10)));
+      MakeModel(TeacherGraph(28, 28, 10)));
   MethodOptions options;
   options.method = "fitnets";
   const auto make_objective = [&] {
@@ -156,7 +154,7 @@ TEST(StepperTest, GoesOnFromAnothersState) {
   const Batches batches = MakeBatches(/*jitter=*/1);
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01, 3};
   const Objective objective = LabelObjective();
-  const auto make = [&](const std::shared_ptr<ConvNet>& model, bool on_device) {
+  const auto make = [&](const std::shared_ptr<Network>& model, bool on_device) {
     const StepperInputs inputs = {*model, batches, objective, schedule, {}};
     return on_device ? MakeDeviceStepper(inputs, at::kCPU)
                      : MakeHostStepper(inputs);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/cuda.h"
 #include "tests/testing/datasets.h"
@@ -41,10 +42,10 @@ class TrainGpuTest : public testing::GpuTest {
     return *Batches::Create(ToyDataset(toy));
   }
 
-  static std::shared_ptr<ConvNet> MakeModel(const ConvNetOptions& options,
+  static std::shared_ptr<Network> MakeModel(const Graph& graph,
                                             at::Device device) {
     Random random(0, "test weights");
-    auto model = std::make_shared<ConvNet>(options, random);
+    auto model = std::make_shared<Network>(graph, random);
     model->to(device);
     return model;
   }
@@ -67,7 +68,7 @@ TEST_F(TrainGpuTest, LossesFollowTheCpus) {
   std::vector<EpochLosses> losses[2];
   const at::Device devices[] = {at::kCPU, at::kCUDA};
   for (int i = 0; i < 2; ++i) {
-    auto model = MakeModel(TeacherOptions(28, 28, 10), devices[i]);
+    auto model = MakeModel(TeacherGraph(28, 28, 10), devices[i]);
     const auto result = Train(*model, batches, LabelObjective(),
                               Options(3, devices[i]), nobody);
     ASSERT_TRUE(result.ok()) << result.status();
@@ -86,7 +87,7 @@ TEST_F(TrainGpuTest, LogitsAgreeWithTheCpus) {
   const at::Device devices[] = {at::kCPU, at::kCUDA};
   for (int i = 0; i < 2; ++i) {
     const FrozenClassifier model(
-        MakeModel(TeacherOptions(28, 28, 10), devices[i]));
+        MakeModel(TeacherGraph(28, 28, 10), devices[i]));
     logits[i] = ComputeLogits(model, batches, devices[i], "test", nobody).cpu();
   }
   EXPECT_TRUE(at::allclose(logits[0], logits[1], /*rtol=*/1e-4, /*atol=*/1e-5));
@@ -96,7 +97,7 @@ TEST_F(TrainGpuTest, DeterministicGivesTheSameBitsTwice) {
   const Batches batches = MakeBatches(kSamples);
   std::vector<at::Tensor> runs[2];
   for (auto& run : runs) {
-    auto model = MakeModel(TeacherOptions(28, 28, 10), at::kCUDA);
+    auto model = MakeModel(TeacherGraph(28, 28, 10), at::kCUDA);
     ASSERT_TRUE(
         Train(*model, batches, LabelObjective(), Options(2, at::kCUDA), nobody)
             .ok());
@@ -112,14 +113,14 @@ TEST_F(TrainGpuTest, DeterministicGivesTheSameBitsTwice) {
 TEST_F(TrainGpuTest, CachedAndLiveLogitsGiveAlikeStudents) {
   const Batches batches = MakeBatches(kSamples);
   const auto teacher = std::make_shared<FrozenClassifier>(
-      MakeModel(TeacherOptions(28, 28, 10), at::kCUDA));
+      MakeModel(TeacherGraph(28, 28, 10), at::kCUDA));
   const at::Tensor table =
       ComputeLogits(*teacher, batches, at::kCUDA, "test", nobody);
   double totals[2];
   int i = 0;
   for (const TeacherLogits& logits :
        {CachedLogits(table), LiveLogits(teacher)}) {
-    auto model = MakeModel(StudentOptions(28, 28, 10), at::kCUDA);
+    auto model = MakeModel(StudentGraph(28, 28, 10), at::kCUDA);
     const auto result =
         Train(*model, batches, DistillationObjective(logits, MethodOptions()),
               Options(2, at::kCUDA), nobody);
@@ -132,7 +133,7 @@ TEST_F(TrainGpuTest, CachedAndLiveLogitsGiveAlikeStudents) {
 
 TEST_F(TrainGpuTest, ALossThatIsNotFiniteStopsIt) {
   const Batches batches = MakeBatches(kSamples);
-  auto model = MakeModel(StudentOptions(28, 28, 10), at::kCUDA);
+  auto model = MakeModel(StudentGraph(28, 28, 10), at::kCUDA);
   TrainOptions options = Options(3, at::kCUDA);
   options.learning_rate = 1e30;
   EXPECT_TRUE(FailsWith(

@@ -1,0 +1,154 @@
+#include "models/network.h"
+
+#include <utility>
+
+#include "ATen/ATen.h"
+#include "data/uniform_tensor.h"
+#include "models/conv_block.h"
+#include "models/dense.h"
+#include "models/dropout.h"
+
+namespace distill {
+namespace {
+
+Graph Checked(Graph graph) {
+  const auto shapes = InferShapes(graph);
+  TORCH_CHECK(shapes.ok(), std::string(shapes.status().message()));
+  return graph;
+}
+
+// [batch, height, width, channels] for [batch, channels, height, width].
+at::Tensor ChannelsLast(const at::Tensor& x) {
+  // One channel lies in memory the same way in either order.
+  return x.size(1) == 1 ? x.reshape({x.size(0), x.size(2), x.size(3), 1})
+                        : x.movedim(1, 3);
+}
+
+}  // namespace
+
+Network::Network(Graph graph, Random& random)
+    : graph_(Checked(std::move(graph))),
+      plan_(MakePlan(graph_)),
+      state_(graph_.operations.size()),
+      dropout_keys_(graph_.operations.size(), 0) {
+  for (const TensorSpec& one : StateOf(graph_)) {
+    const bool counts = one.kind == TensorSpec::Kind::kCounter;
+    const at::Tensor value =
+        one.bound > 0
+            ? UniformTensor(one.sizes, one.bound, random)
+            : at::full(one.sizes, one.value, counts ? at::kLong : at::kFloat);
+    state_[one.operation].push_back(
+        one.kind == TensorSpec::Kind::kParameter
+            ? AddParameter(one.name, value)
+            : AddBuffer(one.name, value, /*persistent=*/true));
+  }
+  if (!graph_.Has(Operation::Kind::kDropout)) return;
+  for (size_t i = 0; i < dropout_keys_.size(); ++i) {
+    if (graph_.operations[i].kind == Operation::Kind::kDropout) {
+      dropout_keys_[i] = random.Next();
+    }
+  }
+  dropout_step_ = AddBuffer("dropout_step", at::zeros({}, at::kLong),
+                            /*persistent=*/false);
+}
+
+at::Tensor Network::Compute(const PlanStep& step,
+                            const std::vector<at::Tensor>& inputs) {
+  const std::vector<at::Tensor>& state = state_[step.first];
+  switch (step.kind) {
+    case PlanStep::Kind::kConvBlock: {
+      const at::Tensor y =
+          ConvBlock(ChannelsLast(inputs[0]), state[0], state[1], compute_dtype_,
+                    step.channels_last ? ConvBlockOutput::kChannelsLast
+                                       : ConvBlockOutput::kChannelsFirst);
+      return step.channels_last ? y.movedim(3, 1) : y;
+    }
+    case PlanStep::Kind::kDense: {
+      const bool logits = &step == &plan_.back();
+      return Dense(
+          logits ? inputs[0].to(at::kFloat) : inputs[0], state[0], state[1],
+          step.last > step.first ? Activation::kRelu : Activation::kNone,
+          logits ? at::kFloat : compute_dtype_);
+    }
+    case PlanStep::Kind::kOperation:
+      break;
+  }
+  return ComputeByLibTorch(step.first, inputs);
+}
+
+at::Tensor Network::ComputeByLibTorch(int index,
+                                      const std::vector<at::Tensor>& inputs) {
+  const Operation& operation = graph_.operations[index];
+  const std::vector<at::Tensor>& state = state_[index];
+  const bool logits = &operation == &graph_.operations.back();
+  const at::ScalarType dtype = logits ? at::kFloat : compute_dtype_;
+  const auto bias = [&] {
+    return operation.bias ? state[1].to(dtype) : at::Tensor();
+  };
+  switch (operation.kind) {
+    case Operation::Kind::kFlatten:
+      return inputs[0].flatten(1);
+    case Operation::Kind::kDropout:
+      return is_training() ? Dropout(inputs[0], operation.rate,
+                                     dropout_keys_[index], dropout_step_)
+                           : inputs[0];
+    case Operation::Kind::kConvolution:
+      return at::conv2d(inputs[0].to(dtype), state[0].to(dtype), bias(),
+                        operation.stride, operation.padding, /*dilation=*/1,
+                        operation.groups)
+          .to(at::kFloat);
+    case Operation::Kind::kLinear:
+      return at::linear(inputs[0].to(dtype), state[0].to(dtype), bias())
+          .to(at::kFloat);
+    case Operation::Kind::kBatchNorm:
+      if (is_training()) state[4].add_(1);
+      return at::batch_norm(inputs[0].to(at::kFloat), state[0], state[1],
+                            state[2], state[3], is_training(),
+                            kBatchNormMomentum, kBatchNormEpsilon,
+                            /*cudnn_enabled=*/true);
+    case Operation::Kind::kRelu:
+      return at::relu(inputs[0]);
+    case Operation::Kind::kMaxPool:
+      return at::max_pool2d(inputs[0], operation.kernel, operation.stride);
+    case Operation::Kind::kGlobalAveragePool:
+      return at::adaptive_avg_pool2d(inputs[0].to(at::kFloat), {1, 1});
+    case Operation::Kind::kAdd:
+      return inputs[0].to(at::kFloat) + inputs[1].to(at::kFloat);
+  }
+  TORCH_CHECK(false, "no kernel for ", operation.name);
+}
+
+Outputs Network::Forward(const at::Tensor& images,
+                         const std::vector<std::string>& features) {
+  TORCH_CHECK(
+      images.dim() == 4 && images.size(1) == graph_.channels &&
+          images.size(2) == graph_.height && images.size(3) == graph_.width,
+      "images have the shape ", images.sizes(), "; this model takes [batch, ",
+      graph_.channels, ", ", graph_.height, ", ", graph_.width, "]");
+  Outputs outputs;
+  outputs.features.resize(features.size());
+  std::vector<at::Tensor> values(graph_.operations.size());
+  for (const PlanStep& step : plan_) {
+    std::vector<at::Tensor> inputs;
+    for (const int input : graph_.operations[step.first].inputs) {
+      inputs.push_back(input == kImages ? images : values[input]);
+    }
+    for (const int input : step.done) values[input] = at::Tensor();
+    values[step.last] = Compute(step, inputs);
+    const std::string& name = graph_.operations[step.last].feature;
+    for (size_t i = 0; i < features.size() && !name.empty(); ++i) {
+      if (features[i] == name) {
+        outputs.features[i] = values[step.last].to(at::kFloat);
+      }
+    }
+  }
+  if (dropout_step_.defined() && is_training()) dropout_step_.add_(1);
+  for (size_t i = 0; i < features.size(); ++i) {
+    TORCH_CHECK(outputs.features[i].defined(), "there is no feature \"",
+                features[i], "\" in ", Describe());
+  }
+  outputs.logits = values.back();
+  return outputs;
+}
+
+}  // namespace distill

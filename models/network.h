@@ -1,0 +1,65 @@
+// A graph with weights: the classifier that this program trains.
+#ifndef DISTILL_MODELS_NETWORK_H_
+#define DISTILL_MODELS_NETWORK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "c10/core/ScalarType.h"
+#include "data/random.h"
+#include "models/classifier.h"
+#include "models/graph.h"
+#include "models/plan.h"
+
+namespace distill {
+
+class Network : public Classifier {
+ public:
+  // Its state is StateOf(graph), drawn from `random` alone in that order; then,
+  // for each dropout, the key of its masks. `graph` must be valid
+  // (TORCH_CHECK, with InferShapes' message).
+  Network(Graph graph, Random& random);
+
+  // `images` [batch, channels, height, width], else as Classifier's. In train
+  // mode batch norm takes the batch's statistics and updates its running ones,
+  // which it takes in eval mode; dropout is for train mode.
+  Outputs Forward(const at::Tensor& images,
+                  const std::vector<std::string>& features) override;
+  std::vector<Feature> Features() const override { return FeaturesOf(graph_); }
+  int64_t FlopPerImage() const override { return FlopPerImageOf(graph_); }
+  std::string Describe() const override { return DescribeGraph(graph_); }
+
+  const Graph& graph() const { return graph_; }
+  const std::vector<PlanStep>& plan() const { return plan_; }
+
+  // What convolutions and fully connected layers multiply in: kFloat, or
+  // kBFloat16 (with float32 accumulation; see ConvBlock and Dense for what that
+  // is on the CPU). Weights, gradients of weights, all other operations and the
+  // last layer stay float32 either way: logits in bfloat16 would have three
+  // digits.
+  void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
+
+ private:
+  // The output of a step: [batch, channels, height, width] in any memory
+  // layout, or [batch, width].
+  at::Tensor Compute(const PlanStep& step,
+                     const std::vector<at::Tensor>& inputs);
+  at::Tensor ComputeByLibTorch(int index,
+                               const std::vector<at::Tensor>& inputs);
+
+  const Graph graph_;
+  const std::vector<PlanStep> plan_;
+  // Of each operation: its part of StateOf(graph_).
+  std::vector<std::vector<at::Tensor>> state_;
+  std::vector<uint64_t> dropout_keys_;  // Of each operation; 0 for others.
+  // [] int64, a buffer "dropout_step" that no file has: forward passes made in
+  // train mode, which choose the masks. Undefined without dropout.
+  at::Tensor dropout_step_;
+  at::ScalarType compute_dtype_ = at::kFloat;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_NETWORK_H_

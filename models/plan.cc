@@ -1,0 +1,69 @@
+#include "models/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace distill {
+namespace {
+
+using Kind = Operation::Kind;
+
+bool IsConvolution3x3(const Operation& o) {
+  return o.kind == Kind::kConvolution && o.kernel == 3 && o.stride == 1 &&
+         o.padding == 1 && o.groups == 1 && o.bias;
+}
+
+bool IsPooling2x2(const Operation& o) {
+  return o.kind == Kind::kMaxPool && o.kernel == 2 && o.stride == 2;
+}
+
+}  // namespace
+
+std::vector<PlanStep> MakePlan(const Graph& graph) {
+  const std::vector<Operation>& operations = graph.operations;
+  const int count = static_cast<int>(operations.size());
+  std::vector<std::vector<int>> users(count);
+  for (int i = 0; i < count; ++i) {
+    for (const int input : operations[i].inputs) {
+      if (input != kImages) users[input].push_back(i);
+    }
+  }
+  // Whether nobody but the operation behind it sees what `i` makes.
+  const auto is_inner = [&](int i) {
+    return users[i] == std::vector<int>{i + 1} && operations[i].feature.empty();
+  };
+  std::vector<PlanStep> plan;
+  std::vector<bool> begins_block(count, false);
+  for (int i = 0; i < count;) {
+    PlanStep step;
+    step.first = step.last = i;
+    const bool with_relu = is_inner(i) && operations[i + 1].kind == Kind::kRelu;
+    if (operations[i].kind == Kind::kLinear && operations[i].bias) {
+      step.kind = PlanStep::Kind::kDense;
+      step.last = with_relu ? i + 1 : i;
+    } else if (IsConvolution3x3(operations[i]) && with_relu &&
+               is_inner(i + 1) && IsPooling2x2(operations[i + 2])) {
+      step.kind = PlanStep::Kind::kConvBlock;
+      step.last = i + 2;
+      begins_block[i] = true;
+    }
+    i = step.last + 1;
+    plan.push_back(std::move(step));
+  }
+  std::vector<bool> is_needed(count, false);
+  for (auto step = plan.rbegin(); step != plan.rend(); ++step) {
+    const std::vector<int>& takers = users[step->last];
+    step->channels_last =
+        step->kind == PlanStep::Kind::kConvBlock &&
+        std::all_of(takers.begin(), takers.end(),
+                    [&](int taker) { return begins_block[taker]; });
+    for (const int input : operations[step->first].inputs) {
+      if (input == kImages || is_needed[input]) continue;
+      is_needed[input] = true;
+      step->done.push_back(input);
+    }
+  }
+  return plan;
+}
+
+}  // namespace distill

@@ -1,0 +1,36 @@
+// Which kernels compute a graph: the one place where they are chosen.
+#ifndef DISTILL_MODELS_PLAN_H_
+#define DISTILL_MODELS_PLAN_H_
+
+#include <vector>
+
+#include "models/graph.h"
+
+namespace distill {
+
+// One call: the operations first, ..., last, of which each is the only one to
+// take what the one before it makes.
+struct PlanStep {
+  enum class Kind {
+    // Convolution 3x3 with padding 1, ReLU and max-pooling 2x2:
+    // models/conv_block.h.
+    kConvBlock,
+    kDense,      // Fully connected, or that and ReLU: models/dense.h.
+    kOperation,  // Any one operation: LibTorch's.
+  };
+  Kind kind = Kind::kOperation;
+  int first = 0, last = 0;
+  // Of a kConvBlock: whether its output is in the memory as [batch, height,
+  // width, channels]. It is where other blocks alone take it, and else as
+  // LibTorch has it, which is how PyTorch's users flatten.
+  bool channels_last = false;
+  // Operations whose outputs no step after this one takes.
+  std::vector<int> done;
+};
+
+// In an order in which they can be computed. `graph` is valid (InferShapes).
+std::vector<PlanStep> MakePlan(const Graph& graph);
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_PLAN_H_
