@@ -82,10 +82,11 @@ bool IsBeginningOfARun(const std::string& line) {
 
 absl::Status SystemError(const std::string& path, const std::string& doing) {
   const int error = errno;
-  const absl::Status status = absl::ErrnoToStatus(error, "");
+  const absl::StatusCode code = absl::ErrnoToStatusCode(error);
   return absl::Status(
-      absl::IsInvalidArgument(status) ? absl::StatusCode::kFailedPrecondition
-                                      : status.code(),
+      code == absl::StatusCode::kInvalidArgument
+          ? absl::StatusCode::kFailedPrecondition
+          : code,
       absl::StrCat(path, ": found \"", std::generic_category().message(error),
                    "\" when ", doing,
                    "; expected to keep the runs there. Make room, or pass "

@@ -30,11 +30,13 @@ absl::Status Failed(const std::string& path, const std::string& doing,
   const std::string message = absl::StrCat(
       AbsolutePath(path), ": found \"", std::generic_category().message(error),
       "\" when ", doing, "; expected ", expected, ". ", advice);
-  const absl::Status status = absl::ErrnoToStatus(error, message);
+  // (ErrnoToStatus would say the system's words a second time.)
+  const absl::StatusCode code = absl::ErrnoToStatusCode(error);
   // InvalidArgument is for flags that are wrong whatever the machine is.
-  return absl::IsInvalidArgument(status)
-             ? absl::FailedPreconditionError(status.message())
-             : status;
+  return absl::Status(code == absl::StatusCode::kInvalidArgument
+                          ? absl::StatusCode::kFailedPrecondition
+                          : code,
+                      message);
 }
 
 // 0, or the error of the call that failed; `call` gives a negative number then.

@@ -84,7 +84,7 @@ class KeeperOfOne : public TrainingKeeper {
                            : absl::StatusOr<KeptState>(bytes.status());
     if (!kept.ok()) {
       observer_.OnLine(absl::StrCat("warning: ", kept.status().message(),
-                                    ". It is not used."));
+                                    " It is not used."));
       return std::nullopt;
     }
     if (kept->training != training_) return std::nullopt;

@@ -53,6 +53,7 @@ TEST(FrozenClassifierTest, ItsStateIsParametersAndBuffersAndDoesNotChange) {
   const FrozenClassifier frozen(model);
   const std::vector<NamedTensor> before = frozen.State();
   std::vector<std::string> names;
+  names.reserve(before.size());
   for (const NamedTensor& one : before) names.push_back(one.name);
   EXPECT_EQ(names, (std::vector<std::string>{
                        "conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias",

@@ -10,12 +10,9 @@
 #include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
-#include "tests/testing/status.h"
 
 namespace distill {
 namespace {
-
-using testing::FailsWith;
 
 Network Make(const Graph& graph, uint64_t seed = 0) {
   Random random(seed, "test weights");
