@@ -296,14 +296,15 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const auto splits = LoadSplits(options.data);
   if (!splits.ok()) return ReportError(splits.status(), out, err);
 
-  if (options.labels_per_class >
-      splits->train->count / splits->train->classes) {
+  const Dataset& train = *splits->train;
+  const int64_t most_per_class = train.count / train.classes;
+  if (options.labels_per_class > most_per_class) {
     return ReportError(
-        absl::InvalidArgumentError(absl::StrCat(
-            "--labels_per_class is ", options.labels_per_class, "; with ",
-            splits->train->count, " training images of ",
-            splits->train->classes, " classes it must be at most ",
-            splits->train->count / splits->train->classes)),
+        absl::InvalidArgumentError(absl::StrFormat(
+            "--labels_per_class is %d; with %d training images of %d classes "
+            "it must be at most %d",
+            options.labels_per_class, train.count, train.classes,
+            most_per_class)),
         out, err);
   }
   if (options.labels_per_class > 0) {

@@ -86,7 +86,7 @@ absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
 std::string DifferencesFromFile(const std::string& path,
                                 const Json& configuration) {
   const auto json = ReadConfiguration(path);
-  if (!json.ok()) return "";
+  if (!json.ok()) return std::string(json.status().message());
   Json compared =
       Json::object();  // What the file does not say is no difference.
   for (const auto& field : json->items()) {

@@ -50,7 +50,8 @@ Json ConfigurationOf(const Settings& settings, const Compute& compute,
 absl::Status ApplyConfiguration(const std::string& path, Settings& table);
 
 // Says on a line what of the configuration in that file this run does not have:
-// what was typed beside it, or other data; empty if nothing.
+// what was typed beside it, or other data; empty if nothing. If the file cannot
+// be read any more, says that.
 std::string DifferencesFromFile(const std::string& path,
                                 const Json& configuration);
 

@@ -72,18 +72,6 @@ absl::StatusOr<std::string> C(const LoadedModel& loaded,
 
 absl::StatusOr<std::string> Html(const LoadedModel& loaded,
                                  const FormatOptions& options) {
-  for (const LoadedModel* model : {&loaded, options.teacher}) {
-    if (model == nullptr) continue;
-    const ModelInfo& info = model->info;
-    if (info.height != 28 || info.width != 28 ||
-        info.class_names != loaded.info.class_names) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the page is for models of 28 x 28 pixels with the same class names; "
-          "found one of ",
-          info.height, " x ", info.width, " pixels and the classes ",
-          absl::StrJoin(info.class_names, ", ")));
-    }
-  }
   return HtmlPage(loaded, options.teacher);
 }
 

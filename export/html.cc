@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "data/digit.h"
 #include "export/assets.h"
@@ -112,12 +113,16 @@ absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
     const ModelInfo& info = model.loaded.info;
     if (info.height != kDigitSize || info.width != kDigitSize) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "the ", model.id, " is for images of ", info.height, " x ",
-          info.width, "; a page to draw on needs one for 28 x 28"));
+          "the ", model.id, ": found one for images of ", info.height, " x ",
+          info.width,
+          "; expected one for 28 x 28 pixels, which the page draws"));
     }
     if (info.class_names != student.info.class_names) {
       return absl::FailedPreconditionError(
-          "student and teacher have different classes");
+          absl::StrCat("student and teacher have different classes: found ",
+                       absl::StrJoin(student.info.class_names, ", "), " and ",
+                       absl::StrJoin(info.class_names, ", "),
+                       "; expected the same. Pass another --teacher."));
     }
     auto shown = ModelJson(model);
     if (!shown.ok()) return shown.status();

@@ -184,7 +184,6 @@ absl::Status MethodOptions::Validate() const {
         "--method is \"", method, "\"; it must be one of ", names));
   }
   absl::Status status = CheckRanges(*this);
-  const std::vector<std::string>& used = FindMethod(method)->settings;
   std::vector<std::string> terms;  // Weights of this method's terms.
   bool has_term = false;
   const std::pair<const char*, double> weights[] = {
@@ -195,7 +194,7 @@ absl::Status MethodOptions::Validate() const {
       {"rkd_distance_weight", rkd_distance_weight},
       {"rkd_angle_weight", rkd_angle_weight}};
   for (const auto& [name, weight] : weights) {
-    if (std::find(used.begin(), used.end(), name) == used.end()) continue;
+    if (!UsesSetting(method, name)) continue;
     terms.push_back(absl::StrCat("--", name));
     has_term = has_term || weight != 0;
   }

@@ -135,7 +135,8 @@ bool UsesSetting(const std::string& method, const std::string& setting);
 // Returns total = alpha * soft + (1 - alpha) * hard, where soft is the method's
 // term and hard the cross-entropy with the labels, as in KdLoss, which this is
 // for "kd". Tensors, errors and what is not evaluated: as there. `options` must
-// be valid, and of a method that compares logits (TORCH_CHECK).
+// be valid; that their method is there and compares logits, and that
+// temperature and alpha are right, is looked at in each step too (TORCH_CHECK).
 LossTerms MethodLoss(const at::Tensor& student_logits,
                      const at::Tensor& teacher_logits, const at::Tensor& labels,
                      const MethodOptions& options);

@@ -130,15 +130,6 @@ std::string Describe(const Operation& o, const Shape& x) {
   return "";
 }
 
-int64_t Count(const Graph& graph, bool parameters) {
-  int64_t count = 0;
-  for (const TensorSpec& one : StateOf(graph)) {
-    const bool is_one = one.kind == TensorSpec::Kind::kParameter;
-    if (is_one == parameters) count += Product(one.sizes);
-  }
-  return count;
-}
-
 }  // namespace
 
 int Graph::Append(Operation operation) {
@@ -238,9 +229,13 @@ std::vector<TensorSpec> StateOf(const Graph& graph) {
   return state;
 }
 
-int64_t ParameterCount(const Graph& graph) { return Count(graph, true); }
-
-int64_t BufferCount(const Graph& graph) { return Count(graph, false); }
+int64_t ParameterCount(const Graph& graph) {
+  int64_t count = 0;
+  for (const TensorSpec& one : StateOf(graph)) {
+    if (one.kind == TensorSpec::Kind::kParameter) count += Product(one.sizes);
+  }
+  return count;
+}
 
 int64_t FlopPerImageOf(const Graph& graph) {
   const std::vector<Shape> shapes = *InferShapes(graph);

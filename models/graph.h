@@ -95,9 +95,8 @@ struct TensorSpec {
 // bias, running_mean, running_var, num_batches_tracked, where it has them.
 std::vector<TensorSpec> StateOf(const Graph& graph);
 
-// How many numbers are trained, and how many are in buffers.
+// How many numbers are trained.
 int64_t ParameterCount(const Graph& graph);
-int64_t BufferCount(const Graph& graph);
 
 // Floating-point operations of one image's forward pass: twice the
 // multiply-adds of convolutions and fully connected layers. Others are not

@@ -254,21 +254,23 @@ std::string SeedsHtml(const Analysis& analysis) {
     const char* name;
     bool percent;
     bool of_teacher;
+    Bounds bounds;
     std::function<double(const StageAnalysis&)> value;
   };
+  constexpr Bounds kAtLeast0 = {0};
   const Quantity quantities[] = {
-      {"test accuracy", true, true,
+      {"test accuracy", true, true, kShare,
        [](const StageAnalysis& s) { return s.metrics.accuracy.mean; }},
-      {"NLL, nats", false, true,
+      {"NLL, nats", false, true, kAtLeast0,
        [](const StageAnalysis& s) { return s.metrics.nll; }},
-      {"ECE", false, true,
+      {"ECE", false, true, kShare,
        [](const StageAnalysis& s) { return s.metrics.ece; }},
-      {"agrees with the teacher", true, false,
+      {"agrees with the teacher", true, false, kShare,
        [](const StageAnalysis& s) {
          return static_cast<double>(s.fidelity->agreed) /
                 static_cast<double>(s.metrics.samples);
        }},
-      {"KL(teacher || it), nats", false, false,
+      {"KL(teacher || it), nats", false, false, kAtLeast0,
        [](const StageAnalysis& s) { return s.fidelity->kl; }}};
   StageTable means(analysis.first().stages);
   for (const Quantity& quantity : quantities) {
@@ -279,7 +281,7 @@ std::string SeedsHtml(const Analysis& analysis) {
       for (const RunAnalysis& run : analysis.runs) {
         values.push_back(quantity.value(run.stages[stage]));
       }
-      const Interval i = MeanInterval(values);
+      const Interval i = MeanInterval(values, quantity.bounds);
       const auto text = [&](double value) {
         return quantity.percent ? Percent(value) : Decimals(value, 4);
       };

@@ -45,13 +45,19 @@ std::vector<double> ValuesOf(const std::vector<ExperimentResult>& runs,
 
 void Judge(SeedsResult* result) {
   const auto& runs = result->runs;
-  result->teacher = ShareInterval(ValuesOf(
-      runs, [](const auto& run) { return run.teacher.test.accuracy(); }));
-  result->student = ShareInterval(ValuesOf(
-      runs, [](const auto& run) { return run.student.test.accuracy(); }));
+  result->teacher = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.teacher.test.accuracy(); }),
+      kShare);
+  result->student = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.student.test.accuracy(); }),
+      kShare);
   if (!runs[0].control) return;
-  result->control = ShareInterval(ValuesOf(
-      runs, [](const auto& run) { return run.control->test.accuracy(); }));
+  result->control = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.control->test.accuracy(); }),
+      kShare);
   result->difference = MeanInterval(
       ValuesOf(runs, [](const auto& run) { return Points(run) / 100; }));
   result->verdict = distill::Judge(*result->difference);

@@ -1,5 +1,6 @@
 #include "training/statistics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -37,7 +38,7 @@ double StudentT95(int64_t degrees) {
   return std::sqrt(static_cast<double>(degrees)) * std::tan(low);
 }
 
-Interval MeanInterval(const std::vector<double>& values) {
+Interval MeanInterval(const std::vector<double>& values, const Bounds& bounds) {
   const auto n = static_cast<double>(values.size());
   Interval result;
   for (double value : values) result.mean += value / n;
@@ -51,16 +52,8 @@ Interval MeanInterval(const std::vector<double>& values) {
   }
   const double half = StudentT95(static_cast<int64_t>(values.size()) - 1) *
                       std::sqrt(squares / (n - 1) / n);
-  result.low = result.mean - half;
-  result.high = result.mean + half;
-  return result;
-}
-
-Interval ShareInterval(const std::vector<double>& values) {
-  Interval result = MeanInterval(values);
-  // NaN stays what it is.
-  if (result.low < 0) result.low = 0;
-  if (result.high > 1) result.high = 1;
+  result.low = std::max(result.mean - half, bounds.low);
+  result.high = std::min(result.mean + half, bounds.high);
   return result;
 }
 

@@ -3,6 +3,7 @@
 #define DISTILL_TRAINING_STATISTICS_H_
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ struct Interval {
   double mean = 0, low = 0, high = 0;
 };
 
+// What a quantity can be.
+struct Bounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+};
+constexpr Bounds kShare = {0, 1};  // Accuracies, for instance.
+
 // The number that |T| stays below with probability 0.95, T having Student's t
 // distribution with `degrees` >= 1 degrees of freedom; to 1e-12 of itself.
 //
@@ -24,11 +32,9 @@ double StudentT95(int64_t degrees);
 // Of at least one value, independent and about normally distributed: mean +-
 // StudentT95(n - 1) * standard deviation / sqrt(n), with the deviation by n
 // - 1.
-Interval MeanInterval(const std::vector<double>& values);
-
-// The same of shares in [0, 1], accuracies for instance: no end of it is where
-// no share can be.
-Interval ShareInterval(const std::vector<double>& values);
+// An end beyond `bounds`, where no such mean can be, is there instead.
+Interval MeanInterval(const std::vector<double>& values,
+                      const Bounds& bounds = {});
 
 // The interval of 95 % for a probability of which `hits` of `samples` >= 1
 // tries came true; mean is the share itself. Never outside of [0, 1], and right

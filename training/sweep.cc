@@ -288,8 +288,8 @@ SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
   SweepCellResult result;
   result.cell = cell;
   result.runs = seeds;
-  result.validation = ShareInterval(students);
-  result.control = ShareInterval(controls);
+  result.validation = MeanInterval(students, kShare);
+  result.control = MeanInterval(controls, kShare);
   result.difference = MeanInterval(differences);
   result.verdict = Judge(result.difference);
   return result;
@@ -313,7 +313,7 @@ void Sweep::Choose(SweepCellResult* result) const {
         controls_.at({result->cell.labels, Seed(i)}).test.accuracy());
   }
   result->chosen = true;
-  result->test = ShareInterval(students);
+  result->test = MeanInterval(students, kShare);
   result->test_difference = MeanInterval(differences);
   result->test_verdict = Judge(result->test_difference);
 }

@@ -584,7 +584,10 @@ TEST_F(FaultsTest, OfTwoRunsAtOnceInOneFolderOneIsRefused) {
   const ProcessResult result =
       Run("$LONG --output_dir=out > log & "
           "await out/checkpoint/running-a.safetensors\n"
+          // So that it is not over before the second one begins.
+          "kill -STOP $!\n"
           "$LONG --output_dir=out --resume; code=$?\n"
+          "kill -CONT $!\n"
           "wait $! || exit 9\nexit $code");
   EXPECT_EQ(result.exit_code, 1) << result.out;
   EXPECT_NE(result.out.find("found another run at work in it"),

@@ -32,15 +32,19 @@ TEST(StatisticsTest, TheIntervalOfAFewValues) {
 }
 
 // Two accuracies that differ much: "-62.02 % to 217.52 %".
-TEST(StatisticsTest, NoIntervalOfSharesLeavesTheShares) {
-  const Interval wide = ShareInterval({0.6, 0.9});
+TEST(StatisticsTest, NoIntervalLeavesWhatTheQuantityCanBe) {
+  const Interval wide = MeanInterval({0.6, 0.9}, kShare);
   EXPECT_LT(MeanInterval({0.6, 0.9}).low, 0);
   EXPECT_EQ(wide.low, 0);
   EXPECT_EQ(wide.high, 1);
   EXPECT_DOUBLE_EQ(wide.mean, 0.75);
-  const Interval narrow = ShareInterval({0.5, 0.501});
+  const Interval narrow = MeanInterval({0.5, 0.501}, kShare);
   EXPECT_EQ(narrow.low, MeanInterval({0.5, 0.501}).low);
-  EXPECT_TRUE(std::isnan(ShareInterval({0.5}).low));
+  EXPECT_TRUE(std::isnan(MeanInterval({0.5}, kShare).low));
+  // A loss may be as large as it likes.
+  const Interval loss = MeanInterval({0.1, 9}, {0});
+  EXPECT_EQ(loss.low, 0);
+  EXPECT_EQ(loss.high, MeanInterval({0.1, 9}).high);
 }
 
 TEST(StatisticsTest, OneValueHasNoInterval) {

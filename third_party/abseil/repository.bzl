@@ -12,10 +12,7 @@ def abseil():
         linkopts = ["-pthread"],
         targets = [
             "absl/base:core_headers",
-            "absl/flags:commandlineflag",
-            "absl/flags:flag",
             "absl/flags:marshalling",
-            "absl/flags:reflection",
             "absl/status:status",
             "absl/status:statusor",
             "absl/strings:str_format",
