@@ -18,14 +18,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/random.h"
 #include "base/settings.h"
+#include "base/status.h"
+#include "base/torch_status.h"
 #include "bench/device_timer.h"
 #include "bench/matrix_rate.h"
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "data/batches.h"
-#include "data/random.h"
 #include "data/resident.h"
 #include "losses/methods.h"
 #include "models/network.h"
@@ -34,7 +36,6 @@
 #include "training/device.h"
 #include "training/objective.h"
 #include "training/step_graph.h"
-#include "training/torch_status.h"
 
 namespace distill {
 namespace {
@@ -251,9 +252,8 @@ absl::Status Run(const ComputeOptions& options) {
   ComputeOptions cpu = options, cuda = options;
   cpu.device = "cpu";
   if (cpu.precision == "tf32") cpu.precision = "f32";
-  const auto cpu_compute = ResolveCompute(cpu);
-  if (!cpu_compute.ok()) return cpu_compute.status();
-  RegisterDevice("CPU", *cpu_compute, {{"CPU", false}});
+  ASSIGN_OR_RETURN(const auto cpu_compute, ResolveCompute(cpu));
+  RegisterDevice("CPU", cpu_compute, {{"CPU", false}});
 
   cuda.device = "cuda";
   const auto cuda_compute = ResolveCompute(cuda);

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "training/text.h"
+#include "base/text.h"
 
 namespace distill {
 namespace {

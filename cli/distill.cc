@@ -17,13 +17,16 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/interrupt.h"
+#include "base/paths.h"
 #include "base/settings.h"
+#include "base/status.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
 #include "data/class_names.h"
 #include "data/dataset.h"
-#include "data/paths.h"
 #include "data/safetensors.h"
+#include "experiment/seeds.h"
 #include "export/onnx.h"
 #include "models/weights.h"
 #include "models/zoo.h"
@@ -31,8 +34,6 @@
 #include "report/result_json.h"
 #include "torch/version.h"
 #include "training/folder_keeper.h"
-#include "training/interrupt.h"
-#include "training/seeds.h"
 
 namespace distill {
 namespace {
@@ -125,9 +126,8 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   }
   folder.inputs = FilesOf(data);
   folder.inputs.push_back(options.teacher_weights);
-  auto opened = RunFolder::Open(folder, configuration);
-  if (!opened.ok()) return opened.status();
-  return std::make_optional(*std::move(opened));
+  ASSIGN_OR_RETURN(auto opened, RunFolder::Open(folder, configuration));
+  return std::make_optional(std::move(opened));
 }
 
 // The file of a model that was trained here; `stage` is of `spelling`.
@@ -135,11 +135,10 @@ absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
                                     const std::string& spelling,
                                     const StageResult& stage,
                                     const Dataset& train) {
-  const auto graph =
-      ParseModel(role, spelling, train.height, train.width, train.classes);
-  if (!graph.ok()) return graph.status();
+  ASSIGN_OR_RETURN(const auto graph, ParseModel(role, spelling, train.height,
+                                                train.width, train.classes));
   ModelInfo info;
-  info.architecture = graph->spelling;
+  info.architecture = graph.spelling;
   info.height = train.height;
   info.width = train.width;
   info.classes = train.classes;
@@ -169,21 +168,19 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
     const Dataset& train) {
   std::vector<OutputFile> files;
   const auto add = [&files](const std::string& name, const SafeTensors& file) {
-    auto bytes = SerializeSafeTensors(file);
-    if (!bytes.ok()) return bytes.status();
-    files.push_back({name, *std::move(bytes)});
+    ASSIGN_OR_RETURN(auto bytes, SerializeSafeTensors(file));
+    files.push_back({name, std::move(bytes)});
     return absl::OkStatus();
   };
-  absl::StatusOr<SafeTensors> teacher =
+  ASSIGN_OR_RETURN(
+      SafeTensors teacher,
       adopted  // Who made it, and of what, its own file knows best.
           ? ModelFile(FrozenClassifier(adopted->model).State(), adopted->info)
-          : ModelOf("teacher", experiment.teacher, run.teacher, train);
-  if (!teacher.ok()) return teacher.status();
-  const auto student =
-      ModelOf("student", experiment.student, run.student, train);
-  if (!student.ok()) return student.status();
-  absl::Status status = add(kTeacherFile, *teacher);
-  status.Update(add(kStudentFile, *student));
+          : ModelOf("teacher", experiment.teacher, run.teacher, train));
+  ASSIGN_OR_RETURN(const auto student,
+                   ModelOf("student", experiment.student, run.student, train));
+  absl::Status status = add(kTeacherFile, teacher);
+  status.Update(add(kStudentFile, student));
   if (!run.regressor.empty()) {
     SafeTensors regressor;
     for (const NamedTensor& part : run.regressor) {
@@ -193,9 +190,8 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
   }
   if (!status.ok()) return status;
   // Made from what a reader of the file gets.
-  const auto loaded = ModelFromFile(*student, kStudentFile);
-  if (!loaded.ok()) return loaded.status();
-  files.push_back({kOnnxFile, OnnxFile(*loaded)});
+  ASSIGN_OR_RETURN(const auto loaded, ModelFromFile(student, kStudentFile));
+  files.push_back({kOnnxFile, OnnxFile(loaded)});
   return files;
 }
 
@@ -205,16 +201,15 @@ absl::Status WriteResults(const ReportContext& context,
                           const std::optional<LoadedModel>& adopted,
                           const SeedsResult& result, RunFolder& folder,
                           Observer& observer) {
-  auto files = ModelFiles(experiment, adopted, result.runs[0], *context.train);
-  if (!files.ok()) return files.status();
-  auto report = MakeReport(context, result, observer);
-  if (!report.ok()) return report.status();
-  files->push_back({kReportFile, std::move(report->html)});
-  files->push_back({kMetricsFile, std::move(report->metrics_jsonl)});
-  files->push_back({kPredictionsFile, std::move(report->predictions_csv)});
-  files->push_back({"report.json", std::move(report->json)});
+  ASSIGN_OR_RETURN(auto files, ModelFiles(experiment, adopted, result.runs[0],
+                                          *context.train));
+  ASSIGN_OR_RETURN(auto report, MakeReport(context, result, observer));
+  files.push_back({kReportFile, std::move(report.html)});
+  files.push_back({kMetricsFile, std::move(report.metrics_jsonl)});
+  files.push_back({kPredictionsFile, std::move(report.predictions_csv)});
+  files.push_back({"report.json", std::move(report.json)});
   absl::Status status = folder.BeginResults();
-  for (const OutputFile& file : *files) {
+  for (const OutputFile& file : files) {
     if (status.ok()) status = folder.Write(file.name, file.contents);
   }
   return status.ok() ? folder.Finish() : status;
@@ -257,14 +252,13 @@ absl::Status CheckOptions(const DistillOptions& options,
 absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
                                       ExperimentOptions* experiment) {
   const ExperimentOptions defaults;
-  auto loaded = LoadModel(path);
-  if (!loaded.ok()) return loaded.status();
-  const ModelInfo& info = loaded->info;
+  ASSIGN_OR_RETURN(auto loaded, LoadModel(path));
+  const ModelInfo& info = loaded.info;
   if (experiment->teacher != defaults.teacher) {
-    const auto named = ParseModel("--teacher", experiment->teacher, info.height,
-                                  info.width, info.classes);
-    if (!named.ok()) return named.status();
-    if (named->spelling != info.architecture) {
+    ASSIGN_OR_RETURN(const auto named,
+                     ParseModel("--teacher", experiment->teacher, info.height,
+                                info.width, info.classes));
+    if (named.spelling != info.architecture) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--teacher is ", experiment->teacher, ", and the teacher in ", path,
           " is ", info.architecture, "; leave --teacher out"));

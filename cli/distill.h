@@ -8,7 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
-#include "training/seeds.h"
+#include "experiment/seeds.h"
 
 namespace distill {
 

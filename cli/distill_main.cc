@@ -2,12 +2,13 @@
 #include <iostream>
 
 #include "absl/status/statusor.h"
+#include "base/interrupt.h"
 #include "base/settings.h"
+#include "base/status.h"
 #include "cli/console.h"
 #include "cli/distill.h"
 #include "cli/experiment_arguments.h"
 #include "cli/program.h"
-#include "training/interrupt.h"
 
 namespace {
 
@@ -35,9 +36,8 @@ int main(int argc, char** argv) {
   return distill::RunProgram(
       {"distill", kUsage}, settings, argc, argv, [&]() -> absl::StatusOr<int> {
         if (!options.config.empty()) {
-          const absl::Status applied =
-              distill::ApplyConfiguration(options.config, settings);
-          if (!applied.ok()) return applied;
+          RETURN_IF_ERROR(
+              distill::ApplyConfiguration(options.config, settings));
         }
         options.given = settings.typed();
         distill::CatchInterrupts();

@@ -15,15 +15,15 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/text.h"
+#include "base/torch_status.h"
+#include "base/uniform_tensor.h"
 #include "cli/paths.h"
 #include "data/dataset.h"
-#include "data/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/kernel_choice.h"
 #include "torch/version.h"
 #include "training/device.h"
-#include "training/text.h"
-#include "training/torch_status.h"
 
 namespace distill {
 namespace {

@@ -1,7 +1,7 @@
 #include "cli/errors.h"
 
 #include "base/json.h"
-#include "training/text.h"
+#include "base/text.h"
 
 namespace distill {
 

@@ -5,12 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/text.h"
 #include "cli/errors.h"
 #include "cli/judge.h"
 #include "models/weights.h"
 #include "report/metrics.h"
 #include "report/result_json.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {

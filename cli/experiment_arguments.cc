@@ -3,7 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "base/status.h"
 #include "losses/methods.h"
 
 namespace distill {
@@ -19,9 +20,8 @@ const std::set<std::string>& Facts() {
 }
 
 absl::StatusOr<Json> ReadConfiguration(const std::string& path) {
-  const auto text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  Json json = ParseJson(*text);
+  ASSIGN_OR_RETURN(const auto text, ReadFile(path));
+  Json json = ParseJson(text);
   if (!json.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--config is ", path,
@@ -78,9 +78,8 @@ Json ConfigurationOf(const Settings& settings, const Compute& compute,
 }
 
 absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
-  const auto json = ReadConfiguration(path);
-  if (!json.ok()) return json.status();
-  return table.Configure(*json, Facts(), path);
+  ASSIGN_OR_RETURN(const auto json, ReadConfiguration(path));
+  return table.Configure(json, Facts(), path);
 }
 
 std::string DifferencesFromFile(const std::string& path,

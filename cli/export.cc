@@ -10,10 +10,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/files.h"
 #include "base/settings.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "cli/errors.h"
 #include "cli/judge.h"
-#include "data/files.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
 #include "export/html.h"
@@ -22,7 +24,6 @@
 #include "models/weights.h"
 #include "report/metrics.h"
 #include "report/result_json.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {
@@ -111,8 +112,7 @@ absl::Status CheckOptions(ExportOptions options) {
   }
   Settings settings = SettingsOf(options);
   settings.MarkTyped(options.given);
-  const absl::Status applies = settings.CheckApplies();
-  if (!applies.ok()) return applies;
+  RETURN_IF_ERROR(settings.CheckApplies());
   if (options.output.empty()) {
     return absl::InvalidArgumentError(
         "--output is missing: the file to write, like student.onnx");
@@ -152,21 +152,20 @@ absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
     }
     return result;
   }
-  const auto data = LoadDatasetFor(loaded, options.data, Split::kTest);
-  if (!data.ok()) return data.status();
-  for (const std::string& note : data->notes) observer.OnLine(note);
-  const std::shared_ptr<const Dataset>& dataset = data->dataset;
-  result.files = data->files;
-  const auto floats = Judge(loaded, dataset, observer);
-  if (!floats.ok()) return floats.status();
-  result.remarks.push_back(Remark("with float weights", *floats, *dataset));
-  result.json["floatTestAccuracy"] = IntervalJson(floats->accuracy);
-  result.json["testAccuracy"] = IntervalJson(floats->accuracy);
+  ASSIGN_OR_RETURN(const auto data,
+                   LoadDatasetFor(loaded, options.data, Split::kTest));
+  for (const std::string& note : data.notes) observer.OnLine(note);
+  const std::shared_ptr<const Dataset>& dataset = data.dataset;
+  result.files = data.files;
+  ASSIGN_OR_RETURN(const auto floats, Judge(loaded, dataset, observer));
+  result.remarks.push_back(Remark("with float weights", floats, *dataset));
+  result.json["floatTestAccuracy"] = IntervalJson(floats.accuracy);
+  result.json["testAccuracy"] = IntervalJson(floats.accuracy);
   if (options.int8) {
-    const auto bytes = Judge(WithInt8Weights(loaded), dataset, observer);
-    if (!bytes.ok()) return bytes.status();
-    result.remarks.push_back(Remark("with int8 weights", *bytes, *dataset));
-    result.json["testAccuracy"] = IntervalJson(bytes->accuracy);
+    ASSIGN_OR_RETURN(const auto bytes,
+                     Judge(WithInt8Weights(loaded), dataset, observer));
+    result.remarks.push_back(Remark("with int8 weights", bytes, *dataset));
+    result.json["testAccuracy"] = IntervalJson(bytes.accuracy);
   }
   return result;
 }
@@ -184,45 +183,40 @@ void AddCSizes(const LoadedModel& loaded, const ExportOptions& options,
 
 absl::Status Export(const ExportOptions& options, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console_options) {
-  absl::Status right = CheckOptions(options);
-  if (!right.ok()) return right;
+  RETURN_IF_ERROR(CheckOptions(options));
   const Format* const format = FindFormat(options.format);
-  const auto loaded = LoadModel(options.model);
-  if (!loaded.ok()) return loaded.status();
+  ASSIGN_OR_RETURN(const auto loaded, LoadModel(options.model));
   Console console(out, err, console_options);
-  const auto judgement = JudgeExport(*loaded, options, console);
-  if (!judgement.ok()) return judgement.status();
+  ASSIGN_OR_RETURN(const auto judgement, JudgeExport(loaded, options, console));
   FormatOptions format_options = {options.int8, options.pixels, options.prefix,
-                                  judgement->remarks, nullptr};
+                                  judgement.remarks, nullptr};
   absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");
   if (!options.teacher.empty()) {
     teacher = LoadModel(options.teacher);
     if (!teacher.ok()) return teacher.status();
     format_options.teacher = &*teacher;
   }
-  const auto contents = format->contents(*loaded, format_options);
-  if (!contents.ok()) return contents.status();
-  right = CheckNotAnInput(options, judgement->files);
-  if (!right.ok()) return right;
-  const absl::Status written = WriteFile(options.output, *contents);
-  if (!written.ok()) return written;
+  ASSIGN_OR_RETURN(const auto contents,
+                   format->contents(loaded, format_options));
+  RETURN_IF_ERROR(CheckNotAnInput(options, judgement.files));
+  RETURN_IF_ERROR(WriteFile(options.output, contents));
 
-  const auto bytes = static_cast<int64_t>(contents->size());
-  out << options.output << ": " << loaded->info.architecture << " as "
+  const auto bytes = static_cast<int64_t>(contents.size());
+  out << options.output << ": " << loaded.info.architecture << " as "
       << format->name << ", " << WithCommas(bytes) << " bytes\n";
-  for (const std::string& remark : judgement->remarks) out << remark << "\n";
+  for (const std::string& remark : judgement.remarks) out << remark << "\n";
   Json json = {{"status", "success"},
                {"message", "The model has been exported."},
                {"model", options.model},
-               {"architecture", loaded->info.architecture},
-               {"parameters", loaded->model->ParameterCount()},
+               {"architecture", loaded.info.architecture},
+               {"parameters", loaded.model->ParameterCount()},
                {"format", format->name},
                {"int8", options.int8},
                {"pixels", options.pixels},
                {"output", options.output},
                {"bytes", bytes}};
-  json.update(judgement->json);
-  if (options.format == "c") AddCSizes(*loaded, options, out, json);
+  json.update(judgement.json);
+  if (options.format == "c") AddCSizes(loaded, options, out, json);
   out << JsonText(json) << std::endl;
   return absl::OkStatus();
 }

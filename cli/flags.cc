@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "base/status.h"
 
 namespace distill {
 namespace {
@@ -139,8 +140,7 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
       }
       value = arguments[++i];
     }
-    const absl::Status set = setting->Set(value);
-    if (!set.ok()) return set;
+    RETURN_IF_ERROR(setting->Set(value));
   }
   settings.ChangePaths(&FromUsersFolder);
   return help;

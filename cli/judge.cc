@@ -9,11 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "base/files.h"
+#include "base/status.h"
+#include "base/torch_status.h"
 #include "data/batches.h"
-#include "data/files.h"
 #include "export/onnx.h"
 #include "training/evaluation.h"
-#include "training/torch_status.h"
 
 namespace distill {
 
@@ -21,19 +22,17 @@ absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path) {
   if (!absl::EndsWith(*path, ".onnx")) return LoadModel(*path);
   const std::string onnx = *path;
   *path = absl::StrCat(absl::StripSuffix(onnx, ".onnx"), ".safetensors");
-  const auto bytes = ReadFile(onnx);
-  if (!bytes.ok()) return bytes.status();
+  ASSIGN_OR_RETURN(const auto bytes, ReadFile(onnx));
   if (!IsThere(*path)) {
     return absl::NotFoundError(absl::StrCat(
         onnx, ": found an ONNX model without ", *path,
         " beside it; expected the safetensors file that it was exported from, "
         "which is what can be computed here. Pass that file."));
   }
-  auto twin = LoadModel(*path);
-  if (!twin.ok()) return twin.status();
+  ASSIGN_OR_RETURN(auto twin, LoadModel(*path));
   OnnxOptions normalized;
   normalized.pixels = false;
-  if (*bytes != OnnxFile(*twin) && *bytes != OnnxFile(*twin, normalized)) {
+  if (bytes != OnnxFile(twin) && bytes != OnnxFile(twin, normalized)) {
     return absl::FailedPreconditionError(
         absl::StrCat(onnx, ": found another model than in ", *path,
                      " beside it; expected what export makes of that. Pass the "
@@ -79,32 +78,29 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
                                                Split split) {
-  const auto splits = LoadSplits(options);
-  if (!splits.ok()) return splits.status();
+  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options));
   DatasetForModel result;
-  result.dataset = split == Split::kTrain ? splits->train : splits->test;
-  const absl::Status fits =
+  result.dataset = split == Split::kTrain ? splits.train : splits.test;
+  RETURN_IF_ERROR(
       CheckFits(loaded.info, *result.dataset,
                 absl::StrCat("the ", SplitName(split), " images in ",
-                             result.dataset->folder));
-  if (!fits.ok()) return fits;
-  const auto match =
-      MatchClasses(loaded.info, *result.dataset, "the model's file");
-  if (!match.ok()) return match.status();
-  if (!match->order.empty()) {
+                             result.dataset->folder)));
+  ASSIGN_OR_RETURN(const auto match, MatchClasses(loaded.info, *result.dataset,
+                                                  "the model's file"));
+  if (!match.order.empty()) {
     Dataset reordered = *result.dataset;
-    std::vector<uint8_t> label_of(match->order.size());
-    for (size_t i = 0; i < match->order.size(); ++i) {
-      label_of[match->order[i]] = static_cast<uint8_t>(i);
+    std::vector<uint8_t> label_of(match.order.size());
+    for (size_t i = 0; i < match.order.size(); ++i) {
+      label_of[match.order[i]] = static_cast<uint8_t>(i);
     }
     for (uint8_t& label : reordered.labels) label = label_of[label];
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
-  result.files = FilesOf(*splits);
-  result.notes = TrainedElsewhere(loaded.info, *splits->train);
-  if (!match->note.empty()) result.notes.push_back("note: " + match->note);
+  result.files = FilesOf(splits);
+  result.notes = TrainedElsewhere(loaded.info, splits.train);
+  if (!match.note.empty()) result.notes.push_back("note: " + match.note);
   if (split == Split::kTest) {
-    for (std::string& line : Remarks(*splits)) {
+    for (std::string& line : Remarks(splits)) {
       result.notes.push_back(std::move(line));
     }
   }
@@ -116,17 +112,15 @@ absl::StatusOr<ModelMetrics> Judge(
     Observer& observer) {
   BatchesOptions options;
   options.normalization = loaded.info.normalization;
-  const auto batches = Batches::Create(dataset, options);
-  if (!batches.ok()) return batches.status();
+  ASSIGN_OR_RETURN(const auto batches, Batches::Create(dataset, options));
   ModelMetrics metrics;
-  const absl::Status status = CatchTorchErrors("evaluating the model", [&] {
+  RETURN_IF_ERROR(CatchTorchErrors("evaluating the model", [&] {
     const at::Tensor logits =
-        ComputeLogits(FrozenClassifier(loaded.model), *batches, at::kCPU,
+        ComputeLogits(FrozenClassifier(loaded.model), batches, at::kCPU,
                       "evaluating", observer);
     metrics = Measure(AnswersOf(logits), dataset->labels);
     return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
+  }));
   return metrics;
 }
 

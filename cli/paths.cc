@@ -11,9 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/settings.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "cli/flags.h"
 #include "tools/cpp/runfiles/runfiles.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {
@@ -210,8 +211,7 @@ std::string DatasetNames() {
 }
 
 absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options) {
-  const absl::Status valid = CheckRanges(options);
-  if (!valid.ok()) return valid;
+  RETURN_IF_ERROR(CheckRanges(options));
   auto choice = ChooseFiles(options);
   if (choice.ok()) choice->classes = options.classes;
   return choice;
@@ -223,31 +223,28 @@ absl::StatusOr<Splits> LoadSplits(const DataOptions& options) {
 }
 
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
-  auto train = LoadSplit(choice, Split::kTrain, choice.classes);
-  if (!train.ok()) return train.status();
+  ASSIGN_OR_RETURN(auto train,
+                   LoadSplit(choice, Split::kTrain, choice.classes));
   // What follows a name is how well it is known.
   const auto is_right = [&choice](const Dataset& dataset) {
     return absl::StartsWith(dataset.name, choice.name);
   };
-  if (choice.classes == 0 && is_right(*train)) {
-    const absl::Status whole = CheckGaps(*train);
-    if (!whole.ok()) return whole;
+  if (choice.classes == 0 && is_right(train)) {
+    RETURN_IF_ERROR(CheckGaps(train));
   }
-  auto test = LoadSplit(choice, Split::kTest, train->classes);
-  if (!test.ok()) return test.status();
-  if (!is_right(*train) || !is_right(*test)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the files in ", train->folder, " were to be ", choice.name,
-        ", and by their content they are ", train->name, " and ", test->name,
-        ". Pass another --data_dir or --dataset."));
+  ASSIGN_OR_RETURN(auto test, LoadSplit(choice, Split::kTest, train.classes));
+  if (!is_right(train) || !is_right(test)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the files in ", train.folder, " were to be ", choice.name,
+                     ", and by their content they are ", train.name, " and ",
+                     test.name, ". Pass another --data_dir or --dataset."));
   }
-  Splits splits = {std::make_shared<const Dataset>(*std::move(train)),
-                   std::make_shared<const Dataset>(*std::move(test))};
-  const absl::Status sizes = CheckSizes(choice, splits);
-  if (!sizes.ok()) return sizes;
-  if (splits.train->images == splits.test->images) {
+  Splits splits = {std::make_shared<const Dataset>(std::move(train)),
+                   std::make_shared<const Dataset>(std::move(test))};
+  RETURN_IF_ERROR(CheckSizes(choice, splits));
+  if (splits.train.images == splits.test.images) {
     return absl::FailedPreconditionError(absl::StrCat(
-        splits.test->files[0], ": found the images of ", splits.train->files[0],
+        splits.test.files[0], ": found the images of ", splits.train.files[0],
         "; expected images that were not trained on. Fetch the test files "
         "again."));
   }

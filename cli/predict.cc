@@ -17,13 +17,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "base/files.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "data/digit.h"
-#include "data/files.h"
 #include "data/idx.h"
 #include "data/image.h"
 #include "models/weights.h"
 #include "nlohmann/json.hpp"
-#include "training/text.h"
 
 namespace distill {
 namespace {
@@ -197,15 +198,13 @@ absl::Status WrongSize(const std::string& name, int64_t height, int64_t width,
 absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
                                                  bool raw,
                                                  const ModelInfo& info) {
-  auto bytes = ReadFile(path);
-  if (!bytes.ok()) return bytes.status();
-  auto image = DecodeImage(*bytes, path);
-  if (!image.ok()) return image.status();
+  ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
+  ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path));
   if (raw) {
-    if (image->height == info.height && image->width == info.width) {
-      return std::move(image->pixels);
+    if (image.height == info.height && image.width == info.width) {
+      return std::move(image.pixels);
     }
-    return WrongSize(path, image->height, image->width, info,
+    return WrongSize(path, image.height, image.width, info,
                      "Scale it, or leave --raw out.");
   }
   if (info.height != kDigitSize || info.width != kDigitSize) {
@@ -214,7 +213,7 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
         "; expected 28 x 28 to prepare a picture for. Pass one of the model's "
         "own size with --raw."));
   }
-  auto digit = PrepareDigit(*image);
+  auto digit = PrepareDigit(image);
   if (digit.ok()) return digit;
   return absl::Status(digit.status().code(),
                       absl::StrCat(path, ": ", digit.status().message()));
@@ -223,34 +222,33 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
 // What of IDX files is to be predicted.
 absl::Status AddIdx(const std::string& path, const PredictOptions& options,
                     const ModelInfo& info, Predictor* predictor) {
-  const auto array = ReadIdx(path);
-  if (!array.ok()) return array.status();
-  if (array->dims.size() != 3) {
+  ASSIGN_OR_RETURN(const auto array, ReadIdx(path));
+  if (array.dims.size() != 3) {
     return ImageError(
         absl::StatusCode::kInvalidArgument, path,
-        absl::StrCat("an IDX file of ", array->dims.size(), " dimensions"),
+        absl::StrCat("an IDX file of ", array.dims.size(), " dimensions"),
         "3: images, rows, columns",
         "Name the file with the images (...-images-idx3-ubyte).");
   }
-  if (array->dims[1] != info.height || array->dims[2] != info.width) {
-    return WrongSize(path, array->dims[1], array->dims[2], info,
+  if (array.dims[1] != info.height || array.dims[2] != info.width) {
+    return WrongSize(path, array.dims[1], array.dims[2], info,
                      "Take the data set that the model was trained on.");
   }
   std::vector<IndexRange> ranges = {
-      {0, std::min(kDefaultImages, array->dims[0]) - 1}};
+      {0, std::min(kDefaultImages, array.dims[0]) - 1}};
   if (!options.index.empty()) ranges = *ParseIndex(options.index);
   for (const IndexRange& range : ranges) {
-    if (range.last >= array->dims[0]) {
+    if (range.last >= array.dims[0]) {
       return absl::OutOfRangeError(absl::StrCat(
-          path, ": found ", array->dims[0], " images; expected image ",
+          path, ": found ", array.dims[0], " images; expected image ",
           range.last, ", which --index=", options.index,
-          " asks for. The last is ", array->dims[0] - 1, "."));
+          " asks for. The last is ", array.dims[0] - 1, "."));
     }
   }
   const int64_t size = info.height * info.width;
   for (const IndexRange& range : ranges) {
     for (int64_t i = range.first; i <= range.last; ++i) {
-      const auto begin = array->values.begin() + i * size;
+      const auto begin = array.values.begin() + i * size;
       predictor->Add({path, i, absl::OkStatus(), {begin, begin + size}});
     }
   }
@@ -293,9 +291,8 @@ absl::Status AddFile(const std::string& path, const PredictOptions& options,
                       absl::StrCat("an image of at most ", kMaxFileSize),
                       "Make the picture smaller.");
   }
-  auto pixels = ReadPicture(path, options.raw, info);
-  if (!pixels.ok()) return pixels.status();
-  predictor->Add({path, -1, absl::OkStatus(), *std::move(pixels)});
+  ASSIGN_OR_RETURN(auto pixels, ReadPicture(path, options.raw, info));
+  predictor->Add({path, -1, absl::OkStatus(), std::move(pixels)});
   return absl::OkStatus();
 }
 
@@ -336,8 +333,7 @@ absl::Status CheckOptions(const PredictOptions& options) {
         "--show prints blocks and --json nothing but JSON; leave one out");
   }
   if (!options.index.empty()) {
-    const absl::Status index = ParseIndex(options.index).status();
-    if (!index.ok()) return index;
+    RETURN_IF_ERROR(ParseIndex(options.index).status());
   }
   return CheckKinds(options);
 }

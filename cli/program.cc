@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/torch_status.h"
 #include "cli/errors.h"
 #include "cli/flags.h"
 #include "training/threads.h"
-#include "training/torch_status.h"
 
 namespace distill {
 int FinishOutput(const std::string& program, int code) {

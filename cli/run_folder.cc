@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 #include "training/folder_keeper.h"
 
 namespace distill {
@@ -83,14 +84,10 @@ absl::Status CheckReplaceable(const std::string& path,
 
 absl::StatusOr<RunFolder> RunFolder::Open(const Options& options,
                                           const Json& configuration) {
-  absl::Status status = MakeFolder(options.path);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(MakeFolder(options.path));
   RunFolder folder(options.path);
-  auto lock = FolderLock::Take(options.path);
-  if (!lock.ok()) return lock.status();
-  folder.lock_ = *std::move(lock);
-  status = folder.Prepare(options, configuration);
-  if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(folder.lock_, FolderLock::Take(options.path));
+  RETURN_IF_ERROR(folder.Prepare(options, configuration));
   return folder;
 }
 
@@ -131,9 +128,8 @@ absl::Status RunFolder::CheckNames(const Options& options) const {
 }
 
 absl::Status RunFolder::CheckSameRun(const Json& configuration) const {
-  const auto text = ReadFile(Path(kFirst));
-  if (!text.ok()) return text.status();
-  const Json found = ParseJson(*text);
+  ASSIGN_OR_RETURN(const auto text, ReadFile(Path(kFirst)));
+  const Json found = ParseJson(text);
   const std::string differences = found.is_object()
                                       ? Differences(found, configuration)
                                       : "the file is damaged";
@@ -163,8 +159,7 @@ absl::Status RunFolder::RemoveStates() const {
     }
   }
   for (const std::string& state : states) {
-    const absl::Status removed = Remove(state);
-    if (!removed.ok()) return removed;
+    RETURN_IF_ERROR(Remove(state));
   }
   rmdir(checkpoints().c_str());  // Where it is not empty it stays.
   return absl::OkStatus();

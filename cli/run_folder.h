@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "data/files.h"
+#include "base/files.h"
 #include "report/result_json.h"
 
 namespace distill {

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/status.h"
 #include "report/result_json.h"
 
 namespace distill {
@@ -100,9 +101,7 @@ absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
   RunLog log;
   log.path_ = folder + "/runs.jsonl";
   log.configuration_ = std::move(configuration);
-  auto lock = FolderLock::Take(folder);
-  if (!lock.ok()) return lock.status();
-  log.lock_ = *std::move(lock);
+  ASSIGN_OR_RETURN(log.lock_, FolderLock::Take(folder));
   absl::Status status;
   if (!IsThere(log.path_)) status = WriteFile(log.path_, "");
   if (status.ok()) status = log.Read();
@@ -113,9 +112,8 @@ absl::StatusOr<RunLog> RunLog::Open(const std::string& folder,
 }
 
 absl::Status RunLog::Read() {
-  const auto contents = ReadFile(path_);
-  if (!contents.ok()) return contents.status();
-  const std::string& text = *contents;
+  ASSIGN_OR_RETURN(const auto contents, ReadFile(path_));
+  const std::string& text = contents;
   int64_t number = 0;
   size_t begin = 0;
   while (begin < text.size()) {
@@ -127,8 +125,7 @@ absl::Status RunLog::Read() {
       was_torn_ = true;
       return WriteFile(path_, text.substr(0, begin));
     }
-    const absl::Status added = Add(line, ++number);
-    if (!added.ok()) return added;
+    RETURN_IF_ERROR(Add(line, ++number));
     begin = end + 1;
   }
   return absl::OkStatus();
@@ -139,8 +136,7 @@ absl::Status RunLog::Add(const std::string& line, int64_t number) {
   try {
     const Json json = ParseJson(line);
     if (!json.is_object()) return NoRun(number, "it is no JSON object");
-    const absl::Status right = CheckConfiguration(json.at("configuration"));
-    if (!right.ok()) return right;
+    RETURN_IF_ERROR(CheckConfiguration(json.at("configuration")));
     runs_.push_back(RunFrom(json));
     return absl::OkStatus();
   } catch (const Json::exception& error) {

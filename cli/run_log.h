@@ -11,9 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "experiment/sweep.h"
 #include "nlohmann/json.hpp"
-#include "training/sweep.h"
 
 namespace distill {
 

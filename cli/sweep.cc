@@ -7,15 +7,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/files.h"
 #include "base/settings.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
 #include "cli/run_log.h"
-#include "data/files.h"
+#include "experiment/sweep.h"
 #include "report/result_json.h"
 #include "report/sweep_report.h"
-#include "training/sweep.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {
@@ -101,54 +102,47 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   const auto start = std::chrono::steady_clock::now();
   Settings settings = SettingsOf(arguments);
   settings.MarkTyped(arguments.given);
-  const absl::Status valid = CheckOptions(arguments, settings);
-  if (!valid.ok()) return valid;
+  RETURN_IF_ERROR(CheckOptions(arguments, settings));
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
-  const auto compute = ResolveCompute(compute_options);
-  if (!compute.ok()) return compute.status();
-  const auto data = LoadSplits(arguments.data);
-  if (!data.ok()) return data.status();
-  const Json configuration = ConfigurationOf(settings, *compute, *data);
+  ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options));
+  ASSIGN_OR_RETURN(const auto data, LoadSplits(arguments.data));
+  const Json configuration = ConfigurationOf(settings, compute, data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
-  auto log = RunLog::Open(arguments.output_dir, configuration);
-  if (!log.ok()) return log.status();
-  const absl::Status free =
-      CheckTables(arguments.output_dir, *log, FilesOf(*data));
-  if (!free.ok()) return free;
+  ASSIGN_OR_RETURN(auto log, RunLog::Open(arguments.output_dir, configuration));
+  RETURN_IF_ERROR(CheckTables(arguments.output_dir, log, FilesOf(data)));
 
   Console console(out, err, console_options);
-  if (log->was_torn()) {
+  if (log.was_torn()) {
     console.OnLine(absl::StrCat(
-        "torn: the last line of ", log->path(),
+        "torn: the last line of ", log.path(),
         " was written in part, and is taken off; its run is made again"));
   }
-  for (const std::string& line : Remarks(*data)) console.OnLine(line);
-  FolderKeeper keeper(arguments.output_dir, configuration, *log);
-  const auto result = RunSweep(arguments, *compute, data->train, data->test,
-                               log->runs(), keeper, console);
-  if (!result.ok()) return result.status();
-  const absl::Status kept = keeper.OnSeed(*result);
-  if (!kept.ok()) return kept;
+  for (const std::string& line : Remarks(data)) console.OnLine(line);
+  FolderKeeper keeper(arguments.output_dir, configuration, log);
+  ASSIGN_OR_RETURN(const auto result,
+                   RunSweep(arguments, compute, data.train, data.test,
+                            log.runs(), keeper, console));
+  RETURN_IF_ERROR(keeper.OnSeed(result));
 
-  out << SweepTable(*result);
-  for (const SweepCellResult& cell : result->cells) {
+  out << SweepTable(result);
+  for (const SweepCellResult& cell : result.cells) {
     if (cell.chosen) out << ChosenLine(cell) << "\n";
   }
   const std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
   const std::string message = absl::StrFormat(
       "The sweep of %s is in %s: sweep.html, sweep.csv and runs.jsonl.",
-      Count(static_cast<int64_t>(result->cells.size()), "cell"),
+      Count(static_cast<int64_t>(result.cells.size()), "cell"),
       arguments.output_dir);
   Json json = {{"status", "success"},
                {"message", message},
-               {"cells", result->cells.size()},
+               {"cells", result.cells.size()},
                {"seeds", arguments.seeds},
                {"outputDir", arguments.output_dir},
                {"seconds", seconds.count()},
-               {"chosen", ChosenJson(*result)}};
+               {"chosen", ChosenJson(result)}};
   json.update(configuration);
   out << message << std::endl << JsonText(json) << std::endl;
   return absl::OkStatus();

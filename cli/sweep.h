@@ -8,7 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
-#include "training/sweep.h"
+#include "experiment/sweep.h"
 
 namespace distill {
 

@@ -7,8 +7,9 @@
 
 #include "ATen/ops/empty.h"
 #include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "base/status.h"
 #include "c10/util/Exception.h"
-#include "data/random.h"
 
 namespace distill {
 namespace {
@@ -82,8 +83,7 @@ absl::Status BatchesOptions::Validate() const {
 
 absl::StatusOr<Batches> Batches::Create(std::shared_ptr<const Dataset> dataset,
                                         const BatchesOptions& options) {
-  absl::Status valid = options.Validate();
-  if (!valid.ok()) return valid;
+  RETURN_IF_ERROR(options.Validate());
   if (dataset == nullptr) {
     return absl::InvalidArgumentError(
         "dataset: found none; expected samples. Load a data set first.");

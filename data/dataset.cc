@@ -12,8 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/paths.h"
+#include "base/status.h"
 #include "data/idx.h"
-#include "data/paths.h"
 
 namespace distill {
 namespace {
@@ -281,43 +282,36 @@ absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
                      "count them. Set it to the number of classes of the data "
                      "set."));
   }
-  const absl::StatusOr<DatasetFiles> files =
-      FindDataset(folder, split, options.layout);
-  if (!files.ok()) return files.status();
+  ASSIGN_OR_RETURN(const DatasetFiles files,
+                   FindDataset(folder, split, options.layout));
 
   // The small file first: most mistakes show in both.
-  absl::StatusOr<IdxArray> labels = ReadIdx(files->labels);
-  if (!labels.ok()) return labels.status();
-  absl::Status checked = CheckRank(files->labels, *labels, 1, "count");
-  if (!checked.ok()) return checked;
-  absl::StatusOr<IdxArray> images = ReadIdx(files->images);
-  if (!images.ok()) return images.status();
-  checked = CheckRank(files->images, *images, 3, "count x height x width");
-  if (!checked.ok()) return checked;
+  ASSIGN_OR_RETURN(IdxArray labels, ReadIdx(files.labels));
+  RETURN_IF_ERROR(CheckRank(files.labels, labels, 1, "count"));
+  ASSIGN_OR_RETURN(IdxArray images, ReadIdx(files.images));
+  RETURN_IF_ERROR(CheckRank(files.images, images, 3, "count x height x width"));
 
-  if (images->dims[0] != labels->dims[0]) {
+  if (images.dims[0] != labels.dims[0]) {
     return Invalid(
-        files->labels, absl::StrCat(labels->dims[0], " labels"),
-        absl::StrCat(images->dims[0], ", one for each image of ",
-                     files->images),
+        files.labels, absl::StrCat(labels.dims[0], " labels"),
+        absl::StrCat(images.dims[0], ", one for each image of ", files.images),
         "The files are of different data sets: fetch both from one place.");
   }
-  const absl::StatusOr<int> classes =
-      TakeLabels(files->labels, options, &labels->values);
-  if (!classes.ok()) return classes.status();
+  ASSIGN_OR_RETURN(const int classes,
+                   TakeLabels(files.labels, options, &labels.values));
 
   Dataset dataset;
-  dataset.folder = fs::path(files->images).parent_path().string();
-  dataset.files = {files->images, files->labels};
+  dataset.folder = fs::path(files.images).parent_path().string();
+  dataset.files = {files.images, files.labels};
   dataset.split = split;
-  dataset.count = images->dims[0];
-  dataset.height = images->dims[1];
-  dataset.width = images->dims[2];
-  dataset.classes = *classes;
-  dataset.images = std::move(images->values);
-  dataset.labels = std::move(labels->values);
-  dataset.images_crc32 = images->crc32;
-  dataset.labels_crc32 = labels->crc32;
+  dataset.count = images.dims[0];
+  dataset.height = images.dims[1];
+  dataset.width = images.dims[2];
+  dataset.classes = classes;
+  dataset.images = std::move(images.values);
+  dataset.labels = std::move(labels.values);
+  dataset.images_crc32 = images.crc32;
+  dataset.labels_crc32 = labels.crc32;
   if (options.layout.transposed) {
     Transpose(&dataset);
     dataset.images_crc32 = IdxCrc32(

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/random.h"
 #include "data/dataset.h"
-#include "data/random.h"
 
 namespace distill {
 

@@ -16,7 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "data/paths.h"
+#include "base/paths.h"
+#include "base/status.h"
 
 namespace distill {
 namespace {
@@ -273,41 +274,38 @@ absl::StatusOr<IdxArray> ReadPlain(File& file, const uint8_t* start,
   if (start_size < kMagicSize) {
     return HeaderTooShort(file.path(), start_size, kMinHeaderSize, false);
   }
-  const absl::StatusOr<int> rank = ParseMagic(file.path(), start);
-  if (!rank.ok()) return rank.status();
-  const int64_t header_size = kMagicSize + 4 * *rank;
+  ASSIGN_OR_RETURN(const int rank, ParseMagic(file.path(), start));
+  const int64_t header_size = kMagicSize + 4 * rank;
   if (start_size < header_size) {
     return HeaderTooShort(file.path(), start_size, header_size, false);
   }
-  absl::StatusOr<Shape> shape =
-      ParseShape(file.path(), *rank, start + kMagicSize);
-  if (!shape.ok()) return shape.status();
-  if (file.size() != shape->FileSize()) {
+  ASSIGN_OR_RETURN(Shape shape,
+                   ParseShape(file.path(), rank, start + kMagicSize));
+  if (file.size() != shape.FileSize()) {
     return Error(absl::StatusCode::kDataLoss, file.path(),
-                 absl::StrCat(file.size(), " bytes"), shape->Explain(),
-                 absl::StrCat(file.size() < shape->FileSize()
+                 absl::StrCat(file.size(), " bytes"), shape.Explain(),
+                 absl::StrCat(file.size() < shape.FileSize()
                                   ? "The file is incomplete. "
                                   : "The file has bytes after its end. ",
                               kFetchAgain));
   }
 
   IdxArray array;
-  array.values.resize(shape->values);
-  const int64_t have = std::min(start_size - header_size, shape->values);
+  array.values.resize(shape.values);
+  const int64_t have = std::min(start_size - header_size, shape.values);
   std::copy_n(start + header_size, have, array.values.begin());
-  const absl::StatusOr<int64_t> rest =
-      file.Read(array.values.data() + have, shape->values - have);
-  if (!rest.ok()) return rest.status();
-  if (have + *rest < shape->values) {
+  ASSIGN_OR_RETURN(const int64_t rest,
+                   file.Read(array.values.data() + have, shape.values - have));
+  if (have + rest < shape.values) {
     return Error(absl::StatusCode::kDataLoss, file.path(),
-                 absl::StrCat(header_size + have + *rest, " bytes"),
-                 shape->Explain(),
+                 absl::StrCat(header_size + have + rest, " bytes"),
+                 shape.Explain(),
                  "The file became shorter while it was read: let nothing write "
                  "to it, and fetch it again.");
   }
   array.crc32 = crc32_z(crc32_z(0, start, header_size), array.values.data(),
                         array.values.size());
-  array.dims = std::move(shape->dims);
+  array.dims = std::move(shape.dims);
   return array;
 }
 
@@ -333,10 +331,9 @@ class Inflater {
     int64_t count = 0;
     while (count < most) {
       if (stream_.avail_in == 0) {
-        const absl::StatusOr<int64_t> more = file_.Read(input_.data(), kChunk);
-        if (!more.ok()) return more.status();
-        if (*more == 0 && between_members_) break;
-        if (*more == 0) {
+        ASSIGN_OR_RETURN(const int64_t more, file_.Read(input_.data(), kChunk));
+        if (more == 0 && between_members_) break;
+        if (more == 0) {
           return Error(
               absl::StatusCode::kDataLoss, file_.path(),
               absl::StrCat("a .gz of ", file_.size(), " bytes that ends early"),
@@ -344,7 +341,7 @@ class Inflater {
               absl::StrCat("The file is incomplete. ", kFetchAgain));
         }
         stream_.next_in = input_.data();
-        stream_.avail_in = static_cast<uInt>(*more);
+        stream_.avail_in = static_cast<uInt>(more);
       }
       if (between_members_) {
         inflateReset(&stream_);
@@ -408,31 +405,29 @@ absl::StatusOr<IdxArray> ReadGzip(File& file, const uint8_t* start,
   if (*count < kMagicSize) {
     return HeaderTooShort(path, *count, kMinHeaderSize, true);
   }
-  const absl::StatusOr<int> rank = ParseMagic(path, header);
-  if (!rank.ok()) return rank.status();
-  count = inflater.Read(header + kMagicSize, 4 * *rank);
+  ASSIGN_OR_RETURN(const int rank, ParseMagic(path, header));
+  count = inflater.Read(header + kMagicSize, 4 * rank);
   if (!count.ok()) return count.status();
-  if (*count < 4 * *rank) {
-    return HeaderTooShort(path, kMagicSize + *count, kMagicSize + 4 * *rank,
+  if (*count < 4 * rank) {
+    return HeaderTooShort(path, kMagicSize + *count, kMagicSize + 4 * rank,
                           true);
   }
-  absl::StatusOr<Shape> shape = ParseShape(path, *rank, header + kMagicSize);
-  if (!shape.ok()) return shape.status();
-  if (shape->FileSize() / kMaxDeflateRatio > file.size()) {
+  ASSIGN_OR_RETURN(Shape shape, ParseShape(path, rank, header + kMagicSize));
+  if (shape.FileSize() / kMaxDeflateRatio > file.size()) {
     return Error(
         absl::StatusCode::kDataLoss, path,
         absl::StrCat("a .gz of ", file.size(),
                      " bytes, which cannot unpack to more than ",
                      kMaxDeflateRatio, " times as many"),
-        absl::StrCat(shape->Explain(), " once unpacked"),
+        absl::StrCat(shape.Explain(), " once unpacked"),
         absl::StrCat("The file is incomplete or corrupt. ", kFetchAgain));
   }
 
   IdxArray array;
   int64_t have = 0;
   int64_t room = std::max(kChunk, kFirstGuess * file.size());
-  while (have < shape->values) {
-    room = std::min(room, shape->values);
+  while (have < shape.values) {
+    room = std::min(room, shape.values);
     array.values.resize(room);
     count = inflater.Read(array.values.data() + have, room - have);
     if (!count.ok()) return count.status();
@@ -440,11 +435,11 @@ absl::StatusOr<IdxArray> ReadGzip(File& file, const uint8_t* start,
     if (have < room) {
       return Error(
           absl::StatusCode::kDataLoss, path,
-          absl::StrCat(shape->HeaderSize() + have, " bytes once unpacked"),
-          shape->Explain(),
+          absl::StrCat(shape.HeaderSize() + have, " bytes once unpacked"),
+          shape.Explain(),
           absl::StrCat("The file is incomplete. ", kFetchAgain));
     }
-    room = room > shape->values / 2 ? shape->values : 2 * room;
+    room = room > shape.values / 2 ? shape.values : 2 * room;
   }
 
   // One byte more than there should be: it also takes the reader to the end of
@@ -455,13 +450,13 @@ absl::StatusOr<IdxArray> ReadGzip(File& file, const uint8_t* start,
   if (*count > 0) {
     return Error(
         absl::StatusCode::kDataLoss, path,
-        absl::StrCat("more than ", shape->FileSize(),
+        absl::StrCat("more than ", shape.FileSize(),
                      " bytes once unpacked (the rest was left packed)"),
-        shape->Explain(),
+        shape.Explain(),
         absl::StrCat("The file has bytes after its end. ", kFetchAgain));
   }
   array.crc32 = inflater.crc32();
-  array.dims = std::move(shape->dims);
+  array.dims = std::move(shape.dims);
   return array;
 }
 
@@ -486,21 +481,17 @@ uint32_t IdxCrc32(const std::vector<int64_t>& dims,
 
 namespace internal {
 
-absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read) {
-  try {
-    absl::StatusOr<File> file = File::Open(path, read);
-    if (!file.ok()) return file.status();
-    uint8_t start[kMaxHeaderSize];
-    const absl::StatusOr<int64_t> size = file->Read(start, kMaxHeaderSize);
-    if (!size.ok()) return size.status();
-    const bool gzip = *size >= 2 && start[0] == 0x1f && start[1] == 0x8b;
-    return gzip ? ReadGzip(*file, start, *size)
-                : ReadPlain(*file, start, *size);
-  } catch (const std::bad_alloc&) {
-    return Error(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
-                 "more values than fit in memory", "a file that fits",
-                 "Free memory, or use a smaller file.");
-  }
+ASSIGN_OR_RETURN(auto file, File::Open(path, read));
+uint8_t start[kMaxHeaderSize];
+ASSIGN_OR_RETURN(const int64_t size, file.Read(start, kMaxHeaderSize));
+const bool gzip = size >= 2 && start[0] == 0x1f && start[1] == 0x8b;
+return gzip ? ReadGzip(file, start, size) : ReadPlain(file, start, size);
+}
+catch (const std::bad_alloc&) {
+  return Error(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
+               "more values than fit in memory", "a file that fits",
+               "Free memory, or use a smaller file.");
+}
 }
 
 }  // namespace internal

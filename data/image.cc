@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "data/content.h"
+#include "base/content.h"
 #include "data/jpeg.h"
 #include "data/pgm.h"
 #include "data/png.h"

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "base/status.h"
 #include "data/orientation.h"
 
 namespace distill {
@@ -143,9 +144,7 @@ absl::StatusOr<GreyImage> DecodeJpeg(absl::string_view bytes,
   if (!decoder.ReadHeader()) {
     return CorruptImage(name, "JPEG", decoder.message());
   }
-  const absl::Status size =
-      CheckImageSize(name, decoder.height(), decoder.width());
-  if (!size.ok()) return size;
+  RETURN_IF_ERROR(CheckImageSize(name, decoder.height(), decoder.width()));
   if (!decoder.has_luma()) {
     return ImageError(absl::StatusCode::kInvalidArgument, name,
                       "a JPEG of printing inks (CMYK)", "a grey or RGB one",

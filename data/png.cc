@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "base/status.h"
 #include "data/orientation.h"
 
 namespace distill {
@@ -154,9 +155,7 @@ absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,
   if (!decoder.ReadHeader()) {
     return CorruptImage(name, "PNG", decoder.message());
   }
-  const absl::Status size =
-      CheckImageSize(name, decoder.height(), decoder.width());
-  if (!size.ok()) return size;
+  RETURN_IF_ERROR(CheckImageSize(name, decoder.height(), decoder.width()));
   GreyImage image;
   if (!decoder.ReadPixels(&image)) {
     return CorruptImage(name, "PNG", decoder.message());

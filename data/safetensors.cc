@@ -10,8 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "data/content.h"
-#include "data/files.h"
+#include "base/content.h"
+#include "base/files.h"
+#include "base/status.h"
 #include "nlohmann/json.hpp"
 
 namespace distill {
@@ -88,8 +89,7 @@ class Parser {
       }
       if (!status.ok()) return status;
     }
-    status = FillFromBytes(&entries);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(FillFromBytes(&entries));
     for (Entry& entry : entries) {
       file.tensors.push_back(std::move(entry.tensor));
     }
@@ -297,9 +297,8 @@ absl::StatusOr<SafeTensors> ParseSafeTensors(absl::string_view bytes,
 }
 
 absl::StatusOr<SafeTensors> ReadSafeTensors(const std::string& path) {
-  auto bytes = ReadFile(path);
-  if (!bytes.ok()) return bytes.status();
-  return ParseSafeTensors(*bytes, path);
+  ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
+  return ParseSafeTensors(bytes, path);
 }
 
 }  // namespace distill

@@ -8,7 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "base/status.h"
 #include "export/int8.h"
 #include "export/layers.h"
 
@@ -315,9 +316,8 @@ absl::Status CheckCPrefix(const std::string& prefix) {
 absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
                                     const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
-  const auto found = LayersOf(loaded);
-  if (!found.ok()) return found.status();
-  const std::vector<ExportLayer>& layers = *found;
+  ASSIGN_OR_RETURN(const auto found, LayersOf(loaded));
+  const std::vector<ExportLayer>& layers = found;
   const Plan plan = PlanOf(info, layers);
   std::string code = absl::StrCat(
       "#define DISTILL_HEIGHT ", info.height, "\n#define DISTILL_WIDTH ",

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "base/status.h"
 #include "data/digit.h"
 #include "export/assets.h"
 #include "export/layers.h"
@@ -30,11 +31,10 @@ struct Shown {
 
 // The layers' sizes, and all weights in one text: weight, bias, layer by layer.
 absl::StatusOr<Json> ModelJson(const Shown& model) {
-  const auto found = LayersOf(model.loaded);
-  if (!found.ok()) return found.status();
+  ASSIGN_OR_RETURN(const auto found, LayersOf(model.loaded));
   std::string weights;
   Json layers = Json::array();
-  for (const ExportLayer& layer : *found) {
+  for (const ExportLayer& layer : found) {
     for (const std::vector<float>* numbers : {&layer.weight, &layer.bias}) {
       weights.append(reinterpret_cast<const char*>(numbers->data()),
                      numbers->size() * sizeof(float));
@@ -124,9 +124,8 @@ absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
                        absl::StrJoin(info.class_names, ", "),
                        "; expected the same. Pass another --teacher."));
     }
-    auto shown = ModelJson(model);
-    if (!shown.ok()) return shown.status();
-    json["models"].push_back(*std::move(shown));
+    ASSIGN_OR_RETURN(auto shown, ModelJson(model));
+    json["models"].push_back(std::move(shown));
   }
   // A "<" could end the script.
   const std::string text = absl::StrReplaceAll(

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "ATen/ATen.h"
-#include "data/random.h"
+#include "base/random.h"
 
 namespace distill {
 namespace {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/status.h"
 
 namespace distill {
 namespace {
@@ -180,9 +181,8 @@ absl::StatusOr<std::vector<Shape>> InferShapes(const Graph& graph) {
                                 Text(of_inputs.back())),
                    "two of one shape");
     }
-    auto shape = OutputShape(operation, of_inputs.front());
-    if (!shape.ok()) return shape.status();
-    shapes.push_back(*std::move(shape));
+    ASSIGN_OR_RETURN(auto shape, OutputShape(operation, of_inputs.front()));
+    shapes.push_back(std::move(shape));
   }
   if (shapes.empty() || graph.operations.back().kind != Kind::kLinear ||
       shapes.back()[0] < 2) {

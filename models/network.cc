@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "ATen/ATen.h"
-#include "data/uniform_tensor.h"
+#include "base/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/dense.h"
 #include "models/dropout.h"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "base/random.h"
 #include "c10/core/ScalarType.h"
-#include "data/random.h"
 #include "models/classifier.h"
 #include "models/graph.h"
 #include "models/plan.h"

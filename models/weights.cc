@@ -15,9 +15,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "base/status.h"
 #include "data/class_names.h"
-#include "data/files.h"
-#include "data/random.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
 
@@ -316,8 +317,7 @@ absl::Status LoadState(const SafeTensors& file, const std::string& name,
       return Wrong(name, absl::StrCat("no tensor \"", one.name, "\""),
                    absl::StrCat("those of ", spelling));
     }
-    const absl::Status filled = Fill(*tensor, name, one.value);
-    if (!filled.ok()) return filled;
+    RETURN_IF_ERROR(Fill(*tensor, name, one.value));
   }
   if (state.size() != file.tensors.size()) {
     return Wrong(name, absl::StrCat(file.tensors.size(), " tensors"),
@@ -329,9 +329,8 @@ absl::Status LoadState(const SafeTensors& file, const std::string& name,
 absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
                                           const std::string& name) {
   LoadedModel loaded;
-  auto info = InfoOf(file, name);
-  if (!info.ok()) return info.status();
-  loaded.info = *std::move(info);
+  ASSIGN_OR_RETURN(auto info, InfoOf(file, name));
+  loaded.info = std::move(info);
   const auto graph = ParseModel(name + ": the metadata \"architecture\"",
                                 loaded.info.architecture, loaded.info.height,
                                 loaded.info.width, loaded.info.classes);
@@ -349,18 +348,15 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
   }
   Random random(0, "weights that the file replaces");
   loaded.model = std::make_shared<Network>(*graph, random);
-  const absl::Status filled = LoadState(file, name, loaded.model.get());
-  if (!filled.ok()) return filled;
+  RETURN_IF_ERROR(LoadState(file, name, loaded.model.get()));
   return loaded;
 }
 
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path) {
-  const auto bytes = ReadFile(path);
-  if (!bytes.ok()) return bytes.status();
-  const auto file = ParseSafeTensors(*bytes, path);
-  if (!file.ok()) return file.status();
-  auto loaded = ModelFromFile(*file, path);
-  if (loaded.ok()) loaded->crc32 = Crc32(*bytes);
+  ASSIGN_OR_RETURN(const auto bytes, ReadFile(path));
+  ASSIGN_OR_RETURN(const auto file, ParseSafeTensors(bytes, path));
+  auto loaded = ModelFromFile(file, path);
+  if (loaded.ok()) loaded->crc32 = Crc32(bytes);
   return loaded;
 }
 

@@ -3,9 +3,10 @@
 #include <cmath>
 #include <cstddef>
 
+#include "base/status.h"
+#include "base/torch_status.h"
 #include "data/batches.h"
 #include "report/latency.h"
-#include "training/torch_status.h"
 
 namespace distill {
 namespace {
@@ -43,26 +44,21 @@ RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
   return analysis;
 }
 
-absl::StatusOr<std::vector<Latency>> LatenciesOf(
-    const RunAnalysis& run, const std::shared_ptr<const Dataset>& test,
-    const Compute& compute, Observer& observer) {
-  const absl::StatusOr<Batches> batches = Batches::Create(test);
-  if (!batches.ok()) return batches.status();
-  std::vector<Latency> latencies;
-  constexpr int64_t kSmall = 1, kLarge = 64;
-  constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);
-  const auto stages = static_cast<int64_t>(run.stages.size());
-  observer.OnBegin("report: latency", stages * kImagesOfStage);
-  for (const StageAnalysis& stage : run.stages) {
-    const FrozenClassifier& model = *stage.stage->model;
-    latencies.push_back(
-        {MedianLatency(model, compute.device, *batches, kSmall),
-         MedianLatency(model, compute.device, *batches, kLarge)});
-    observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
-                        std::nan(""));
-  }
-  observer.OnEnd();
-  return latencies;
+ASSIGN_OR_RETURN(auto batches, Batches::Create(test));
+std::vector<Latency> latencies;
+constexpr int64_t kSmall = 1, kLarge = 64;
+constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);
+const auto stages = static_cast<int64_t>(run.stages.size());
+observer.OnBegin("report: latency", stages* kImagesOfStage);
+for (const StageAnalysis& stage : run.stages) {
+  const FrozenClassifier& model = *stage.stage->model;
+  latencies.push_back({MedianLatency(model, compute.device, batches, kSmall),
+                       MedianLatency(model, compute.device, batches, kLarge)});
+  observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
+                      std::nan(""));
+}
+observer.OnEnd();
+return latencies;
 }
 
 void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
@@ -97,22 +93,20 @@ absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
                                  const std::shared_ptr<const Dataset>& test,
                                  const Compute& compute, Observer& observer) {
   Analysis analysis;
-  const absl::Status status =
-      CatchTorchErrors("making the report", [&]() -> absl::Status {
-        for (size_t i = 0; i < result.runs.size(); ++i) {
-          std::vector<Answers> answers = AnswersOfRun(result.runs[i]);
-          analysis.runs.push_back(AnalyseRun(result.runs[i], first_seed + i,
-                                             answers, test->labels));
-          // Those of 20 seeds of 256 classes would be a gigabyte.
-          if (i == 0) analysis.answers = std::move(answers);
-        }
-        AnalyseAnswers(test->labels, temperature, &analysis);
-        auto latencies = LatenciesOf(analysis.first(), test, compute, observer);
-        if (!latencies.ok()) return latencies.status();
-        analysis.latencies = *std::move(latencies);
-        return absl::OkStatus();
-      });
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(CatchTorchErrors("making the report", [&]() -> absl::Status {
+    for (size_t i = 0; i < result.runs.size(); ++i) {
+      std::vector<Answers> answers = AnswersOfRun(result.runs[i]);
+      analysis.runs.push_back(
+          AnalyseRun(result.runs[i], first_seed + i, answers, test->labels));
+      // Those of 20 seeds of 256 classes would be a gigabyte.
+      if (i == 0) analysis.answers = std::move(answers);
+    }
+    AnalyseAnswers(test->labels, temperature, &analysis);
+    ASSIGN_OR_RETURN(auto latencies,
+                     LatenciesOf(analysis.first(), test, compute, observer));
+    analysis.latencies = std::move(latencies);
+    return absl::OkStatus();
+  }));
   return analysis;
 }
 

@@ -11,10 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "data/dataset.h"
+#include "experiment/seeds.h"
 #include "report/metrics.h"
 #include "training/device.h"
 #include "training/observer.h"
-#include "training/seeds.h"
 
 namespace distill {
 

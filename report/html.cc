@@ -13,13 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/text.h"
 #include "report/assets.h"
 #include "report/chart.h"
 #include "report/latency.h"
 #include "report/metrics.h"
 #include "report/page.h"
 #include "report/png.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {

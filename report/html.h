@@ -4,9 +4,9 @@
 
 #include <string>
 
+#include "experiment/seeds.h"
 #include "report/analysis.h"
 #include "report/context.h"
-#include "training/seeds.h"
 
 namespace distill {
 

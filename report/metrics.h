@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "training/statistics.h"
+#include "experiment/statistics.h"
 
 namespace distill {
 

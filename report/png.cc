@@ -4,7 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "data/files.h"
+#include "base/files.h"
 
 namespace distill {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/status.h"
 #include "report/analysis.h"
 #include "report/html.h"
 #include "report/metrics.h"
@@ -168,14 +169,14 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
 absl::StatusOr<Report> MakeReport(const ReportContext& context,
                                   const SeedsResult& result,
                                   Observer& observer) {
-  const auto analysis = Analyse(result, context.first_seed, context.temperature,
-                                context.test, context.compute, observer);
-  if (!analysis.ok()) return analysis.status();
+  ASSIGN_OR_RETURN(const auto analysis,
+                   Analyse(result, context.first_seed, context.temperature,
+                           context.test, context.compute, observer));
   Report report;
-  report.html = ReportHtml(context, result, *analysis);
-  report.json = ReportJson(context, *analysis);
-  report.metrics_jsonl = CurvesJsonl(*analysis);
-  report.predictions_csv = PredictionsCsv(*analysis, *context.test);
+  report.html = ReportHtml(context, result, analysis);
+  report.json = ReportJson(context, analysis);
+  report.metrics_jsonl = CurvesJsonl(analysis);
+  report.predictions_csv = PredictionsCsv(analysis, *context.test);
   return report;
 }
 

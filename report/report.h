@@ -5,9 +5,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "experiment/seeds.h"
 #include "report/context.h"
 #include "training/observer.h"
-#include "training/seeds.h"
 
 namespace distill {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/json.h"
-#include "training/seeds.h"
+#include "experiment/seeds.h"
 
 namespace distill {
 

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/text.h"
 #include "report/assets.h"
 #include "report/page.h"
-#include "training/text.h"
 
 namespace distill {
 namespace {

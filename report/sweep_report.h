@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "training/sweep.h"
+#include "experiment/sweep.h"
 
 namespace distill {
 

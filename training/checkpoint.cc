@@ -8,7 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "base/status.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -125,30 +126,28 @@ absl::StatusOr<std::string> StateToFile(const TrainingState& state,
         static_cast<double>(state.result.late_samples)}},
       5));
   file.metadata = {{"kind", kFormat}, {"training", training}};
-  auto bytes = SerializeSafeTensors(file);
-  if (!bytes.ok()) return bytes.status();
-  file.metadata["crc32"] = Checksum(*bytes);
+  ASSIGN_OR_RETURN(auto bytes, SerializeSafeTensors(file));
+  file.metadata["crc32"] = Checksum(bytes);
   return SerializeSafeTensors(file);
 }
 
 absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
                                         const std::string& name) {
-  auto file = ParseSafeTensors(bytes, name);
-  if (!file.ok()) return file.status();
-  const std::string checksum = file->metadata["crc32"];
-  file->metadata.erase("crc32");
-  const auto without = SerializeSafeTensors(*file);
+  ASSIGN_OR_RETURN(auto file, ParseSafeTensors(bytes, name));
+  const std::string checksum = file.metadata["crc32"];
+  file.metadata.erase("crc32");
+  const auto without = SerializeSafeTensors(file);
   if (!without.ok() || Checksum(*without) != checksum) {
     return Damaged(name, "another checksum than its contents have");
   }
-  if (file->metadata["kind"] != kFormat) {
-    return Damaged(name, absl::StrCat("the kind \"", file->metadata["kind"],
+  if (file.metadata["kind"] != kFormat) {
+    return Damaged(name, absl::StrCat("the kind \"", file.metadata["kind"],
                                       "\" in place of \"", kFormat, "\""));
   }
   KeptState kept;
-  kept.training = file->metadata["training"];
+  kept.training = file.metadata["training"];
   TrainingState& state = kept.state;
-  Found found(*file);
+  Found found(file);
   for (const auto& row : found.Read("epochs", 3)) {
     state.result.epochs.push_back({row[0], row[1], row[2]});
   }
@@ -165,7 +164,7 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   state.result.late_correct = found.Count(numbers[3]);
   state.result.late_samples = found.Count(numbers[4]);
   if (!found.whole()) return Damaged(name, "no whole record of the losses");
-  for (const SafeTensor& tensor : file->tensors) {
+  for (const SafeTensor& tensor : file.tensors) {
     absl::string_view rest = tensor.name;
     if (!absl::ConsumePrefix(&rest, kTensors)) continue;
     auto value = FromSafeTensor(tensor);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "base/status.h"
 #include "training/threads.h"
 
 namespace distill {
@@ -120,10 +121,9 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
         absl::StrCat("--threads is ", options.threads,
                      "; it must be from 1 to 1024, or 0 for all processors"));
   }
-  const absl::StatusOr<at::Device> device =
-      ResolveDevice(options.device, QueryCuda());
-  if (!device.ok()) return device.status();
-  const bool cpu = device->is_cpu();
+  ASSIGN_OR_RETURN(const at::Device device,
+                   ResolveDevice(options.device, QueryCuda()));
+  const bool cpu = device.is_cpu();
   if (cpu && precision == "tf32") {
     return absl::InvalidArgumentError(
         "--precision is \"tf32\", which a CPU does not have; with --device=cpu "
@@ -131,11 +131,10 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
   }
 
   Compute compute;
-  compute.device = *device;
-  compute.device_name = device->str();
+  compute.device = device;
+  compute.device_name = device.str();
   if (options.threads > 0) {
-    const absl::Status started = UseThreads(options.threads);
-    if (!started.ok()) return started;
+    RETURN_IF_ERROR(UseThreads(options.threads));
   } else {
     UseStartableThreads();  // A program has told of fewer already.
   }
@@ -145,7 +144,7 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
         absl::StrCat(CpuName(), ", ", compute.threads,
                      compute.threads == 1 ? " thread" : " threads");
   } else {
-    const CudaDevice& found = QueryCuda().devices[device->index()];
+    const CudaDevice& found = QueryCuda().devices[device.index()];
     compute.description = absl::StrFormat(
         "%s, compute capability %d.%d, %.1f GiB", found.name, found.major,
         found.minor, static_cast<double>(found.bytes) / (1 << 30));

@@ -9,7 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "base/status.h"
 
 namespace distill {
 namespace {
@@ -61,14 +62,13 @@ class KeeperOfOne : public TrainingKeeper {
   }
 
   absl::Status Keep(const TrainingState& state, bool last) override {
-    const auto bytes = StateToFile(state, training_);
-    if (!bytes.ok()) return bytes.status();
+    ASSIGN_OR_RETURN(const auto bytes, StateToFile(state, training_));
     if (!last) {
-      const absl::Status written = WriteFile(running_[next_], *bytes);
+      const absl::Status written = WriteFile(running_[next_], bytes);
       if (written.ok()) next_ = 1 - next_;
       return written;
     }
-    const absl::Status written = WriteFile(over_, *bytes);
+    const absl::Status written = WriteFile(over_, bytes);
     if (written.ok()) {
       for (const std::string& path : running_) unlink(path.c_str());
     }

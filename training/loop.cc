@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "training/interrupt.h"
+#include "base/interrupt.h"
 #include "training/stepper.h"
 
 namespace distill {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <sstream>
 
-#include "data/files.h"
-#include "data/random.h"
+#include "base/files.h"
+#include "base/random.h"
 #include "export/c_header.h"
 #include "export/html.h"
 #include "export/int8.h"

@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "data/files.h"
-#include "data/random.h"
+#include "base/files.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/weights.h"
 #include "nlohmann/json.hpp"

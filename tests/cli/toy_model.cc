@@ -1,7 +1,7 @@
 #include "tests/cli/toy_model.h"
 
 #include "absl/strings/str_cat.h"
-#include "data/random.h"
+#include "base/random.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"

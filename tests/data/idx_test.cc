@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/random.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "tests/testing/files.h"
 #include "tests/testing/status.h"

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "data/random.h"
-#include "data/uniform_tensor.h"
+#include "base/random.h"
+#include "base/uniform_tensor.h"
 #include "export/protobuf_writer.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"

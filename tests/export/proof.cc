@@ -6,8 +6,8 @@
 
 #include "ATen/core/grad_mode.h"
 #include "absl/strings/str_cat.h"
+#include "base/random.h"
 #include "c10/util/Exception.h"
-#include "data/random.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"

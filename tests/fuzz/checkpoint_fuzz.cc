@@ -2,7 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "data/files.h"
+#include "base/files.h"
 #include "data/safetensors.h"
 #include "tests/fuzz/input.h"
 #include "training/checkpoint.h"

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/files.h"
 #include "cli/run_folder.h"
 #include "cli/run_log.h"
-#include "data/files.h"
 #include "tests/fuzz/input.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
-#include "data/random.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
 #include "models/zoo.h"

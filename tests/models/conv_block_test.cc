@@ -12,7 +12,7 @@
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
 #include "ATen/core/grad_mode.h"
-#include "data/uniform_tensor.h"
+#include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
 

@@ -10,7 +10,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
-#include "data/uniform_tensor.h"
+#include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "ATen/ATen.h"
-#include "data/random.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 
 namespace distill {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ATen/ATen.h"
-#include "data/random.h"
-#include "data/uniform_tensor.h"
+#include "base/random.h"
+#include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 

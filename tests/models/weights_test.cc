@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "ATen/ATen.h"
-#include "data/files.h"
+#include "base/files.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/files.h"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/interrupt.h"
 #include "cli/distill.h"
 #include "data/safetensors.h"
 #include "gtest/gtest.h"
@@ -16,7 +17,6 @@
 #include "nlohmann/json.hpp"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
-#include "training/interrupt.h"
 
 namespace distill {
 namespace {

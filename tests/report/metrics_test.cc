@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ATen/ops/tensor.h"
+#include "base/random.h"
 #include "c10/util/Exception.h"
-#include "data/random.h"
 #include "gtest/gtest.h"
 
 namespace distill {

@@ -12,7 +12,7 @@
 #include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "data/random.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/classifier.h"
 #include "tests/testing/datasets.h"

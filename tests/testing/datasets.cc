@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "data/idx.h"
-#include "data/random.h"
 #include "tests/testing/files.h"
 
 namespace distill {

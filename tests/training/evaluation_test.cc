@@ -6,7 +6,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
-#include "data/random.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
 #include "models/zoo.h"

@@ -9,9 +9,10 @@
 
 #include "ATen/ATen.h"
 #include "absl/strings/str_format.h"
-#include "data/files.h"
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "base/uniform_tensor.h"
 #include "data/safetensors.h"
-#include "data/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
 #include "models/zoo.h"
@@ -20,7 +21,6 @@
 #include "tests/testing/status.h"
 #include "training/checkpoint.h"
 #include "training/folder_keeper.h"
-#include "training/interrupt.h"
 #include "training/loop.h"
 
 namespace distill {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
-#include "data/uniform_tensor.h"
+#include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
 #include "models/zoo.h"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "experiment/run.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/cuda.h"
@@ -13,7 +14,6 @@
 #include "tests/testing/status.h"
 #include "training/device.h"
 #include "training/evaluation.h"
-#include "training/experiment.h"
 #include "training/loop.h"
 
 namespace distill {

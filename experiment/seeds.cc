@@ -1,0 +1,133 @@
+#include "experiment/seeds.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/settings.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "experiment/one_of_several.h"
+
+namespace distill {
+namespace {
+
+double Points(const ExperimentResult& run) {
+  return 100 * (run.student.test.accuracy() - run.control->test.accuracy());
+}
+
+std::string LineOf(const ExperimentResult& run, uint64_t seed) {
+  std::string line = absl::StrFormat("seed %d: teacher %s, student %s", seed,
+                                     Percent(run.teacher.test.accuracy()),
+                                     Percent(run.student.test.accuracy()));
+  if (run.control) {
+    absl::StrAppendFormat(&line, ", control %s: %+.2f points",
+                          Percent(run.control->test.accuracy()), Points(run));
+  }
+  return line;
+}
+
+// "98.05 % (97.98 % to 98.12 %)"
+std::string WithEnds(const Interval& interval) {
+  return absl::StrFormat("%s (%s to %s)", Percent(interval.mean),
+                         Percent(interval.low), Percent(interval.high));
+}
+
+template <typename Value>
+std::vector<double> ValuesOf(const std::vector<ExperimentResult>& runs,
+                             const Value& value) {
+  std::vector<double> values;
+  values.reserve(runs.size());
+  for (const ExperimentResult& run : runs) values.push_back(value(run));
+  return values;
+}
+
+void Judge(SeedsResult* result) {
+  const auto& runs = result->runs;
+  result->teacher = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.teacher.test.accuracy(); }),
+      kShare);
+  result->student = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.student.test.accuracy(); }),
+      kShare);
+  if (!runs[0].control) return;
+  result->control = MeanInterval(
+      ValuesOf(runs,
+               [](const auto& run) { return run.control->test.accuracy(); }),
+      kShare);
+  result->difference = MeanInterval(
+      ValuesOf(runs, [](const auto& run) { return Points(run) / 100; }));
+  result->verdict = distill::Judge(*result->difference);
+}
+
+}  // namespace
+
+std::string VerdictLine(const SeedsResult& result) {
+  if (result.runs.size() == 1 || !result.difference) {
+    return VerdictLine(result.runs[0]);
+  }
+  const Interval& d = *result.difference;
+  return absl::StrFormat(
+      "%s: with the teacher the student has %+.2f points of test accuracy "
+      "against the control (95 %% interval %+.2f to %+.2f, %s).",
+      VerdictName(result.verdict), 100 * d.mean, 100 * d.low, 100 * d.high,
+      Count(static_cast<int64_t>(result.runs.size()), "pair"));
+}
+
+absl::Status CheckSeeds(uint64_t first, int64_t seeds) {
+  const uint64_t most = std::numeric_limits<uint64_t>::max();
+  if (seeds < 1 || first <= most - static_cast<uint64_t>(seeds - 1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--seed is ", first, " with --seeds=", seeds,
+      ", and the greatest seed is ", most, "; begin with a smaller one"));
+}
+
+absl::Status SeedsOptions::Validate() const {
+  absl::Status status = experiment.Validate();
+  status.Update(CheckRanges(*this));
+  status.Update(CheckSeeds(experiment.seed, seeds));
+  return status;
+}
+
+absl::StatusOr<SeedsResult> RunSeeds(
+    const SeedsOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    Keeper* keeper, const TrainedTeacher* given) {
+  RETURN_IF_ERROR(options.Validate());
+  SeedsResult result;
+  TrainedTeacher teacher;
+  if (given != nullptr) teacher = *given;
+  const bool one_teacher = options.share_teacher || given != nullptr;
+  for (int64_t i = 0; i < options.seeds; ++i) {
+    ExperimentOptions experiment = options.experiment;
+    experiment.seed += i;
+    OneOfSeveral one_of_several(
+        observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
+    if (!one_teacher) teacher = TrainedTeacher();
+    ASSIGN_OR_RETURN(
+        auto run, RunExperiment(experiment, compute, train, test,
+                                options.seeds == 1 ? observer : one_of_several,
+                                &teacher, keeper));
+    result.seconds += run.seconds;
+    if (options.seeds > 1) observer.OnLine(LineOf(run, experiment.seed));
+    result.runs.push_back(std::move(run));
+  }
+  Judge(&result);
+  if (options.seeds == 1) return result;
+  observer.OnLine("teacher: " + (one_teacher ? Percent(result.teacher.mean) +
+                                                   ", one for all seeds"
+                                             : WithEnds(result.teacher)));
+  observer.OnLine("student: " + WithEnds(result.student));
+  if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
+  observer.OnLine(VerdictLine(result));
+  return result;
+}
+
+}  // namespace distill

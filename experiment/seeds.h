@@ -1,0 +1,84 @@
+// The experiment with several seeds: whether distillation helps.
+#ifndef DISTILL_EXPERIMENT_SEEDS_H_
+#define DISTILL_EXPERIMENT_SEEDS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data/dataset.h"
+#include "experiment/run.h"
+#include "experiment/statistics.h"
+#include "training/device.h"
+#include "training/observer.h"
+
+namespace distill {
+
+struct SeedsOptions {
+  // Of the first run; its seed is the first seed, and the others follow it.
+  ExperimentOptions experiment;
+  int64_t seeds = 1;  // At least 1.
+  // One teacher, of the first seed, for all: quicker, and the intervals then
+  // say nothing of how teachers differ.
+  bool share_teacher = false;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    experiment.AddSettings(table);
+    table
+        .Add("seeds", &seeds,
+             "Runs to make, with this many seeds from --seed on. One seed "
+             "proves nothing; with several the difference between student and "
+             "control has an interval and a verdict.")
+        .AtLeast(1);
+    table
+        .Add("share_teacher", &share_teacher,
+             "With several seeds: one teacher, of the first seed, for all.")
+        .Unless([this] {
+          return std::string(
+              seeds > 1 ? "" : "there is one seed; --seeds makes more");
+        });
+  }
+
+  // InvalidArgument, naming the command line's flag.
+  absl::Status Validate() const;
+};
+
+// InvalidArgument unless there are `seeds` seeds from `first` on.
+absl::Status CheckSeeds(uint64_t first, int64_t seeds);
+
+struct SeedsResult {
+  std::vector<ExperimentResult> runs;  // By seed; at least 1.
+  // Of the test accuracies, in [0, 1]. The difference is the student's less the
+  // control's of the same seed.
+  Interval teacher, student;
+  std::optional<Interval> control, difference;
+  Verdict verdict = Verdict::kUnknown;
+  double seconds = 0;
+};
+
+// The verdict in words and numbers: with one run, that run's.
+std::string VerdictLine(const SeedsResult& result);
+
+// Runs the experiment once a seed. In each pair the student and the control
+// share initial weights, order and steps, so that what is left between them is
+// the teacher. With one seed the observer is told all lines of that run; with
+// more, what runs, a line a seed, and the verdict.
+//
+// Errors: those of RunExperiment, of the first seed that has one. `keeper` as
+// there. With a `given` teacher (AdoptTeacher) none is trained, and it is
+// shared.
+absl::StatusOr<SeedsResult> RunSeeds(
+    const SeedsOptions& options, const Compute& compute,
+    const std::shared_ptr<const Dataset>& train,
+    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    Keeper* keeper = nullptr, const TrainedTeacher* given = nullptr);
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPERIMENT_SEEDS_H_
