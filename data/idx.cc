@@ -481,17 +481,18 @@ uint32_t IdxCrc32(const std::vector<int64_t>& dims,
 
 namespace internal {
 
-ASSIGN_OR_RETURN(auto file, File::Open(path, read));
-uint8_t start[kMaxHeaderSize];
-ASSIGN_OR_RETURN(const int64_t size, file.Read(start, kMaxHeaderSize));
-const bool gzip = size >= 2 && start[0] == 0x1f && start[1] == 0x8b;
-return gzip ? ReadGzip(file, start, size) : ReadPlain(file, start, size);
-}
-catch (const std::bad_alloc&) {
-  return Error(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
-               "more values than fit in memory", "a file that fits",
-               "Free memory, or use a smaller file.");
-}
+absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read) {
+  try {
+    ASSIGN_OR_RETURN(File file, File::Open(path, read));
+    uint8_t start[kMaxHeaderSize];
+    ASSIGN_OR_RETURN(const int64_t size, file.Read(start, kMaxHeaderSize));
+    const bool gzip = size >= 2 && start[0] == 0x1f && start[1] == 0x8b;
+    return gzip ? ReadGzip(file, start, size) : ReadPlain(file, start, size);
+  } catch (const std::bad_alloc&) {
+    return Error(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
+                 "more values than fit in memory", "a file that fits",
+                 "Free memory, or use a smaller file.");
+  }
 }
 
 }  // namespace internal

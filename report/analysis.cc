@@ -44,21 +44,25 @@ RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
   return analysis;
 }
 
-ASSIGN_OR_RETURN(auto batches, Batches::Create(test));
-std::vector<Latency> latencies;
-constexpr int64_t kSmall = 1, kLarge = 64;
-constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);
-const auto stages = static_cast<int64_t>(run.stages.size());
-observer.OnBegin("report: latency", stages* kImagesOfStage);
-for (const StageAnalysis& stage : run.stages) {
-  const FrozenClassifier& model = *stage.stage->model;
-  latencies.push_back({MedianLatency(model, compute.device, batches, kSmall),
-                       MedianLatency(model, compute.device, batches, kLarge)});
-  observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
-                      std::nan(""));
-}
-observer.OnEnd();
-return latencies;
+absl::StatusOr<std::vector<Latency>> LatenciesOf(
+    const RunAnalysis& run, const std::shared_ptr<const Dataset>& test,
+    const Compute& compute, Observer& observer) {
+  ASSIGN_OR_RETURN(const Batches batches, Batches::Create(test));
+  std::vector<Latency> latencies;
+  constexpr int64_t kSmall = 1, kLarge = 64;
+  constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);
+  const auto stages = static_cast<int64_t>(run.stages.size());
+  observer.OnBegin("report: latency", stages * kImagesOfStage);
+  for (const StageAnalysis& stage : run.stages) {
+    const FrozenClassifier& model = *stage.stage->model;
+    latencies.push_back(
+        {MedianLatency(model, compute.device, batches, kSmall),
+         MedianLatency(model, compute.device, batches, kLarge)});
+    observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
+                        std::nan(""));
+  }
+  observer.OnEnd();
+  return latencies;
 }
 
 void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
