@@ -67,7 +67,7 @@ Batch MakeBatch(int64_t size, at::Device device) {
   Random random(0, "benchmark's images");
   auto dataset = std::make_shared<Dataset>();
   dataset->count = size;
-  dataset->height = dataset->width = 28;
+  dataset->image = {1, 28, 28};
   dataset->classes = 10;
   for (int64_t i = 0; i < size * 28 * 28; ++i) {
     dataset->images.push_back(static_cast<uint8_t>(random.Below(256)));
@@ -102,9 +102,8 @@ std::function<void()> TrainingStep(const std::shared_ptr<Network>& model,
 
 std::vector<Work> Works(const Compute& compute) {
   std::vector<Work> works;
-  const std::pair<const char*, Graph> models[] = {
-      {"teacher", TeacherGraph(28, 28, 10)},
-      {"student", StudentGraph(28, 28, 10)}};
+  const std::pair<const char*, Graph> models[] = {{"teacher", TeacherGraph()},
+                                                  {"student", StudentGraph()}};
   for (const auto& item : models) {
     const std::string name = item.first;
     const Graph graph = item.second;

@@ -23,7 +23,6 @@
 #include "base/status.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
-#include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/safetensors.h"
 #include "experiment/seeds.h"
@@ -135,12 +134,11 @@ absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
                                     const std::string& spelling,
                                     const StageResult& stage,
                                     const Dataset& train) {
-  ASSIGN_OR_RETURN(const auto graph, ParseModel(role, spelling, train.height,
-                                                train.width, train.classes));
+  ASSIGN_OR_RETURN(const auto graph,
+                   ParseModel(role, spelling, train.image, train.classes));
   ModelInfo info;
   info.architecture = graph.spelling;
-  info.height = train.height;
-  info.width = train.width;
+  info.image = train.image;
   info.classes = train.classes;
   info.normalization = NormalizationOf(train);
   info.class_names = ClassNames(train);
@@ -255,9 +253,9 @@ absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
   ASSIGN_OR_RETURN(auto loaded, LoadModel(path));
   const ModelInfo& info = loaded.info;
   if (experiment->teacher != defaults.teacher) {
-    ASSIGN_OR_RETURN(const auto named,
-                     ParseModel("--teacher", experiment->teacher, info.height,
-                                info.width, info.classes));
+    ASSIGN_OR_RETURN(
+        const auto named,
+        ParseModel("--teacher", experiment->teacher, info.image, info.classes));
     if (named.spelling != info.architecture) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--teacher is ", experiment->teacher, ", and the teacher in ", path,

@@ -19,7 +19,7 @@
 #include "base/torch_status.h"
 #include "base/uniform_tensor.h"
 #include "cli/paths.h"
-#include "data/dataset.h"
+#include "data/load.h"
 #include "models/conv_block.h"
 #include "models/kernel_choice.h"
 #include "torch/version.h"

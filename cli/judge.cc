@@ -97,7 +97,7 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
   result.files = FilesOf(splits);
-  result.notes = TrainedElsewhere(loaded.info, splits.train);
+  result.notes = TrainedElsewhere(loaded.info, *splits.train);
   if (!match.note.empty()) result.notes.push_back("note: " + match.note);
   if (split == Split::kTest) {
     for (std::string& line : Remarks(splits)) {

@@ -10,84 +10,23 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/settings.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/flags.h"
+#include "data/catalog.h"
+#include "data/load.h"
 #include "tools/cpp/runfiles/runfiles.h"
 
 namespace distill {
 namespace {
 
-// The data sets whose content is not known to us. Sizes: T. Clanuwat et al.,
-// "Deep Learning for Classical Japanese Literature", 2018, table 1; G. Cohen et
-// al., "EMNIST: an extension of MNIST to handwritten letters", 2017, table II,
-// and for Letters, which its authors made larger since, their page too.
-struct ByName {
-  const char* flag;
-  const char* name;
-  const char* file_prefix;
-  int first_label;
-  std::vector<DatasetSize> sizes;
-};
-
-const std::vector<ByName>& SetsByName() {
-  static const auto* const sets = new std::vector<ByName>{
-      {"kmnist", "KMNIST", "", 0, {{60000, 10000, 10}}},
-      {"emnist_balanced",
-       "EMNIST Balanced",
-       "emnist-balanced-",
-       0,
-       {{112800, 18800, 47}}},
-      {"emnist_byclass",
-       "EMNIST ByClass",
-       "emnist-byclass-",
-       0,
-       {{697932, 116323, 62}}},
-      {"emnist_bymerge",
-       "EMNIST ByMerge",
-       "emnist-bymerge-",
-       0,
-       {{697932, 116323, 47}}},
-      {"emnist_digits",
-       "EMNIST Digits",
-       "emnist-digits-",
-       0,
-       {{240000, 40000, 10}}},
-      {"emnist_letters",
-       "EMNIST Letters",
-       "emnist-letters-",
-       1,
-       {{124800, 20800, 26}, {88800, 14800, 26}}},
-      {"emnist_mnist",
-       "EMNIST MNIST",
-       "emnist-mnist-",
-       0,
-       {{60000, 10000, 10}}},
-  };
-  return *sets;
-}
-
-DatasetLayout LayoutOf(const ByName& set) {
-  const bool emnist = *set.file_prefix != '\0';
-  DatasetLayout layout;
-  layout.name = set.name;
-  layout.folder = emnist ? "EMNIST" : "KMNIST";
-  layout.in_gzip_folder = emnist;
-  layout.file_prefix = set.file_prefix;
-  layout.transposed = emnist;
-  layout.first_label = set.first_label;
-  layout.page =
-      emnist ? "https://www.nist.gov/itl/products-and-services/emnist-dataset"
-             : "http://codh.rois.ac.jp/kmnist/";
-  return layout;
-}
-
 absl::StatusOr<Dataset> LoadSplit(const DatasetChoice& choice, Split split,
                                   int classes) {
   DatasetOptions options;
   options.classes = classes;
-  options.layout = choice.layout;
+  if (choice.entry != nullptr) options.layout = choice.entry->layout;
   auto dataset = LoadDataset(choice.folder, split, options);
   if (absl::IsInvalidArgument(dataset.status())) {
     return absl::FailedPreconditionError(dataset.status().message());
@@ -115,24 +54,44 @@ absl::Status CheckGaps(const Dataset& train) {
 }
 
 absl::Status CheckSizes(const DatasetChoice& choice, const Splits& splits) {
+  if (choice.entry == nullptr || choice.entry->sizes.empty()) {
+    return absl::OkStatus();
+  }
+  const CatalogEntry& entry = *choice.entry;
   const Dataset& train = *splits.train;
   const auto fits = [&](const DatasetSize& size) {
     return train.count == size.train && splits.test->count == size.test &&
-           train.classes == size.classes && train.height == 28 &&
-           train.width == 28;
+           train.classes == size.classes && train.image == entry.image;
   };
-  if (choice.sizes.empty() ||
-      std::any_of(choice.sizes.begin(), choice.sizes.end(), fits)) {
+  if (std::any_of(entry.sizes.begin(), entry.sizes.end(), fits)) {
     return absl::OkStatus();
   }
-  const DatasetSize& expected = choice.sizes.front();
+  const DatasetSize& expected = entry.sizes.front();
   return absl::FailedPreconditionError(absl::StrFormat(
-      "the files in %s: found %s training and %s test images of %d x %d and %d "
-      "classes; expected %s and %s of 28 x 28 and %d, as %s has. Pass the "
-      "folder as --dataset if these are other images.",
+      "the files in %s: found %s training and %s test images of %s and %d "
+      "classes; expected %s and %s of %s and %d, as %s has. Pass the folder as "
+      "--dataset if these are other images.",
       train.folder, WithCommas(train.count), WithCommas(splits.test->count),
-      train.height, train.width, train.classes, WithCommas(expected.train),
-      WithCommas(expected.test), expected.classes, choice.name));
+      train.image.Describe(), train.classes, WithCommas(expected.train),
+      WithCommas(expected.test), entry.image.Describe(), expected.classes,
+      entry.name));
+}
+
+// Where a set of the catalog is: the first of its places that is there, or
+// where there is only one, that.
+absl::StatusOr<std::string> PlaceOf(const CatalogEntry& entry,
+                                    const std::string& program) {
+  if (entry.places.empty()) return DefaultDataFolder(program);
+  std::vector<std::string> places;
+  for (const std::string& place : entry.places) {
+    places.push_back(FromUsersFolder(place));
+    if (access(places.back().c_str(), R_OK) == 0) return places.back();
+  }
+  if (places.size() == 1) return places[0];
+  return absl::NotFoundError(absl::StrCat(
+      entry.name, " is neither in ", absl::StrJoin(places, " nor in "),
+      ". What to do: sudo apt-get install ", entry.package,
+      ", or pass --data_dir with the folder of its four files."));
 }
 
 absl::StatusOr<DatasetChoice> ChooseFiles(const DataOptions& options) {
@@ -142,30 +101,10 @@ absl::StatusOr<DatasetChoice> ChooseFiles(const DataOptions& options) {
     return DatasetChoice{given.empty() ? DefaultDataFolder(options.program)
                                        : given};
   }
-  if (dataset == "mnist") {
-    return DatasetChoice{
-        given.empty() ? DefaultDataFolder(options.program) : given, "MNIST"};
-  }
-  if (dataset == "fashion_mnist") {
-    if (!given.empty()) return DatasetChoice{given, "Fashion-MNIST"};
-    const std::string places[] = {"/usr/share/datasets/fashion-mnist",
-                                  FromUsersFolder("data/FashionMNIST/raw")};
-    for (const std::string& place : places) {
-      if (access(place.c_str(), R_OK) == 0) {
-        return DatasetChoice{place, "Fashion-MNIST"};
-      }
-    }
-    return absl::NotFoundError(absl::StrCat(
-        "Fashion-MNIST is neither in ", places[0], " nor in ", places[1],
-        ". What to do: sudo apt-get install dataset-fashion-mnist, or pass "
-        "--data_dir with the folder of its four files."));
-  }
-  for (const ByName& set : SetsByName()) {
-    if (dataset != set.flag) continue;
-    const DatasetLayout layout = LayoutOf(set);
-    return DatasetChoice{
-        given.empty() ? FromUsersFolder("data/" + layout.folder) : given,
-        set.name, layout, set.sizes};
+  if (const CatalogEntry* entry = FindInCatalog(dataset)) {
+    if (!given.empty()) return DatasetChoice{given, entry};
+    ASSIGN_OR_RETURN(std::string place, PlaceOf(*entry, options.program));
+    return DatasetChoice{std::move(place), entry};
   }
   if (dataset.find('/') == std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -203,11 +142,10 @@ std::string DefaultDataFolder(const std::string& argv0) {
 }
 
 std::string DatasetNames() {
-  std::string names = "mnist, fashion_mnist";
-  for (const ByName& set : SetsByName()) {
-    absl::StrAppend(&names, ", ", set.flag);
-  }
-  return names;
+  return absl::StrJoin(Catalog(), ", ",
+                       [](std::string* names, const CatalogEntry& entry) {
+                         names->append(entry.word);
+                       });
 }
 
 absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options) {
@@ -226,8 +164,9 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
   ASSIGN_OR_RETURN(auto train,
                    LoadSplit(choice, Split::kTrain, choice.classes));
   // What follows a name is how well it is known.
-  const auto is_right = [&choice](const Dataset& dataset) {
-    return absl::StartsWith(dataset.name, choice.name);
+  const std::string name = choice.entry == nullptr ? "" : choice.entry->name;
+  const auto is_right = [&name](const Dataset& dataset) {
+    return absl::StartsWith(dataset.name, name);
   };
   if (choice.classes == 0 && is_right(train)) {
     RETURN_IF_ERROR(CheckGaps(train));
@@ -235,16 +174,16 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
   ASSIGN_OR_RETURN(auto test, LoadSplit(choice, Split::kTest, train.classes));
   if (!is_right(train) || !is_right(test)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the files in ", train.folder, " were to be ", choice.name,
+        absl::StrCat("the files in ", train.folder, " were to be ", name,
                      ", and by their content they are ", train.name, " and ",
                      test.name, ". Pass another --data_dir or --dataset."));
   }
   Splits splits = {std::make_shared<const Dataset>(std::move(train)),
                    std::make_shared<const Dataset>(std::move(test))};
   RETURN_IF_ERROR(CheckSizes(choice, splits));
-  if (splits.train.images == splits.test.images) {
+  if (splits.train->images == splits.test->images) {
     return absl::FailedPreconditionError(absl::StrCat(
-        splits.test.files[0], ": found the images of ", splits.train.files[0],
+        splits.test->files[0], ": found the images of ", splits.train->files[0],
         "; expected images that were not trained on. Fetch the test files "
         "again."));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "data/catalog.h"
 #include "data/dataset.h"
 
 namespace distill {
@@ -18,12 +19,6 @@ std::string DefaultDataFolder(const std::string& argv0);
 
 // The words that --dataset takes, but for a folder: "mnist, fashion_mnist, ..".
 std::string DatasetNames();
-
-// How many images of 28 x 28 a data set has.
-struct DatasetSize {
-  int64_t train = 0, test = 0;
-  int classes = 0;
-};
 
 // The data that the user asks for, by the flags of the same names.
 struct DataOptions {
@@ -64,26 +59,18 @@ struct DataOptions {
 // Where the data are, and what is known of them.
 struct DatasetChoice {
   std::string folder = {};
-  // The name that the files must turn out to have, by their content; empty if
-  // any will do.
-  std::string name = {};
-  // How the files are named and filled. If it has a name, that is `name`, and
-  // the user's word for it is all there is: the content is not known to us.
-  DatasetLayout layout = {};
-  // What a data set of that name may have; empty if nothing is known.
-  std::vector<DatasetSize> sizes = {};
+  // What is known of the data set that they must turn out to be, by content if
+  // that is known; null if any will do.
+  const CatalogEntry* entry = nullptr;
   // The number of classes; 0: as many as the training labels say.
   int classes = 0;
 };
 
-// `dataset`: "mnist" (what Bazel fetched, else "data" where the user stands),
-// "fashion_mnist" (Debian's package, else torchvision's layout in "data"),
-// "kmnist" or "emnist_" with a split of EMNIST (torchvision's layout in
-// "data"), a folder, or empty: MNIST, or whatever is in `data_dir`. `data_dir`,
-// if given, is where the files are.
+// `dataset`: a word of the catalog (its files are in `data_dir`, else in the
+// catalog's places), a folder, or empty: MNIST, or whatever is in `data_dir`.
 //
-// InvalidArgument for another name, and for two folders; NotFound if
-// Fashion-MNIST is in none of its places, with what to do. Of the others only
+// InvalidArgument for another name, and for two folders; NotFound for a set of
+// several places that is in none of them, with what to do. Of the others only
 // loading tells whether they are there.
 absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options);
 

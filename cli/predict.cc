@@ -21,7 +21,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "data/digit.h"
-#include "data/idx.h"
+#include "data/formats/idx.h"
 #include "data/image.h"
 #include "models/weights.h"
 #include "nlohmann/json.hpp"
@@ -43,7 +43,7 @@ struct Input {
   std::string file;
   int64_t index = -1;  // In its IDX file; -1 for a picture.
   absl::Status status;
-  std::vector<uint8_t> pixels;  // [height, width] of the model's, if ok.
+  std::vector<uint8_t> pixels;  // [channels, height, width], if ok.
 
   std::string Name() const {
     return index < 0 ? file : absl::StrCat(file, "[", index, "]");
@@ -87,12 +87,15 @@ class Predictor {
     const auto count =
         std::count_if(inputs_.begin(), inputs_.end(),
                       [](const Input& input) { return input.status.ok(); });
-    at::Tensor images = at::empty({count, 1, info.height, info.width});
+    at::Tensor images = at::empty(
+        {count, info.image.channels, info.image.height, info.image.width});
     float* to = images.mutable_data_ptr<float>();
     for (const Input& input : inputs_) {
-      for (const uint8_t pixel : input.pixels) {
-        *to++ = (static_cast<float>(pixel) / 255 - info.normalization.mean) /
-                info.normalization.std;
+      for (size_t i = 0; i < input.pixels.size(); ++i) {
+        const size_t channel = i / info.image.plane();
+        *to++ = (static_cast<float>(input.pixels[i]) / 255 -
+                 info.normalization.mean[channel]) /
+                info.normalization.std[channel];
       }
     }
     if (count == 0) return images;
@@ -111,7 +114,7 @@ class Predictor {
       PrintJson(input, logits, probabilities, order);
       return;
     }
-    if (options_.show) out_ << Blocks(input.pixels, model_.info.width);
+    if (options_.show) out_ << Blocks(input.pixels, model_.info.image.width);
     out_ << Printable(input.Name()) << ":";
     const char* separator = " ";
     for (const size_t i : order) {
@@ -186,13 +189,12 @@ class Predictor {
   bool failed_ = false;
 };
 
-absl::Status WrongSize(const std::string& name, int64_t height, int64_t width,
+absl::Status WrongSize(const std::string& name, const ImageSpec& found,
                        const ModelInfo& info, const std::string& advice) {
-  return ImageError(
-      absl::StatusCode::kInvalidArgument, name,
-      absl::StrCat("an image of ", width, " x ", height),
-      absl::StrCat(info.width, " x ", info.height, ", the model's size"),
-      advice);
+  return ImageError(absl::StatusCode::kInvalidArgument, name,
+                    absl::StrCat("an image of ", found.Describe()),
+                    absl::StrCat(info.image.Describe(), ", the model's size"),
+                    advice);
 }
 
 absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
@@ -201,15 +203,13 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
   ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
   ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path));
   if (raw) {
-    if (image.height == info.height && image.width == info.width) {
-      return std::move(image.pixels);
-    }
-    return WrongSize(path, image.height, image.width, info,
-                     "Scale it, or leave --raw out.");
+    const ImageSpec found = {1, image.height, image.width};
+    if (found == info.image) return std::move(image.pixels);
+    return WrongSize(path, found, info, "Scale it, or leave --raw out.");
   }
-  if (info.height != kDigitSize || info.width != kDigitSize) {
+  if (info.image != ImageSpec{1, kDigitSize, kDigitSize}) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": found a model for images of ", info.width, " x ", info.height,
+        path, ": found a model for images of ", info.image.Describe(),
         "; expected 28 x 28 to prepare a picture for. Pass one of the model's "
         "own size with --raw."));
   }
@@ -230,8 +230,9 @@ absl::Status AddIdx(const std::string& path, const PredictOptions& options,
         "3: images, rows, columns",
         "Name the file with the images (...-images-idx3-ubyte).");
   }
-  if (array.dims[1] != info.height || array.dims[2] != info.width) {
-    return WrongSize(path, array.dims[1], array.dims[2], info,
+  const ImageSpec found = {1, array.dims[1], array.dims[2]};
+  if (found != info.image) {
+    return WrongSize(path, found, info,
                      "Take the data set that the model was trained on.");
   }
   std::vector<IndexRange> ranges = {
@@ -245,7 +246,7 @@ absl::Status AddIdx(const std::string& path, const PredictOptions& options,
           " asks for. The last is ", array.dims[0] - 1, "."));
     }
   }
-  const int64_t size = info.height * info.width;
+  const int64_t size = info.image.size();
   for (const IndexRange& range : ranges) {
     for (int64_t i = range.first; i <= range.last; ++i) {
       const auto begin = array.values.begin() + i * size;

@@ -21,7 +21,7 @@ constexpr int64_t kCacheLine = 64;  // Bytes.
 
 constexpr int64_t kLargestJitter = 64;  // Pixels.
 
-// The image of `height` x `width` at `from`, moved, at `to`.
+// The channel of `height` x `width` at `from`, moved, at `to`.
 void Move(const uint8_t* from, Shift shift, int64_t height, int64_t width,
           uint8_t* to) {
   std::fill(to, to + height * width, uint8_t{0});
@@ -38,20 +38,28 @@ void Move(const uint8_t* from, Shift shift, int64_t height, int64_t width,
 }  // namespace
 
 Normalization NormalizationOf(const Dataset& train) {
-  if (train.name == "MNIST") return Normalization();
-  // Exact: whole numbers far below 2^53.
-  double sum = 0, squares = 0;
-  for (uint8_t pixel : train.images) {
-    sum += pixel;
-    squares += static_cast<double>(pixel) * pixel;
+  if (train.normalization) return *train.normalization;
+  Normalization result = {{}, {}};
+  const int64_t plane = train.image.plane();
+  for (int64_t channel = 0; channel < train.image.channels; ++channel) {
+    // Exact: whole numbers far below 2^53.
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < train.count; ++i) {
+      const uint8_t* pixel =
+          train.images.data() + i * train.image.size() + channel * plane;
+      for (int64_t p = 0; p < plane; ++p) {
+        sum += pixel[p];
+        squares += static_cast<double>(pixel[p]) * pixel[p];
+      }
+    }
+    const auto count = static_cast<double>(train.count * plane);
+    const double mean = sum / count;
+    const double deviation =
+        std::sqrt(std::max(squares / count - mean * mean, 0.));
+    result.mean.push_back(static_cast<float>(mean / 255));
+    result.std.push_back(deviation > 0 ? static_cast<float>(deviation / 255)
+                                       : 1);
   }
-  const auto count = static_cast<double>(train.images.size());
-  const double mean = sum / count;
-  const double deviation =
-      std::sqrt(std::max(squares / count - mean * mean, 0.));
-  Normalization result;
-  result.mean = static_cast<float>(mean / 255);
-  result.std = deviation > 0 ? static_cast<float>(deviation / 255) : 1;
   return result;
 }
 
@@ -61,15 +69,17 @@ absl::Status BatchesOptions::Validate() const {
         absl::StrCat("batch_size: found ", batch_size,
                      "; expected at least 1. Choose a larger one."));
   }
-  if (!std::isfinite(normalization.mean)) {
+  for (const float mean : normalization.mean) {
+    if (std::isfinite(mean)) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("normalization.mean: found ", normalization.mean,
+        absl::StrCat("normalization.mean: found ", mean,
                      "; expected a finite number. Use the mean of the pixels "
                      "over 255."));
   }
-  if (!std::isfinite(normalization.std) || normalization.std <= 0) {
+  for (const float std : normalization.std) {
+    if (std::isfinite(std) && std > 0) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("normalization.std: found ", normalization.std,
+        absl::StrCat("normalization.std: found ", std,
                      "; expected a finite number above 0. Use the standard "
                      "deviation of the pixels over 255."));
   }
@@ -91,13 +101,22 @@ absl::StatusOr<Batches> Batches::Create(std::shared_ptr<const Dataset> dataset,
   const Dataset& d = *dataset;
   const int64_t images = static_cast<int64_t>(d.images.size());
   const int64_t labels = static_cast<int64_t>(d.labels.size());
-  if (d.count < 1 || d.height < 1 || d.width < 1 || labels != d.count ||
-      images / d.count / d.height / d.width != 1 ||
-      images != d.count * d.height * d.width) {
+  const auto [channels, height, width] = d.image;
+  if (d.count < 1 || channels < 1 || height < 1 || width < 1 ||
+      labels != d.count || images / d.count / channels / height / width != 1 ||
+      images != d.count * d.image.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "dataset ", d.name, ": found ", images, " pixels and ", labels,
         " labels; expected one label for each of ", d.count, " images of ",
-        d.height, " x ", d.width, ". Make it with LoadDataset or Select."));
+        d.image.Describe(), ". Make it with LoadDataset or Select."));
+  }
+  const Normalization& normalization = options.normalization;
+  if (static_cast<int64_t>(normalization.mean.size()) != channels ||
+      normalization.std.size() != normalization.mean.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "normalization: found ", normalization.mean.size(), " means and ",
+        normalization.std.size(), " deviations; expected ", channels,
+        " of each, one a channel of ", d.name, ". Take NormalizationOf."));
   }
   return Batches(std::move(dataset), options);
 }
@@ -105,11 +124,14 @@ absl::StatusOr<Batches> Batches::Create(std::shared_ptr<const Dataset> dataset,
 Batches::Batches(std::shared_ptr<const Dataset> dataset,
                  const BatchesOptions& options)
     : dataset_(std::move(dataset)), options_(options) {
-  for (int x = 0; x < 256; ++x) {
-    // In double, so that each entry is the float nearest to the formula.
-    table_[x] =
-        static_cast<float>((x / 255.0 - double{options.normalization.mean}) /
-                           double{options.normalization.std});
+  const Normalization& normalization = options_.normalization;
+  for (size_t channel = 0; channel < normalization.mean.size(); ++channel) {
+    for (int x = 0; x < 256; ++x) {
+      // In double, so that each entry is the float nearest to the formula.
+      table_.push_back(
+          static_cast<float>((x / 255.0 - double{normalization.mean[channel]}) /
+                             double{normalization.std[channel]}));
+    }
   }
 }
 
@@ -186,50 +208,54 @@ Batch Batches::Range(int64_t first, int64_t count) const {
 
 Batch Batches::Empty(int64_t size) const {
   // The types are named, as the default one is the process's to change.
-  return {at::empty({size, 1, dataset_->height, dataset_->width}, at::kFloat),
-          at::empty({size}, at::kLong), at::empty({size}, at::kLong)};
+  const ImageSpec& image = dataset_->image;
+  return {
+      at::empty({size, image.channels, image.height, image.width}, at::kFloat),
+      at::empty({size}, at::kLong), at::empty({size}, at::kLong)};
 }
 
 void Batches::Fill(Batch& batch, const std::vector<Shift>& shifts) const {
-  const int64_t pixels = dataset_->height * dataset_->width;
+  const ImageSpec& spec = dataset_->image;
+  const int64_t plane = spec.plane(), bytes = spec.size();
   const int64_t* index = batch.indices.const_data_ptr<int64_t>();
   int64_t* label = batch.labels.mutable_data_ptr<int64_t>();
   float* value = batch.images.mutable_data_ptr<float>();
-  const float* table = table_.data();
   const int64_t size = batch.indices.numel();
-  std::vector<uint8_t> moved(shifts.empty() ? 0 : pixels);
-  for (int64_t i = 0; i < size; ++i, value += pixels) {
+  std::vector<uint8_t> moved(shifts.empty() ? 0 : plane);
+  for (int64_t i = 0; i < size; ++i) {
     label[i] = dataset_->labels[index[i]];
-    const uint8_t* image = dataset_->images.data() + index[i] * pixels;
     // In a shuffled order the next images are in no cache yet, and waiting for
     // them would take as long as all the rest.
     if (i + kAhead < size) {
-      const uint8_t* next =
-          dataset_->images.data() + index[i + kAhead] * pixels;
-      for (int64_t p = 0; p < pixels; p += kCacheLine) {
+      const uint8_t* next = dataset_->images.data() + index[i + kAhead] * bytes;
+      for (int64_t p = 0; p < bytes; p += kCacheLine) {
         __builtin_prefetch(next + p);
       }
     }
-    if (!shifts.empty()) {
-      Move(image, shifts[index[i]], dataset_->height, dataset_->width,
-           moved.data());
-      image = moved.data();
+    for (int64_t c = 0; c < spec.channels; ++c, value += plane) {
+      const uint8_t* from =
+          dataset_->images.data() + index[i] * bytes + c * plane;
+      const float* table = table_.data() + 256 * c;
+      if (!shifts.empty()) {
+        Move(from, shifts[index[i]], spec.height, spec.width, moved.data());
+        from = moved.data();
+      }
+      // Four loads before four stores: otherwise each load waits for the store
+      // before it, which might have changed the table for all that the compiler
+      // knows.
+      int64_t p = 0;
+      for (; p + 4 <= plane; p += 4) {
+        const float v0 = table[from[p]];
+        const float v1 = table[from[p + 1]];
+        const float v2 = table[from[p + 2]];
+        const float v3 = table[from[p + 3]];
+        value[p] = v0;
+        value[p + 1] = v1;
+        value[p + 2] = v2;
+        value[p + 3] = v3;
+      }
+      for (; p < plane; ++p) value[p] = table[from[p]];
     }
-    // Four loads before four stores: otherwise each load waits for the store
-    // before it, which might have changed the table for all that the compiler
-    // knows.
-    int64_t p = 0;
-    for (; p + 4 <= pixels; p += 4) {
-      const float a = table[image[p]];
-      const float b = table[image[p + 1]];
-      const float c = table[image[p + 2]];
-      const float d = table[image[p + 3]];
-      value[p] = a;
-      value[p + 1] = b;
-      value[p + 2] = c;
-      value[p + 3] = d;
-    }
-    for (; p < pixels; ++p) value[p] = table[image[p]];
   }
 }
 

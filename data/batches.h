@@ -2,7 +2,6 @@
 #ifndef DISTILL_DATA_BATCHES_H_
 #define DISTILL_DATA_BATCHES_H_
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -19,23 +18,14 @@ namespace distill {
 // gradient, with memory of their own: a batch stays as it is when the next one
 // is made, or its Batches are gone.
 struct Batch {
-  at::Tensor images;   // [batch, 1, height, width] float32, normalised.
+  at::Tensor images;   // [batch, channels, height, width] float32, normalised.
   at::Tensor labels;   // [batch] int64, in [0, classes).
   at::Tensor indices;  // [batch] int64, the samples' positions in the Dataset.
 };
 
-// A pixel x in 0 .. 255 becomes (x / 255 - mean) / std. The defaults are the
-// mean and standard deviation of MNIST's training pixels over 255, 0.13066 and
-// 0.30811, as the specification rounds them; the same for both splits, since
-// the test split must not be measured to prepare it.
-struct Normalization {
-  float mean = 0.1307f;
-  float std = 0.3081f;  // Above 0.
-};
-
-// For the data set whose training split is `train`: the defaults for MNIST, and
-// for any other the mean and standard deviation of these pixels over 255 (1 in
-// place of a deviation of 0).
+// For the data set whose training split is `train`: what is usual for it
+// (Dataset::normalization), else of each channel the mean and standard
+// deviation of these pixels over 255 (1 in place of a deviation of 0).
 Normalization NormalizationOf(const Dataset& train);
 
 // Where an image is moved to; what comes in at the other side is background (a
@@ -49,7 +39,7 @@ struct BatchesOptions {
   int64_t batch_size = 64;
   // Chooses the orders; any number.
   uint64_t seed = 1;
-  Normalization normalization;
+  Normalization normalization;  // Of as many channels as the images have.
   // In training, each image is moved by up to this many pixels up or down, and
   // left or right, each place equally likely, another one in every epoch; 0 to
   // 64.
@@ -78,9 +68,9 @@ class Batches {
   // In an epoch. The last batch is kept if it is short: 60,000 samples in
   // batches of 64 are 938 batches, the last of 32.
   int64_t batch_count() const;
-  // The float32 for each value of a pixel, for code that keeps the bytes on a
-  // device and normalises there.
-  const std::array<float, 256>& table() const { return table_; }
+  // [channels, 256]: the float32 for each value of each channel, for code that
+  // keeps the bytes on a device and normalises there.
+  const std::vector<float>& table() const { return table_; }
 
   // The order of the samples in epoch `epoch`: each of 0 .. sample_count() - 1
   // once, from Random(seed, "order", epoch); the same for the same Dataset
@@ -121,7 +111,7 @@ class Batches {
 
   std::shared_ptr<const Dataset> dataset_;
   BatchesOptions options_;
-  std::array<float, 256> table_;
+  std::vector<float> table_;
 };
 
 }  // namespace distill

@@ -1,328 +1,35 @@
 #include "data/dataset.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <numeric>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "base/paths.h"
-#include "base/status.h"
-#include "data/idx.h"
+#include "data/formats/idx.h"
 
 namespace distill {
-namespace {
-
-namespace fs = std::filesystem;
-
-// Relative to the folder that is asked for: itself, and torchvision's layout
-// from the folder it is given and from one below.
-std::vector<std::string> Places(const DatasetLayout& layout) {
-  std::vector<std::string> places;
-  for (const std::string& place :
-       {std::string(), layout.folder + "/raw", std::string("raw")}) {
-    places.push_back(place);
-    if (layout.in_gzip_folder) {
-      places.push_back(place.empty() ? "gzip" : place + "/gzip");
-    }
-  }
-  return places;
-}
-
-std::string WhereFrom(const DatasetLayout& layout) {
-  if (!layout.page.empty()) {
-    return absl::StrCat("Put the four files of ", layout.name,
-                        " there, as downloaded; ", layout.page,
-                        " says where they are.");
-  }
-  return "Put the four files there, as downloaded; MNIST's are at "
-         "https://ossci-datasets.s3.amazonaws.com/mnist/ and "
-         "https://storage.googleapis.com/cvdf-datasets/mnist/.";
-}
-
-struct KnownFiles {
-  const char* name;
-  Split split;
-  uint32_t images_crc32;
-  uint32_t labels_crc32;
-};
-
-// Computed with Python's zlib.crc32 from the unpacked files, and equal to the
-// CRC-32 in the last eight bytes of each .gz. The .gz files were MNIST's as
-// first published, with these SHA-256:
-//   train-images-idx3-ubyte.gz
-//     440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
-//   train-labels-idx1-ubyte.gz
-//     3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
-//   t10k-images-idx3-ubyte.gz
-//     8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
-//   t10k-labels-idx1-ubyte.gz
-//     f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
-constexpr KnownFiles kKnown[] = {
-    {"MNIST", Split::kTrain, 0xe9f4d8b3u, 0xe0cb4ad2u},
-    {"MNIST", Split::kTest, 0x91373bdfu, 0x4ab9eff9u},
-    // From Debian's package dataset-fashion-mnist 0.0~git20200523.55506a9-1, in
-    // the same way.
-    {"Fashion-MNIST", Split::kTrain, 0xb4f29f28u, 0x741a4657u},
-    {"Fashion-MNIST", Split::kTest, 0x678fe0b1u, 0x80142c1fu},
-};
-
-std::string NameOf(Split split, uint32_t images_crc32, uint32_t labels_crc32,
-                   const DatasetLayout& layout) {
-  for (const KnownFiles& known : kKnown) {
-    if (known.split == split && known.images_crc32 == images_crc32 &&
-        known.labels_crc32 == labels_crc32) {
-      return known.name;
-    }
-  }
-  return layout.name.empty()
-             ? absl::StrFormat("unknown (images crc32 %08x)", images_crc32)
-             : absl::StrFormat("%s (by name; images crc32 %08x)", layout.name,
-                               images_crc32);
-}
-
-// In the order of preference: unpacked files are read without unpacking again.
-std::vector<std::string> FileNames(const DatasetLayout& layout, Split split,
-                                   const std::string& kind, int rank) {
-  const char* test = layout.file_prefix.empty() ? "t10k-" : "test-";
-  const std::string start = absl::StrCat(
-      layout.file_prefix, split == Split::kTrain ? "train-" : test, kind);
-  const std::string end = absl::StrCat("idx", rank, "-ubyte");
-  return {absl::StrCat(start, "-", end), absl::StrCat(start, ".", end),
-          absl::StrCat(start, "-", end, ".gz"),
-          absl::StrCat(start, ".", end, ".gz")};
-}
-
-// The first of `names` that is a file in `folder`, else the first that is there
-// at all (a folder, a link to nothing, a file that may not be looked at):
-// opening that one tells the user what is wrong with it. Empty if there is
-// none.
-std::string FindFile(const std::string& folder,
-                     const std::vector<std::string>& names) {
-  std::string obstacle;
-  for (const std::string& name : names) {
-    const fs::path path = fs::path(folder) / name;
-    std::error_code error;
-    const fs::file_status status = fs::status(path, error);
-    if (fs::exists(status) && !fs::is_directory(status)) return path.string();
-    std::error_code link_error;
-    const bool there =
-        fs::symlink_status(path, link_error).type() != fs::file_type::not_found;
-    if (there && obstacle.empty()) obstacle = path.string();
-  }
-  return obstacle;
-}
-
-absl::Status MissingFolder(const std::string& folder,
-                           const DatasetLayout& layout) {
-  fs::path above = fs::path(folder).parent_path();
-  std::error_code error;
-  while (!fs::is_directory(above, error) && above != above.parent_path()) {
-    above = above.parent_path();
-  }
-  return absl::NotFoundError(absl::StrCat(
-      folder, ": found no such folder (", above.string(), " holds: ",
-      ListFolder(above.string()), "); expected the folder of the data set. ",
-      "Check the path. ", WhereFrom(layout)));
-}
-
-// `other` is the file of the other kind, and `folder` where it is, or empty if
-// neither kind is anywhere.
-absl::Status MissingFile(const std::string& folder, Split split,
-                         const std::string& kind,
-                         const std::vector<std::string>& names,
-                         const std::string& other,
-                         const DatasetLayout& layout) {
-  const std::vector<std::string> places = Places(layout);
-  return absl::NotFoundError(absl::StrCat(
-      folder, ": found no ", kind, " of the ", SplitName(split),
-      " split (the folder holds: ", ListFolder(folder),
-      "); expected a file, plain or .gz, named ", absl::StrJoin(names, ", "),
-      other.empty() ? absl::StrCat(", in it or in its ",
-                                   absl::StrJoin(places.begin() + 1,
-                                                 places.end(), " or "))
-                    : absl::StrCat(", beside ", other),
-      ". ", WhereFrom(layout)));
-}
-
-absl::Status Invalid(const std::string& path, const std::string& found,
-                     const std::string& expected, const std::string& advice) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": found ", found, "; expected ", expected, ". ", advice));
-}
-
-absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
-                       const std::string& meaning) {
-  if (static_cast<int>(array.dims.size()) == rank) return absl::OkStatus();
-  const auto found = static_cast<int>(array.dims.size());
-  // Labels in place of images, or the reverse.
-  const bool exchanged = found == (rank == 1 ? 3 : 1);
-  return Invalid(
-      path,
-      absl::StrCat(found, " dimensions (", absl::StrJoin(array.dims, " x "),
-                   ")"),
-      absl::StrCat(rank, " (", meaning, ")"),
-      exchanged
-          ? "Images and labels have changed names: name each as what it is."
-      : rank == 3 && found == 4
-          ? "Images of several channels are not read: write them in grey, as "
-            "count x height x width."
-          : absl::StrCat("Write an IDX file of ", rank,
-                         rank == 1 ? " dimension." : " dimensions."));
-}
-
-// Checks the labels of the file `path` and has them count from 0. Returns the
-// number of classes.
-absl::StatusOr<int> TakeLabels(const std::string& path,
-                               const DatasetOptions& options,
-                               std::vector<uint8_t>* labels) {
-  const int first = options.layout.first_label;
-  int classes = options.classes;
-  if (classes == 0) {
-    classes = std::max(
-        1, *std::max_element(labels->begin(), labels->end()) - first + 1);
-  }
-  for (size_t i = 0; i < labels->size(); ++i) {
-    const int label = (*labels)[i];
-    if (label < first || label >= first + classes) {
-      return Invalid(
-          path, absl::StrCat("label ", label, " at index ", i),
-          absl::StrCat("labels from ", first, " to ", first + classes - 1),
-          "Fetch the file again. If this is right, it is of another data set, "
-          "or of one with more classes.");
-    }
-    (*labels)[i] = static_cast<uint8_t>(label - first);
-  }
-  return classes;
-}
-
-// Images of [columns, rows] become images of [rows, columns].
-void Transpose(Dataset* dataset) {
-  const int64_t rows = dataset->width, columns = dataset->height;
-  std::vector<uint8_t> turned(rows * columns);
-  for (int64_t i = 0; i < dataset->count; ++i) {
-    uint8_t* image = dataset->images.data() + i * rows * columns;
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; ++c) {
-        turned[r * columns + c] = image[c * rows + r];
-      }
-    }
-    std::copy(turned.begin(), turned.end(), image);
-  }
-  dataset->height = rows;
-  dataset->width = columns;
-}
-
-}  // namespace
 
 const char* SplitName(Split split) {
   return split == Split::kTrain ? "train" : "test";
 }
 
-absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
-                                         const DatasetLayout& layout) {
-  if (folder.empty()) {
-    return absl::InvalidArgumentError(
-        "The folder of the data set: found an empty path; expected the folder "
-        "with the IDX files. Name it.");
+std::vector<std::string> ClassNames(const Dataset& dataset) {
+  std::vector<std::string> names = dataset.class_names;
+  for (int c = static_cast<int>(names.size()); c < dataset.classes; ++c) {
+    names.push_back(absl::StrCat(c));
   }
-  const std::string root = AbsolutePath(folder);
-  std::error_code error;
-  const fs::file_status status = fs::status(root, error);
-  if (status.type() == fs::file_type::none) {
-    return absl::Status(
-        error == std::errc::permission_denied
-            ? absl::StatusCode::kPermissionDenied
-            : absl::StatusCode::kUnavailable,
-        absl::StrCat(root, ": found the error \"", error.message(),
-                     "\"; expected the folder of the data set. Let this user "
-                     "enter the folders above it (chmod a+x)."));
-  }
-  if (!fs::exists(status)) return MissingFolder(root, layout);
-  if (!fs::is_directory(status)) {
-    return Invalid(root, "a file", "the folder of the data set",
-                   "Name the folder that the file is in.");
-  }
-
-  const std::vector<std::string> image_names =
-      FileNames(layout, split, "images", 3);
-  const std::vector<std::string> label_names =
-      FileNames(layout, split, "labels", 1);
-  absl::Status half = absl::OkStatus();  // The first place with just one.
-  for (const std::string& place : Places(layout)) {
-    const std::string here =
-        place.empty() ? root : (fs::path(root) / place).string();
-    DatasetFiles files = {FindFile(here, image_names),
-                          FindFile(here, label_names)};
-    if (!files.images.empty() && !files.labels.empty()) return files;
-    if (half.ok() && !files.images.empty()) {
-      half =
-          MissingFile(here, split, "labels", label_names, files.images, layout);
-    } else if (half.ok() && !files.labels.empty()) {
-      half =
-          MissingFile(here, split, "images", image_names, files.labels, layout);
-    }
-  }
-  if (!half.ok()) return half;
-  return MissingFile(root, split, "images", image_names, "", layout);
+  return names;
 }
 
-absl::StatusOr<Dataset> LoadDataset(const std::string& folder, Split split,
-                                    const DatasetOptions& options) {
-  if (options.classes < 0 || options.classes > 256) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("classes: found ", options.classes,
-                     "; expected 1 to 256, as a label is one byte, or 0 to "
-                     "count them. Set it to the number of classes of the data "
-                     "set."));
+void SetChecksums(Dataset* dataset) {
+  std::vector<int64_t> shape = {dataset->count, dataset->image.height,
+                                dataset->image.width};
+  if (dataset->image.channels != 1) {
+    shape.insert(shape.begin() + 1, dataset->image.channels);
   }
-  ASSIGN_OR_RETURN(const DatasetFiles files,
-                   FindDataset(folder, split, options.layout));
-
-  // The small file first: most mistakes show in both.
-  ASSIGN_OR_RETURN(IdxArray labels, ReadIdx(files.labels));
-  RETURN_IF_ERROR(CheckRank(files.labels, labels, 1, "count"));
-  ASSIGN_OR_RETURN(IdxArray images, ReadIdx(files.images));
-  RETURN_IF_ERROR(CheckRank(files.images, images, 3, "count x height x width"));
-
-  if (images.dims[0] != labels.dims[0]) {
-    return Invalid(
-        files.labels, absl::StrCat(labels.dims[0], " labels"),
-        absl::StrCat(images.dims[0], ", one for each image of ", files.images),
-        "The files are of different data sets: fetch both from one place.");
-  }
-  ASSIGN_OR_RETURN(const int classes,
-                   TakeLabels(files.labels, options, &labels.values));
-
-  Dataset dataset;
-  dataset.folder = fs::path(files.images).parent_path().string();
-  dataset.files = {files.images, files.labels};
-  dataset.split = split;
-  dataset.count = images.dims[0];
-  dataset.height = images.dims[1];
-  dataset.width = images.dims[2];
-  dataset.classes = classes;
-  dataset.images = std::move(images.values);
-  dataset.labels = std::move(labels.values);
-  dataset.images_crc32 = images.crc32;
-  dataset.labels_crc32 = labels.crc32;
-  if (options.layout.transposed) {
-    Transpose(&dataset);
-    dataset.images_crc32 = IdxCrc32(
-        {dataset.count, dataset.height, dataset.width}, dataset.images);
-  }
-  if (options.layout.first_label != 0) {
-    dataset.labels_crc32 = IdxCrc32({dataset.count}, dataset.labels);
-  }
-  dataset.name =
-      NameOf(split, dataset.images_crc32, dataset.labels_crc32, options.layout);
-  return dataset;
+  dataset->images_crc32 = IdxCrc32(shape, dataset->images);
+  dataset->labels_crc32 = IdxCrc32({dataset->count}, dataset->labels);
 }
 
 std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
@@ -336,12 +43,11 @@ std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
 }
 
 int64_t CountShared(const Dataset& train, const Dataset& test) {
-  if (train.height != test.height || train.width != test.width) return 0;
-  const size_t pixels = train.height * train.width;
-  const auto image = [pixels](const Dataset& dataset, int64_t i) {
+  if (train.image != test.image) return 0;
+  const size_t size = train.image.size();
+  const auto image = [size](const Dataset& dataset, int64_t i) {
     return std::string_view(
-        reinterpret_cast<const char*>(dataset.images.data()) + i * pixels,
-        pixels);
+        reinterpret_cast<const char*>(dataset.images.data()) + i * size, size);
   };
   std::unordered_map<std::string_view, int64_t> of_test;  // How often.
   of_test.reserve(test.count);
@@ -362,15 +68,15 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
     return absl::InvalidArgumentError(
         "indices: found none; expected at least one sample. Select some.");
   }
-  const int64_t pixels = dataset.height * dataset.width;
+  const int64_t size = dataset.image.size();
   Dataset chosen;
   chosen.folder = dataset.folder;
   chosen.split = dataset.split;
   chosen.count = static_cast<int64_t>(indices.size());
-  chosen.height = dataset.height;
-  chosen.width = dataset.width;
+  chosen.image = dataset.image;
   chosen.classes = dataset.classes;
-  chosen.images.reserve(chosen.count * pixels);
+  chosen.class_names = dataset.class_names;
+  chosen.images.reserve(chosen.count * size);
   chosen.labels.reserve(chosen.count);
   for (const int64_t index : indices) {
     if (index < 0 || index >= dataset.count) {
@@ -379,13 +85,11 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
           ", as ", dataset.name, " has ", dataset.count, " ",
           SplitName(dataset.split), " samples. Select from those."));
     }
-    const auto image = dataset.images.begin() + index * pixels;
-    chosen.images.insert(chosen.images.end(), image, image + pixels);
+    const auto image = dataset.images.begin() + index * size;
+    chosen.images.insert(chosen.images.end(), image, image + size);
     chosen.labels.push_back(dataset.labels[index]);
   }
-  chosen.images_crc32 =
-      IdxCrc32({chosen.count, chosen.height, chosen.width}, chosen.images);
-  chosen.labels_crc32 = IdxCrc32({chosen.count}, chosen.labels);
+  SetChecksums(&chosen);
   const bool same = chosen.images_crc32 == dataset.images_crc32 &&
                     chosen.labels_crc32 == dataset.labels_crc32;
   chosen.name = same ? dataset.name

@@ -16,13 +16,15 @@ ResidentSamples::ResidentSamples(const Batches& batches, at::Device device) {
   const Dataset& data = batches.dataset();
   // from_blob wants a pointer to what may change; copying changes nothing.
   pixels_ = at::from_blob(const_cast<uint8_t*>(data.images.data()),
-                          {data.count, data.height, data.width},
+                          {data.count, data.image.channels, data.image.height,
+                           data.image.width},
                           at::TensorOptions().dtype(at::kByte))
                 .to(device, /*non_blocking=*/false, /*copy=*/true);
   classes_ =
       at::tensor(c10::ArrayRef<uint8_t>(data.labels), at::kLong).to(device);
-  table_ =
-      at::tensor(c10::ArrayRef<float>(batches.table()), at::kFloat).to(device);
+  table_ = at::tensor(c10::ArrayRef<float>(batches.table()), at::kFloat)
+               .view({data.image.channels, 256})
+               .to(device);
 }
 
 Batch ResidentSamples::Gather(const at::Tensor& indices,
@@ -34,8 +36,9 @@ Batch ResidentSamples::Gather(const at::Tensor& indices,
               device());
   Batch batch = internal::GatherOnDevice(pixels_, classes_, table_, indices);
   if (shifts.defined()) {
-    batch.images = internal::MoveImages(
-        batch.images, at::index_select(shifts, 0, indices), table_[0]);
+    batch.images =
+        internal::MoveImages(batch.images, at::index_select(shifts, 0, indices),
+                             table_.select(1, 0));
   }
   return batch;
 }
@@ -53,10 +56,13 @@ namespace internal {
 Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
                      const at::Tensor& table, const at::Tensor& indices) {
   const at::Tensor bytes = at::index_select(pixels, 0, indices);
-  const at::Tensor values =
-      at::index_select(table, 0, bytes.to(at::kLong).flatten());
-  return {values.reshape({indices.size(0), 1, pixels.size(1), pixels.size(2)}),
-          at::index_select(classes, 0, indices), indices};
+  // Where each channel begins in the table.
+  const at::Tensor rows =
+      at::arange(0, table.numel(), 256, indices.options()).view({-1, 1, 1});
+  const at::Tensor values = at::index_select(
+      table.flatten(), 0, (bytes.to(at::kLong) + rows).flatten());
+  return {values.view(bytes.sizes()), at::index_select(classes, 0, indices),
+          indices};
 }
 
 at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
@@ -75,8 +81,10 @@ at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
           .logical_and(columns.ge(0).logical_and(columns.lt(width)));
   const at::Tensor places =
       rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1);
-  const at::Tensor moved = images.flatten(1).gather(1, places.flatten(1));
-  return at::where(inside.unsqueeze(1), moved.view(images.sizes()), background);
+  const at::Tensor moved = images.flatten(2).gather(
+      2, places.flatten(1).unsqueeze(1).expand({-1, images.size(1), -1}));
+  return at::where(inside.unsqueeze(1), moved.view(images.sizes()),
+                   background.view({-1, 1, 1}));
 }
 
 }  // namespace internal

@@ -34,9 +34,9 @@ class ResidentSamples {
   Batch Range(int64_t first, int64_t count) const;
 
  private:
-  at::Tensor pixels_;   // [samples, height, width] uint8.
+  at::Tensor pixels_;   // [samples, channels, height, width] uint8.
   at::Tensor classes_;  // [samples] int64.
-  at::Tensor table_;    // [256] float32, what each byte becomes.
+  at::Tensor table_;    // [channels, 256] float32, what each byte becomes.
 };
 
 namespace internal {
@@ -45,8 +45,9 @@ namespace internal {
 Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
                      const at::Tensor& table, const at::Tensor& indices);
 
-// `images` [batch, 1, height, width], each moved by its row of `shifts`
-// [batch, 2] (down, right), with `background` [] where nothing came from.
+// `images` [batch, channels, height, width], each moved by its row of `shifts`
+// [batch, 2] (down, right), with `background` [channels] where nothing came
+// from.
 at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
                       const at::Tensor& background);
 

@@ -18,7 +18,8 @@ Batch GatherOnDevice(const at::Tensor& pixels, const at::Tensor& classes,
   const at::Tensor rows = indices.contiguous();
   const int64_t batch = rows.size(0);
   Batch result = {
-      at::empty({batch, 1, pixels.size(1), pixels.size(2)}, table.options()),
+      at::empty({batch, pixels.size(1), pixels.size(2), pixels.size(3)},
+                table.options()),
       at::empty({batch}, classes.options()), rows};
   kernels::GatherCudaParams params;
   params.pixels = pixels.const_data_ptr<uint8_t>();
@@ -26,7 +27,8 @@ Batch GatherOnDevice(const at::Tensor& pixels, const at::Tensor& classes,
   params.indices = rows.const_data_ptr<int64_t>();
   params.table = table.const_data_ptr<float>();
   params.batch = batch;
-  params.pixels_of_image = pixels.size(1) * pixels.size(2);
+  params.channels = pixels.size(1);
+  params.plane = pixels.size(2) * pixels.size(3);
   params.images = result.images.mutable_data_ptr<float>();
   params.labels = result.labels.mutable_data_ptr<int64_t>();
   C10_CUDA_CHECK(kernels::LaunchGather(

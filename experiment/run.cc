@@ -262,9 +262,9 @@ void Experiment::SayWhatRuns() const {
                          " validation")
           : "";
   observer_.OnLine(absl::StrFormat(
-      "data:    %s, %s training%s and %s test images, %d x %d, %d classes",
+      "data:    %s, %s training%s and %s test images, %s, %d classes",
       data_.name, WithCommas(train.count), validation,
-      WithCommas(data_.test.sample_count()), train.height, train.width,
+      WithCommas(data_.test.sample_count()), train.image.Describe(),
       train.classes));
   observer_.OnLine(absl::StrFormat("device:  %s (%s), precision %s, seed %d",
                                    compute_.device_name, compute_.description,
@@ -409,9 +409,10 @@ absl::Status Experiment::AdoptTeacher(const LoadedModel& loaded,
         "%s: found a teacher that gets %s of the training images of %s right; "
         "expected more than one that always answers with the most frequent "
         "class, which gets %s. Was it trained on these classes, in this order, "
-        "and with the \"mean\" and \"std\" that its file says (%g, %g)?",
+        "and with the \"mean\" and \"std\" that its file says (%s; %s)?",
         from, Percent(accuracy), data_.name, Percent(bar.chance),
-        loaded.info.normalization.mean, loaded.info.normalization.std));
+        NumbersText(loaded.info.normalization.mean),
+        NumbersText(loaded.info.normalization.std)));
   }
   observer_.OnLine(
       absl::StrFormat("teacher: %s; %s of the training images; "
@@ -649,12 +650,11 @@ absl::Status WithExperiment(const ExperimentOptions& options,
                             Observer& observer, Keeper* keeper,
                             const Use& use) {
   RETURN_IF_ERROR(options.Validate());
-  if (train->height != test->height || train->width != test->width ||
-      train->classes != test->classes) {
+  if (train->image != test->image || train->classes != test->classes) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "the training images are %d x %d of %d classes and the test images %d "
-        "x %d of %d; both must be of one data set",
-        train->height, train->width, train->classes, test->height, test->width,
+        "the training images are %s of %d classes and the test images %s of "
+        "%d; both must be of one data set",
+        train->image.Describe(), train->classes, test->image.Describe(),
         test->classes));
   }
   if (BarOf(*train).chance == 1) {
@@ -669,17 +669,17 @@ absl::Status WithExperiment(const ExperimentOptions& options,
   countable.Update(
       CheckEpochs("--student_epochs", options.student_epochs, train->count));
   if (!countable.ok()) return countable;
-  const int64_t least_side = std::min(train->height, train->width);
+  const int64_t least_side = std::min(train->image.height, train->image.width);
   if (options.teacher_jitter >= least_side) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "--teacher_jitter is %d; with images of %d x %d it must be at most %d, "
-        "which leaves a part of each",
-        options.teacher_jitter, train->height, train->width, least_side - 1));
+        "--teacher_jitter is %d; with images of %s it must be at most %d, "
+        "which "
+        "leaves a part of each",
+        options.teacher_jitter, train->image.Describe(), least_side - 1));
   }
   const auto parse = [&](const char* flag, const std::string& spelling,
                          double dropout) {
-    return ParseModel(flag, spelling, train->height, train->width,
-                      train->classes, dropout);
+    return ParseModel(flag, spelling, train->image, train->classes, dropout);
   };
   ASSIGN_OR_RETURN(const auto teacher_net, parse("--teacher", options.teacher,
                                                  options.teacher_dropout));

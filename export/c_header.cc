@@ -106,8 +106,8 @@ struct Plan {
 
 Plan PlanOf(const ModelInfo& info, const std::vector<ExportLayer>& layers) {
   Plan plan;
-  int64_t size =
-      Framed(1, info.height, info.width, Margin(layers[0].convolves()));
+  int64_t size = Framed(1, info.image.height, info.image.width,
+                        Margin(layers[0].convolves()));
   for (size_t i = 0; i < layers.size(); ++i) {
     const ExportLayer& layer = layers[i];
     Place place;
@@ -146,10 +146,9 @@ std::string TopComment(const LoadedModel& loaded,
                        const std::vector<ExportLayer>& layers, int64_t scratch,
                        const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
-  std::string text = absl::StrCat(
-      "/* A classifier of ", info.height, " x ", info.width,
-      " grey images, written by distill: ", InComment(info.architecture),
-      ".\n *\n");
+  std::string text = absl::StrCat("/* A classifier of ", info.image.Describe(),
+                                  " grey images, written by distill: ",
+                                  InComment(info.architecture), ".\n *\n");
   for (const auto& [key, value] : info.notes) {
     absl::StrAppend(&text, " * By the model's file, ", InComment(key), ": ",
                     InComment(value), "\n");
@@ -254,7 +253,8 @@ std::string Calls(const ModelInfo& info, const std::vector<ExportLayer>& layers,
     }
   }
 )",
-      margin, Word(info.normalization.mean), Word(info.normalization.std));
+      margin, Word(info.normalization.mean[0]),
+      Word(info.normalization.std[0]));
   for (size_t i = 0; i < layers.size(); ++i) {
     const ExportLayer& layer = layers[i];
     const Place& place = plan.places[i];
@@ -320,8 +320,8 @@ absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
   const std::vector<ExportLayer>& layers = found;
   const Plan plan = PlanOf(info, layers);
   std::string code = absl::StrCat(
-      "#define DISTILL_HEIGHT ", info.height, "\n#define DISTILL_WIDTH ",
-      info.width, "\n#define DISTILL_CLASSES ", info.classes,
+      "#define DISTILL_HEIGHT ", info.image.height, "\n#define DISTILL_WIDTH ",
+      info.image.width, "\n#define DISTILL_CLASSES ", info.classes,
       "\n#define DISTILL_SCRATCH ", plan.scratch, "\n\ntypedef ",
       options.int8 ? "signed char" : "float", " distill_weight;\n\n");
   for (const ExportLayer& layer : layers) {

@@ -46,8 +46,8 @@ absl::StatusOr<Json> ModelJson(const Shown& model) {
   const Normalization& normalization = model.loaded.info.normalization;
   return Json({{"id", model.id},
                {"title", model.title},
-               {"mean", normalization.mean},
-               {"std", normalization.std},
+               {"mean", normalization.mean[0]},
+               {"std", normalization.std[0]},
                {"layers", layers},
                {"weights", absl::Base64Escape(weights)}});
 }
@@ -104,17 +104,16 @@ absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
   if (teacher != nullptr) {
     models.push_back({*teacher, "teacher", "Teacher", "c2"});
   }
-  Json json = {{"height", student.info.height},
-               {"width", student.info.width},
+  Json json = {{"height", student.info.image.height},
+               {"width", student.info.image.width},
                {"invitation", "Draw a digit."},
                {"names", student.info.class_names},
                {"models", Json::array()}};
   for (const Shown& model : models) {
     const ModelInfo& info = model.loaded.info;
-    if (info.height != kDigitSize || info.width != kDigitSize) {
+    if (info.image != ImageSpec{1, kDigitSize, kDigitSize}) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "the ", model.id, ": found one for images of ", info.height, " x ",
-          info.width,
+          "the ", model.id, ": found one for images of ", info.image.Describe(),
           "; expected one for 28 x 28 pixels, which the page draws"));
     }
     if (info.class_names != student.info.class_names) {

@@ -33,12 +33,12 @@ std::map<std::string, std::vector<float>> NumbersOf(const Network& model) {
 absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
   const Graph& graph = loaded.model->graph();
   const std::vector<Shape> shapes = *InferShapes(graph);
-  if (graph.channels != 1) {
-    return NotALayer(loaded, absl::StrCat(graph.channels, " channels"));
+  if (graph.image.channels != 1) {
+    return NotALayer(loaded, absl::StrCat(graph.image.channels, " channels"));
   }
   auto numbers = NumbersOf(*loaded.model);
   std::vector<ExportLayer> layers;
-  Shape input = {graph.channels, graph.height, graph.width};
+  Shape input = {graph.image.channels, graph.image.height, graph.image.width};
   for (const PlanStep& step : loaded.model->plan()) {
     const Operation& first = graph.operations[step.first];
     const bool has_relu = step.last > step.first;

@@ -164,10 +164,15 @@ std::string AddNormalization(const Normalization& normalization,
   writer.Add("pixels", "Cast", {"images"}, {Attribute("to", kFloat32)});
   writer.Add("scaled", "Div",
              {"pixels", writer.Constant("largest_pixel", {}, {255})}, {});
+  const auto channels = static_cast<int64_t>(normalization.mean.size());
+  const std::vector<int64_t> shape = channels == 1
+                                         ? std::vector<int64_t>{}
+                                         : std::vector<int64_t>{channels, 1, 1};
   writer.Add("centred", "Sub",
-             {"scaled", writer.Constant("mean", {}, {normalization.mean})}, {});
+             {"scaled", writer.Constant("mean", shape, normalization.mean)},
+             {});
   writer.Add("normalised", "Div",
-             {"centred", writer.Constant("std", {}, {normalization.std})}, {});
+             {"centred", writer.Constant("std", shape, normalization.std)}, {});
   return "normalised";
 }
 
@@ -256,8 +261,8 @@ ProtobufWriter Entry(const std::string& key, const std::string& value) {
 std::map<std::string, std::string> MetadataOf(const ModelInfo& info) {
   std::map<std::string, std::string> metadata = info.notes;
   metadata["architecture"] = info.architecture;
-  metadata["mean"] = absl::StrFormat("%.9g", info.normalization.mean);
-  metadata["std"] = absl::StrFormat("%.9g", info.normalization.std);
+  metadata["mean"] = NumbersText(info.normalization.mean);
+  metadata["std"] = NumbersText(info.normalization.std);
   metadata["class_names"] = nlohmann::json(info.class_names).dump();
   return metadata;
 }
@@ -274,7 +279,7 @@ std::string OnnxFile(const LoadedModel& loaded, const OnnxOptions& options) {
   writer.graph().Message(
       field::graph::kInput,
       ValueInfo("images", options.pixels ? kUint8 : kFloat32,
-                {loaded.model->graph().channels, info.height, info.width}));
+                {info.image.channels, info.image.height, info.image.width}));
   writer.graph().Message(field::graph::kOutput,
                          ValueInfo("logits", kFloat32, {info.classes}));
 

@@ -82,7 +82,7 @@ absl::StatusOr<Shape> OutputShape(const Operation& o, const Shape& x) {
 }
 
 Shape ImageShape(const Graph& graph) {
-  return {graph.channels, graph.height, graph.width};
+  return {graph.image.channels, graph.image.height, graph.image.width};
 }
 
 // Of each operation's first input.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "data/image_spec.h"
 
 namespace distill {
 
@@ -58,7 +59,7 @@ constexpr double kBatchNormEpsilon = 1e-5, kBatchNormMomentum = 0.1;
 struct Graph {
   // As models/zoo.h spells it: "cnn:32,64,fc128".
   std::string spelling;
-  int64_t channels = 1, height = 28, width = 28;  // Of the images.
+  ImageSpec image;
   // Each after its inputs. The last one makes the logits.
   std::vector<Operation> operations;
 

@@ -120,11 +120,12 @@ at::Tensor Network::ComputeByLibTorch(int index,
 
 Outputs Network::Forward(const at::Tensor& images,
                          const std::vector<std::string>& features) {
-  TORCH_CHECK(
-      images.dim() == 4 && images.size(1) == graph_.channels &&
-          images.size(2) == graph_.height && images.size(3) == graph_.width,
-      "images have the shape ", images.sizes(), "; this model takes [batch, ",
-      graph_.channels, ", ", graph_.height, ", ", graph_.width, "]");
+  TORCH_CHECK(images.dim() == 4 && images.size(1) == graph_.image.channels &&
+                  images.size(2) == graph_.image.height &&
+                  images.size(3) == graph_.image.width,
+              "images have the shape ", images.sizes(),
+              "; this model takes [batch, ", graph_.image.channels, ", ",
+              graph_.image.height, ", ", graph_.image.width, "]");
   Outputs outputs;
   outputs.features.resize(features.size());
   std::vector<at::Tensor> values(graph_.operations.size());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/ops/tensor.h"
 
 namespace distill {
 namespace {
@@ -13,17 +14,31 @@ class Renormalized : public Classifier {
  public:
   Renormalized(std::shared_ptr<Classifier> model, const Normalization& own,
                const Normalization& fed)
-      : model_(std::move(model)),
-        // The pixel is fed.mean + fed.std x, and is wanted less own.mean, over
-        // own.std.
-        factor_(static_cast<double>(fed.std) / own.std),
-        offset_((static_cast<double>(fed.mean) - own.mean) / own.std) {
+      : model_(std::move(model)) {
     for (const NamedTensor& one : model_->named_parameters()) {
       AddParameter("model." + one.name, one.value);
     }
     for (const NamedTensor& one : model_->named_buffers()) {
       AddBuffer("model." + one.name, one.value, one.persistent);
     }
+    // The pixel is fed.mean + fed.std x, and is wanted less own.mean, over
+    // own.std.
+    std::vector<double> factor, offset;
+    for (size_t c = 0; c < own.mean.size(); ++c) {
+      const double std = own.std[c];
+      factor.push_back(fed.std[c] / std);
+      offset.push_back((static_cast<double>(fed.mean[c]) - own.mean[c]) / std);
+    }
+    const auto add = [this](const char* name,
+                            const std::vector<double>& values) {
+      return AddBuffer(name,
+                       at::tensor(values, at::kFloat)
+                           .view({-1, 1, 1})
+                           .to(model_->parameters()[0].device()),
+                       /*persistent=*/false);
+    };
+    factor_ = add("factor", factor);
+    offset_ = add("offset", offset);
   }
 
   void train(bool on) override {
@@ -41,7 +56,7 @@ class Renormalized : public Classifier {
 
  private:
   std::shared_ptr<Classifier> model_;
-  const double factor_, offset_;
+  at::Tensor factor_, offset_;  // [channels, 1, 1] float32.
 };
 
 }  // namespace
@@ -49,7 +64,7 @@ class Renormalized : public Classifier {
 std::shared_ptr<Classifier> Renormalize(std::shared_ptr<Classifier> model,
                                         const Normalization& own,
                                         const Normalization& fed) {
-  if (own.mean == fed.mean && own.std == fed.std) return model;
+  if (own == fed) return model;
   return std::make_shared<Renormalized>(std::move(model), own, fed);
 }
 

@@ -4,12 +4,13 @@
 
 #include <memory>
 
-#include "data/batches.h"
+#include "data/image_spec.h"
 #include "models/classifier.h"
 
 namespace distill {
 
-// `model` itself if both are the same. Else a model that turns images
+// Both are of as many channels as the model's images have. `model` itself if
+// they are the same. Else a model that turns images
 // normalised by `fed` into what `own` would have made of their pixels, and
 // feeds `model` with that; its parameters are named "model." and the name
 // there.

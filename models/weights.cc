@@ -1,5 +1,6 @@
 #include "models/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -15,10 +16,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "base/files.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "data/class_names.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
 
@@ -80,14 +82,23 @@ class Metadata {
     }
     return value;
   }
-  float Number(const std::string& key) {
-    float value = 0;
+  std::vector<float> Numbers(const std::string& key, int64_t count) {
     const std::string text = Text(key);
-    if (!absl::SimpleAtof(text, &value) || !std::isfinite(value)) {
-      Fail(absl::StrCat("the metadata \"", key, "\" to be \"", text, "\""),
-           "a finite number");
+    std::vector<float> values;
+    for (const absl::string_view word : absl::StrSplit(text, ',')) {
+      float value = 0;
+      if (!absl::SimpleAtof(word, &value) || !std::isfinite(value)) break;
+      values.push_back(value);
     }
-    return value;
+    if (static_cast<int64_t>(values.size()) != count ||
+        std::count(text.begin(), text.end(), ',') + 1 != count) {
+      Fail(absl::StrCat("the metadata \"", key, "\" to be \"", text, "\""),
+           count == 1 ? "a finite number"
+                      : absl::StrCat(count,
+                                     " finite numbers, one a channel, "
+                                     "with commas between them"));
+    }
+    return values;
   }
   std::vector<std::string> Texts(const std::string& key) {
     const Json json = Json::parse(Text(key), nullptr, false);
@@ -114,9 +125,9 @@ class Metadata {
   absl::Status status_;
 };
 
-constexpr const char* kKeys[] = {"architecture", "height", "width",
-                                 "classes",      "mean",   "std",
-                                 "class_names",  "format", "format_version"};
+constexpr const char* kKeys[] = {
+    "architecture", "channels", "height",      "width",  "classes",
+    "mean",         "std",      "class_names", "format", "format_version"};
 
 absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
                                  const std::string& name) {
@@ -132,13 +143,17 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
   }
   ModelInfo info;
   info.architecture = metadata.Text("architecture");
-  info.height = metadata.Size("height");
-  info.width = metadata.Size("width");
+  if (file.metadata.count("channels") > 0) {
+    info.image.channels = metadata.Size("channels");
+  }
+  info.image.height = metadata.Size("height");
+  info.image.width = metadata.Size("width");
   info.classes = metadata.Size("classes");
-  info.normalization.mean = metadata.Number("mean");
-  info.normalization.std = metadata.Number("std");
+  info.normalization.mean = metadata.Numbers("mean", info.image.channels);
+  info.normalization.std = metadata.Numbers("std", info.image.channels);
   info.class_names = metadata.Texts("class_names");
-  if (!(info.normalization.std > 0)) {
+  for (const float std : info.normalization.std) {
+    if (std > 0) continue;
     metadata.Fail("a \"std\" that is not above 0", "a deviation");
   }
   if (static_cast<int64_t>(info.class_names.size()) != info.classes) {
@@ -155,6 +170,14 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
   info.notes = file.metadata;
   for (const char* key : kKeys) info.notes.erase(key);
   return info;
+}
+
+// Whether names are just numbers in their order.
+bool AreNumbers(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != absl::StrCat(i)) return false;
+  }
+  return true;
 }
 
 // Copies the tensor into `to`, if it is right for it.
@@ -181,13 +204,20 @@ absl::Status Fill(const SafeTensor& tensor, const std::string& file,
 
 }  // namespace
 
+std::string NumbersText(const std::vector<float>& values) {
+  // Nine digits give the same float back.
+  return absl::StrJoin(values, ",", [](std::string* text, float value) {
+    absl::StrAppendFormat(text, "%.9g", value);
+  });
+}
+
 absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
                        const std::string& found) {
-  if (dataset.height != info.height || dataset.width != info.width) {
+  if (dataset.image != info.image) {
     return absl::FailedPreconditionError(absl::StrCat(
-        found, " (", dataset.name, ") have ", dataset.height, " x ",
-        dataset.width, " pixels; the model was trained on ", info.height, " x ",
-        info.width, ". Pass the data set that it was trained for."));
+        found, " (", dataset.name, ") have ", dataset.image.Describe(),
+        " pixels; the model was trained on ", info.image.Describe(),
+        ". Pass the data set that it was trained for."));
   }
   if (dataset.classes != info.classes) {
     return absl::FailedPreconditionError(
@@ -203,6 +233,7 @@ absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
                                         const std::string& found) {
   ClassMatch match;
   const std::vector<std::string> names = ClassNames(dataset);
+  const bool has_names = !dataset.class_names.empty();
   const std::vector<std::string>& own = info.class_names;
   if (own == names) return match;
   std::map<std::string, int64_t> place;
@@ -221,9 +252,9 @@ absl::StatusOr<ClassMatch> MatchClasses(const ModelInfo& info,
     return match;
   }
   match.order.clear();
-  if (!HasClassNames(dataset) || AreNumbers(own)) {
+  if (!has_names || AreNumbers(own)) {
     match.note =
-        absl::StrCat("the ", HasClassNames(dataset) ? "model" : "data set",
+        absl::StrCat("the ", has_names ? "model" : "data set",
                      " has numbers in place of class names; the classes of ",
                      found, " are taken in their order");
     return match;
@@ -293,12 +324,12 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
   }
   file.metadata = info.notes;
   file.metadata["architecture"] = info.architecture;
-  file.metadata["height"] = absl::StrCat(info.height);
-  file.metadata["width"] = absl::StrCat(info.width);
+  file.metadata["channels"] = absl::StrCat(info.image.channels);
+  file.metadata["height"] = absl::StrCat(info.image.height);
+  file.metadata["width"] = absl::StrCat(info.image.width);
   file.metadata["classes"] = absl::StrCat(info.classes);
-  // Nine digits give the same float back.
-  file.metadata["mean"] = absl::StrFormat("%.9g", info.normalization.mean);
-  file.metadata["std"] = absl::StrFormat("%.9g", info.normalization.std);
+  file.metadata["mean"] = NumbersText(info.normalization.mean);
+  file.metadata["std"] = NumbersText(info.normalization.std);
   file.metadata["class_names"] =
       Json(info.class_names)
           .dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -332,8 +363,8 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
   ASSIGN_OR_RETURN(auto info, InfoOf(file, name));
   loaded.info = std::move(info);
   const auto graph = ParseModel(name + ": the metadata \"architecture\"",
-                                loaded.info.architecture, loaded.info.height,
-                                loaded.info.width, loaded.info.classes);
+                                loaded.info.architecture, loaded.info.image,
+                                loaded.info.classes);
   if (!graph.ok()) return absl::DataLossError(graph.status().message());
   // Nothing large is allocated on the word of the metadata alone. (Where a
   // small one does not fit, what is missing can be named below.)

@@ -22,16 +22,20 @@ namespace distill {
 // What a model's file says besides the weights: all that is needed to use it,
 // and where it comes from.
 struct ModelInfo {
-  // Spelled as models/zoo.h does, without names; and the size of its images and
-  // the number of classes.
+  // Spelled as models/zoo.h does, without names; and the images and the number
+  // of classes that it is for.
   std::string architecture;
-  int64_t height = 28, width = 28, classes = 10;
+  ImageSpec image;
+  int64_t classes = 10;
   // What a pixel has to become before it is fed.
   Normalization normalization;
   std::vector<std::string> class_names;  // One a class.
   // Texts that nothing depends on, by name: "dataset", "test_accuracy".
   std::map<std::string, std::string> notes;
 };
+
+// Numbers as a model's file has them: "0.1307", "0.49139968,0.482158422".
+std::string NumbersText(const std::vector<float>& values);
 
 // FailedPrecondition, with what was found and expected, unless the model is
 // made for images of this size and for as many classes. `found` says which
@@ -80,8 +84,10 @@ constexpr int kModelFormatVersion = 2;
 // The file's contents: the state under its names in PyTorch's order of axes
 // ("conv1.weight" [out, in, 3, 3], "fc1.weight" [out, in], "bn1.running_mean"
 // [channels]), and the information as metadata, all of it texts:
-// "architecture", "height", "width", "classes", "mean", "std", "class_names" (a
-// JSON array), "format" ("pt"), "format_version", and the notes.
+// "architecture", "channels", "height", "width", "classes", "mean" and "std"
+// (numbers, one a channel, with commas between them), "class_names" (a JSON
+// array), "format" ("pt"), "format_version", and the notes. A file without
+// "channels" is of grey images.
 SafeTensors ModelFile(const std::vector<NamedTensor>& state,
                       const ModelInfo& info);
 

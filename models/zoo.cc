@@ -83,8 +83,8 @@ void AddLinear(const std::string& name, int64_t outputs, bool hidden,
 }  // namespace
 
 absl::StatusOr<Graph> ParseModel(const std::string& flag,
-                                 const std::string& spelling, int64_t height,
-                                 int64_t width, int64_t classes,
+                                 const std::string& spelling,
+                                 const ImageSpec& image, int64_t classes,
                                  double dropout) {
   absl::string_view rest = spelling;
   for (const Name& name : kNames) {
@@ -113,8 +113,7 @@ absl::StatusOr<Graph> ParseModel(const std::string& flag,
     return Wrong(flag, spelling, ", which has no block (mlp: is for that)");
   }
   Graph graph;
-  graph.height = height;
-  graph.width = width;
+  graph.image = image;
   for (const int64_t size : channels) AddBlock(size, &graph);
   graph.Append({Operation::Kind::kFlatten, "flat"});
   for (size_t i = 0; i <= widths.size(); ++i) {
@@ -128,10 +127,11 @@ absl::StatusOr<Graph> ParseModel(const std::string& flag,
                    absl::StrJoin(widths, cnn ? ",fc" : ","));
   const absl::Status valid = InferShapes(graph).status();
   if (valid.ok()) return graph;
-  if (std::min(height, width) >> std::min<size_t>(channels.size(), 62) < 1) {
+  if (std::min(image.height, image.width) >>
+      std::min<size_t>(channels.size(), 62) < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(flag, " is \"", spelling, "\", which halves images of ",
-                     height, " x ", width, " ", channels.size(),
+                     image.height, " x ", image.width, " ", channels.size(),
                      " times: nothing is left of them. Take fewer blocks."));
   }
   return absl::InvalidArgumentError(
@@ -152,12 +152,12 @@ std::string ModelHelp() {
   return help;
 }
 
-Graph TeacherGraph(int64_t height, int64_t width, int64_t classes) {
-  return *ParseModel("the teacher", kTeacherModel, height, width, classes);
+Graph TeacherGraph(const ImageSpec& image, int64_t classes) {
+  return *ParseModel("the teacher", kTeacherModel, image, classes);
 }
 
-Graph StudentGraph(int64_t height, int64_t width, int64_t classes) {
-  return *ParseModel("the student", kStudentModel, height, width, classes);
+Graph StudentGraph(const ImageSpec& image, int64_t classes) {
+  return *ParseModel("the student", kStudentModel, image, classes);
 }
 
 }  // namespace distill

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "data/image_spec.h"
 #include "models/graph.h"
 
 namespace distill {
@@ -15,7 +16,7 @@ namespace distill {
 constexpr char kTeacherModel[] = "cnn:32,64,fc128";
 constexpr char kStudentModel[] = "cnn:16";
 
-// The model that `spelling` says, for grey images and classes as given:
+// The model that `spelling` says, for images and classes as given:
 //
 //   cnn:16            one block (convolution 3x3 to 16 channels, ReLU, pooling
 //                     2x2), then the logits
@@ -31,16 +32,16 @@ constexpr char kStudentModel[] = "cnn:16";
 // grammar, and for images too small for that many blocks. `flag` names the
 // place in messages: "--teacher".
 absl::StatusOr<Graph> ParseModel(const std::string& flag,
-                                 const std::string& spelling, int64_t height,
-                                 int64_t width, int64_t classes,
+                                 const std::string& spelling,
+                                 const ImageSpec& image, int64_t classes,
                                  double dropout = 0);
 
 // The grammar and the names, for people: one paragraph.
 std::string ModelHelp();
 
 // kTeacherModel and kStudentModel, for sizes that they can have.
-Graph TeacherGraph(int64_t height, int64_t width, int64_t classes);
-Graph StudentGraph(int64_t height, int64_t width, int64_t classes);
+Graph TeacherGraph(const ImageSpec& image = {}, int64_t classes = 10);
+Graph StudentGraph(const ImageSpec& image = {}, int64_t classes = 10);
 
 }  // namespace distill
 

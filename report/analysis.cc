@@ -47,7 +47,9 @@ RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
 absl::StatusOr<std::vector<Latency>> LatenciesOf(
     const RunAnalysis& run, const std::shared_ptr<const Dataset>& test,
     const Compute& compute, Observer& observer) {
-  ASSIGN_OR_RETURN(const Batches batches, Batches::Create(test));
+  BatchesOptions options;
+  options.normalization = NormalizationOf(*test);
+  ASSIGN_OR_RETURN(const Batches batches, Batches::Create(test, options));
   std::vector<Latency> latencies;
   constexpr int64_t kSmall = 1, kLarge = 64;
   constexpr int64_t kImagesOfStage = kLatencyPasses * (kSmall + kLarge);

@@ -9,8 +9,9 @@ namespace {
 Json DatasetJson(const Dataset& dataset) {
   return {{"name", dataset.name},
           {"images", dataset.count},
-          {"height", dataset.height},
-          {"width", dataset.width},
+          {"channels", dataset.image.channels},
+          {"height", dataset.image.height},
+          {"width", dataset.image.width},
           {"classes", dataset.classes},
           {"imagesCrc32", absl::StrFormat("%08x", dataset.images_crc32)},
           {"labelsCrc32", absl::StrFormat("%08x", dataset.labels_crc32)}};

@@ -73,8 +73,8 @@ std::string VerdictHtml(const ReportContext& context,
       Paragraph(absl::StrCat(context.test->name, ", ",
                              WithCommas(context.train->count), " training and ",
                              WithCommas(context.test->count), " test images, ",
-                             context.test->height, " x ", context.test->width,
-                             ", ", context.test->classes,
+                             context.test->image.Describe(), ", ",
+                             context.test->classes,
                              " classes. Device: ", context.compute.device_name,
                              " (", context.compute.description, "), precision ",
                              context.compute.precision_name, "."),
@@ -605,15 +605,14 @@ std::string TopClasses(const std::string& title, size_t stage,
 
 std::string ImageCard(const Dataset& test, int64_t index,
                       const std::string& predictions) {
-  const int64_t pixels = test.height * test.width;
   const int label = test.labels[index];
   const std::string what =
       absl::StrFormat("test image %d, label %d", index, label);
   return absl::StrCat(
       "<div class=\"card\"><img alt=\"", what, "\" src=\"",
-      GreyPngUri(test.images.data() + index * pixels, test.height, test.width),
-      "\" width=\"", test.width, "\" height=\"", test.height, "\">\n<div>\n<p>",
-      what, "</p>\n", predictions, "</div></div>\n");
+      PngUri(test.images.data() + index * test.image.size(), test.image),
+      "\" width=\"", test.image.width, "\" height=\"", test.image.height,
+      "\">\n<div>\n<p>", what, "</p>\n", predictions, "</div></div>\n");
 }
 
 std::string DarkKnowledgeHtml(const ReportContext& context,

@@ -39,25 +39,30 @@ std::string Deflate(const std::string& data) {
 
 }  // namespace
 
-std::string GreyPng(const uint8_t* pixels, int64_t height, int64_t width) {
+std::string Png(const uint8_t* pixels, const ImageSpec& image) {
+  const int samples = image.channels < 3 ? 1 : 3;
   std::string rows;
-  for (int64_t y = 0; y < height; ++y) {
+  for (int64_t y = 0; y < image.height; ++y) {
     rows.push_back(0);  // No filter.
-    rows.append(reinterpret_cast<const char*>(pixels + y * width),
-                static_cast<size_t>(width));
+    for (int64_t x = 0; x < image.width; ++x) {
+      for (int c = 0; c < samples; ++c) {
+        rows.push_back(
+            static_cast<char>(pixels[c * image.plane() + y * image.width + x]));
+      }
+    }
   }
-  // 8 bits, grey, deflate, the one kind of filters, not interlaced.
-  const std::string header =
-      absl::StrCat(Number(static_cast<uint32_t>(width)),
-                   Number(static_cast<uint32_t>(height)),
-                   std::string("\x08\x00\x00\x00\x00", 5));
+  // 8 bits, grey or colour, deflate, the one kind of filters, not interlaced.
+  const std::string header = absl::StrCat(
+      Number(static_cast<uint32_t>(image.width)),
+      Number(static_cast<uint32_t>(image.height)),
+      std::string({8, static_cast<char>(samples == 1 ? 0 : 2), 0, 0, 0}));
   return absl::StrCat("\x89PNG\r\n\x1a\n", Chunk("IHDR", header),
                       Chunk("IDAT", Deflate(rows)), Chunk("IEND", ""));
 }
 
-std::string GreyPngUri(const uint8_t* pixels, int64_t height, int64_t width) {
+std::string PngUri(const uint8_t* pixels, const ImageSpec& image) {
   return absl::StrCat("data:image/png;base64,",
-                      absl::Base64Escape(GreyPng(pixels, height, width)));
+                      absl::Base64Escape(Png(pixels, image)));
 }
 
 }  // namespace distill

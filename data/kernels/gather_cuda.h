@@ -11,14 +11,14 @@ namespace kernels {
 
 // Pointers are to the device's memory, contiguous.
 struct GatherCudaParams {
-  const uint8_t* pixels = nullptr;   // [samples, pixels_of_image]
+  const uint8_t* pixels = nullptr;   // [samples, channels, plane]
   const int64_t* classes = nullptr;  // [samples]
   const int64_t* indices = nullptr;  // [batch], each in [0, samples)
-  const float* table = nullptr;      // [256], the float for each byte
+  const float* table = nullptr;      // [channels, 256], a float for each byte
   int64_t batch = 0;                 // At least 1.
-  int64_t pixels_of_image = 0;       // At least 1.
+  int64_t channels = 0, plane = 0;   // At least 1.
 
-  float* images = nullptr;    // [batch, pixels_of_image]
+  float* images = nullptr;    // [batch, channels, plane]
   int64_t* labels = nullptr;  // [batch]
 };
 

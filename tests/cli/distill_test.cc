@@ -655,8 +655,8 @@ TEST_F(TeacherWeightsTest, ForOtherImagesAreAnError) {
   Random random(1, "test");
   loaded_.info.classes = 3;
   loaded_.info.class_names = {"a", "b", "c"};
-  loaded_.model =
-      std::make_shared<Network>(*ParseModel("m", "mlp:20", 28, 28, 3), random);
+  loaded_.model = std::make_shared<Network>(
+      *ParseModel("m", "mlp:20", {1, 28, 28}, 3), random);
   Write(loaded_);
   const Finished run(options_);
   EXPECT_EQ(run.exit_code, 1);

@@ -71,7 +71,7 @@ TEST_F(ExportTest, WritesThePageOfModelsThatFitIt) {
   info.architecture = "mlp:3";
   info.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
   const auto model = std::make_shared<Network>(
-      *ParseModel("m", info.architecture, 28, 28, 10), random);
+      *ParseModel("m", info.architecture, {1, 28, 28}, 10), random);
   options_.model = folder_.File("digits");
   ASSERT_TRUE(
       WriteFile(options_.model, *SerializeSafeTensors(ModelFile(

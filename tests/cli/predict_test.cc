@@ -37,7 +37,7 @@ LoadedModel SmallModel(int64_t side) {
   LoadedModel loaded;
   ModelInfo& info = loaded.info;
   info.architecture = "cnn:3";
-  info.height = info.width = side;
+  info.image.height = info.image.width = side;
   info.normalization = {0.2f, 0.4f};
   for (const char* name : {"zero", "one", "two", "three"}) {
     info.class_names.push_back(name);
@@ -45,7 +45,7 @@ LoadedModel SmallModel(int64_t side) {
   info.classes = 4;
   Random random(5, "test");
   loaded.model = std::make_shared<Network>(
-      *ParseModel("m", info.architecture, side, side, 4), random);
+      *ParseModel("m", info.architecture, {1, side, side}, 4), random);
   return loaded;
 }
 

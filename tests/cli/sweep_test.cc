@@ -48,7 +48,7 @@ class SweepProgramTest : public ::testing::Test {
   SweepProgramTest() {
     testing::ToyOptions toy;
     toy.count = 320;
-    toy.height = toy.width = 8;
+    toy.image.height = toy.image.width = 8;
     toy.noise = 0.5;
     testing::WriteDataset(*testing::ToyDataset(toy), folder_.File("data"));
     toy.count = 100;

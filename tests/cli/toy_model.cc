@@ -34,8 +34,8 @@ void ToyModelTest::WriteModel(const std::string& architecture, int64_t height,
                               int64_t width, int64_t classes) {
   ModelInfo& info = model_.info;
   info.architecture = architecture;
-  info.height = height;
-  info.width = width;
+  info.image.height = height;
+  info.image.width = width;
   info.classes = classes;
   info.class_names.clear();
   for (int64_t i = 0; i < classes; ++i) {
@@ -44,7 +44,7 @@ void ToyModelTest::WriteModel(const std::string& architecture, int64_t height,
   info.notes = {{"dataset", "toys"}};
   Random random(5, "test");
   model_.model = std::make_shared<Network>(
-      *ParseModel("test", architecture, height, width, classes), random);
+      *ParseModel("test", architecture, {1, height, width}, classes), random);
   WriteFile(model_path_, *SerializeSafeTensors(ModelFile(
                              FrozenClassifier(model_.model).State(), info)));
 }

@@ -74,7 +74,7 @@ TEST(BatchesTest, EverySampleComesOnceAnEpoch) {
 TEST(BatchesTest, LastBatchOfMnistIsKept) {
   ToyOptions toy;
   toy.count = 60000;
-  toy.height = toy.width = 1;
+  toy.image.height = toy.image.width = 1;
   const Batches batches = Make(ToyDataset(toy));
   EXPECT_EQ(batches.sample_count(), 60000);
   EXPECT_EQ(batches.batch_count(), 938);
@@ -236,12 +236,12 @@ TEST(BatchesTest, BadDataset) {
        {change([](Dataset& d) { d.images.pop_back(); }),
         change([](Dataset& d) { d.labels.pop_back(); }),
         change([](Dataset& d) { d.count = 6; }),
-        change([](Dataset& d) { d.height = 0; }),
-        change([](Dataset& d) { d.width = INT64_MAX; }),
+        change([](Dataset& d) { d.image.height = 0; }),
+        change([](Dataset& d) { d.image.width = INT64_MAX; }),
         // 5 * 7 * width is 75, the right number, but for multiples of 2^64.
         change([](Dataset& d) {
-          d.height = 7;
-          d.width = 7905747460161236409;
+          d.image.height = 7;
+          d.image.width = 7905747460161236409;
         }),
         change([](Dataset& d) {
           d.count = 0;

@@ -65,8 +65,8 @@ TEST_F(DatasetTest, LoadsWhatTheFilesHold) {
   EXPECT_EQ(dataset->folder, path());
   EXPECT_EQ(dataset->split, Split::kTrain);
   EXPECT_EQ(dataset->count, 3);
-  EXPECT_EQ(dataset->height, 2);
-  EXPECT_EQ(dataset->width, 2);
+  EXPECT_EQ(dataset->image.height, 2);
+  EXPECT_EQ(dataset->image.width, 2);
   EXPECT_EQ(dataset->classes, 10);
   EXPECT_EQ(dataset->images, kPixels);
   EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{7, 0, 9}));
@@ -77,8 +77,8 @@ TEST_F(DatasetTest, HeightComesBeforeWidth) {
   Write(kTrainLabels, IdxFile({1}, {0}));
   const absl::StatusOr<Dataset> dataset = LoadDataset(path(), Split::kTrain);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ(dataset->height, 2);
-  EXPECT_EQ(dataset->width, 6);
+  EXPECT_EQ(dataset->image.height, 2);
+  EXPECT_EQ(dataset->image.width, 6);
 }
 
 TEST_F(DatasetTest, AcceptsEveryNameInEveryPlace) {
@@ -366,8 +366,8 @@ TEST_F(LettersTest, ImagesAreTurnedAndLabelsCountFromZero) {
   const absl::StatusOr<Dataset> dataset =
       LoadDataset(path(), Split::kTrain, options_);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ(dataset->height, 3);
-  EXPECT_EQ(dataset->width, 2);
+  EXPECT_EQ(dataset->image.height, 3);
+  EXPECT_EQ(dataset->image.width, 2);
   EXPECT_EQ(dataset->images,
             (std::vector<uint8_t>{1, 4, 2, 5, 3, 6, 11, 14, 12, 15, 13, 16}));
   EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{0, 25}));

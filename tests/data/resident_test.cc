@@ -13,8 +13,8 @@ std::shared_ptr<Dataset> SmallSet() {
   auto dataset = std::make_shared<Dataset>();
   dataset->name = "small";
   dataset->count = 5;
-  dataset->height = 2;
-  dataset->width = 3;
+  dataset->image.height = 2;
+  dataset->image.width = 3;
   dataset->classes = 10;
   for (int i = 0; i < 5 * 2 * 3; ++i) {
     dataset->images.push_back(static_cast<uint8_t>(8 * i + i % 3));

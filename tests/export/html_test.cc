@@ -33,12 +33,12 @@ LoadedModel Model(const std::string& architecture, int64_t side = 28) {
   LoadedModel loaded;
   ModelInfo& info = loaded.info;
   info.architecture = architecture;
-  info.height = info.width = side;
+  info.image.height = info.image.width = side;
   for (int i = 0; i < 10; ++i) info.class_names.push_back(std::to_string(i));
   info.class_names[4] = "</script>";
   Random random(11, architecture);
   loaded.model = std::make_shared<Network>(
-      *ParseModel("m", architecture, side, side, 10), random);
+      *ParseModel("m", architecture, {1, side, side}, 10), random);
   return loaded;
 }
 

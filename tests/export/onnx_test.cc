@@ -65,8 +65,8 @@ TEST(OnnxTest, OddSizesOtherNormalisationAndClasses) {
 // average, layers without bias, and dropout, which a file leaves out.
 Graph Residual() {
   Graph graph;
-  graph.height = 9;
-  graph.width = 14;
+  graph.image.height = 9;
+  graph.image.width = 14;
   Operation conv = {Operation::Kind::kConvolution, "conv1"};
   conv.outputs = 4;
   conv.kernel = 5;

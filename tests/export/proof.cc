@@ -28,15 +28,16 @@ LoadedModel RandomModel(const std::string& architecture, int64_t height,
                         int64_t width, int64_t classes) {
   LoadedModel loaded;
   loaded.info.architecture = architecture;
-  loaded.info.height = height;
-  loaded.info.width = width;
+  loaded.info.image.height = height;
+  loaded.info.image.width = width;
   loaded.info.classes = classes;
   for (int64_t i = 0; i < classes; ++i) {
     loaded.info.class_names.push_back(
         absl::StrCat("what\?\?/ \"\\*/ h\xc3\xa9 ", i));
   }
   loaded.info.notes = {{"dataset", "of a test"}, {"odd */ \?\?/", "\n\\"}};
-  const auto options = ParseModel("test", architecture, height, width, classes);
+  const auto options =
+      ParseModel("test", architecture, {1, height, width}, classes);
   TORCH_CHECK(options.ok(), std::string(options.status().message()));
   Random random(1, "test");
   loaded.model = std::make_shared<Network>(*options, random);
@@ -60,8 +61,8 @@ Dataset RandomImages(int64_t count, int64_t height, int64_t width) {
   Dataset dataset;
   dataset.name = "random";
   dataset.count = count;
-  dataset.height = height;
-  dataset.width = width;
+  dataset.image.height = height;
+  dataset.image.width = width;
   dataset.classes = 10;
   dataset.labels.assign(count, 0);
   Random random(2, "test");

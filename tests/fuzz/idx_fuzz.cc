@@ -2,7 +2,7 @@
 #include <functional>
 #include <numeric>
 
-#include "data/idx.h"
+#include "data/formats/idx.h"
 #include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -15,7 +15,7 @@ namespace {
 
 std::shared_ptr<Network> MakeStudent() {
   Random random(0, "test weights");
-  return std::make_shared<Network>(StudentGraph(28, 28, 10), random);
+  return std::make_shared<Network>(StudentGraph(), random);
 }
 
 TEST(FrozenClassifierTest, IsInEvalModeAndNeedsNoGradient) {
@@ -43,7 +43,7 @@ TEST(FrozenClassifierTest, GivesTheModelsLogitsWithoutAGraph) {
 }
 
 TEST(FrozenClassifierTest, ItsStateIsParametersAndBuffersAndDoesNotChange) {
-  Graph graph = StudentGraph(8, 8, 3);
+  Graph graph = StudentGraph({1, 8, 8}, 3);
   graph.operations[1].kind = Operation::Kind::kBatchNorm;
   graph.operations[1].name = "bn1";
   Random random(0, "test weights");
@@ -69,7 +69,7 @@ TEST(FrozenClassifierTest, ItsStateIsParametersAndBuffersAndDoesNotChange) {
 TEST(FrozenClassifierTest, ItsStateHasNoStepOfDropout) {
   Random random(0, "test weights");
   auto model = std::make_shared<Network>(
-      *ParseModel("m", "mlp:4", 8, 8, 3, /*dropout=*/0.5), random);
+      *ParseModel("m", "mlp:4", {1, 8, 8}, 3, /*dropout=*/0.5), random);
   // A training has it, to go on.
   ASSERT_EQ(model->named_buffers().size(), 1u);
   EXPECT_EQ(model->named_buffers()[0].name, "dropout_step");

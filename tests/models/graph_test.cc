@@ -19,9 +19,9 @@ using Kind = Operation::Kind;
 // of the images, global average, logits.
 Graph Branching() {
   Graph graph;
-  graph.channels = 2;
-  graph.height = 7;
-  graph.width = 9;
+  graph.image.channels = 2;
+  graph.image.height = 7;
+  graph.image.width = 9;
   Operation conv = {Kind::kConvolution, "conv1"};
   conv.outputs = 4;
   conv.kernel = 3;
@@ -76,7 +76,7 @@ TEST(GraphTest, HasPyTorchsNamesAndShapesOfItsState) {
 TEST(GraphTest, KnowsHowManyParametersItsNetworkHas) {
   for (const char* spelling : {"cnn:16", "cnn:32,64,fc128", "cnn:3,5,7",
                                "mlp:11,6", "cnn:2,fc3,fc4"}) {
-    const Graph graph = *ParseModel("m", spelling, 29, 18, 7);
+    const Graph graph = *ParseModel("m", spelling, {1, 29, 18}, 7);
     Random random(1, "test");
     EXPECT_EQ(ParameterCount(graph), Network(graph, random).ParameterCount())
         << spelling;
@@ -160,7 +160,7 @@ TEST(GraphTest, AnOperationThatCannotBeIsNamed) {
         {"the operation \"" + one.operation + "\"", one.found, "expected "}));
   }
   Graph graph = Branching();
-  graph.channels = 0;
+  graph.image.channels = 0;
   EXPECT_TRUE(FailsWith(InferShapes(graph).status(),
                         absl::StatusCode::kInvalidArgument, {"0 x 7 x 9"}));
 }

@@ -121,7 +121,7 @@ TEST(NetworkTest, GivesTheLogitsOfAPlainLoopInDouble) {
 }
 
 TEST(NetworkTest, BFloat16ChangesTheLogitsByItsRoundingOnly) {
-  Network net = Make(TeacherGraph(28, 28, 10));
+  Network net = Make(TeacherGraph());
   const at::Tensor images = RandomImages(8, 28, 28);
   const at::Tensor f32 = net.Logits(images);
   net.set_compute_dtype(at::kBFloat16);
@@ -134,7 +134,7 @@ TEST(NetworkTest, BFloat16ChangesTheLogitsByItsRoundingOnly) {
 }
 
 TEST(NetworkTest, HasTheSpecificationsParametersUnderPyTorchsNames) {
-  const Network teacher = Make(TeacherGraph(28, 28, 10));
+  const Network teacher = Make(TeacherGraph());
   EXPECT_EQ(teacher.ParameterCount(), 421642);
   auto p = Parameters(teacher);
   EXPECT_EQ(p.size(), 8u);
@@ -143,7 +143,7 @@ TEST(NetworkTest, HasTheSpecificationsParametersUnderPyTorchsNames) {
   EXPECT_EQ(p.at("fc1.weight").sizes(), (std::vector<int64_t>{128, 3136}));
   EXPECT_EQ(p.at("fc2.weight").sizes(), (std::vector<int64_t>{10, 128}));
 
-  const Network student = Make(StudentGraph(28, 28, 10));
+  const Network student = Make(StudentGraph());
   EXPECT_EQ(student.ParameterCount(), 31530);
   p = Parameters(student);
   EXPECT_EQ(p.size(), 4u);
@@ -153,20 +153,20 @@ TEST(NetworkTest, HasTheSpecificationsParametersUnderPyTorchsNames) {
 
 TEST(NetworkTest, CountsItsWork) {
   // 2 * (32*9*784 + 64*32*9*196 + 3136*128 + 128*10), by hand.
-  EXPECT_EQ(Make(TeacherGraph(28, 28, 10)).FlopPerImage(), 8482304);
+  EXPECT_EQ(Make(TeacherGraph()).FlopPerImage(), 8482304);
   // 2 * (16*9*784 + 3136*10)
-  EXPECT_EQ(Make(StudentGraph(28, 28, 10)).FlopPerImage(), 288512);
+  EXPECT_EQ(Make(StudentGraph()).FlopPerImage(), 288512);
 }
 
 TEST(NetworkTest, DescribesItself) {
-  EXPECT_EQ(Make(StudentGraph(28, 28, 10)).Describe(),
+  EXPECT_EQ(Make(StudentGraph()).Describe(),
             "conv 1-16 3x3, ReLU, pool 2; linear 3136-10");
 }
 
 TEST(NetworkTest, DrawsItsWeightsFromTheGivenGeneratorAlone) {
   auto bytes = [](uint64_t seed) {
     std::string all;
-    for (const auto& item : Parameters(Make(StudentGraph(28, 28, 10), seed))) {
+    for (const auto& item : Parameters(Make(StudentGraph(), seed))) {
       all.append(static_cast<const char*>(item.second.const_data_ptr()),
                  item.second.nbytes());
     }
@@ -182,7 +182,7 @@ TEST(NetworkTest, DrawsItsWeightsFromTheGivenGeneratorAlone) {
 }
 
 TEST(NetworkTest, StartsUniformWithinPyTorchsBounds) {
-  for (const auto& item : Parameters(Make(TeacherGraph(28, 28, 10)))) {
+  for (const auto& item : Parameters(Make(TeacherGraph()))) {
     const std::string layer = item.first.substr(0, item.first.find('.'));
     const std::map<std::string, double> inputs = {
         {"conv1", 9}, {"conv2", 288}, {"fc1", 3136}, {"fc2", 128}};
@@ -199,7 +199,7 @@ TEST(NetworkTest, StartsUniformWithinPyTorchsBounds) {
 }
 
 TEST(NetworkTest, GivesItsFeaturesByName) {
-  Network net = Make(TeacherGraph(28, 28, 10));
+  Network net = Make(TeacherGraph());
   const std::vector<Feature> features = net.Features();
   ASSERT_EQ(features.size(), 3u);
   EXPECT_EQ(features[0].name, "conv1");
@@ -234,9 +234,9 @@ TEST(NetworkTest, GivesItsFeaturesByName) {
 }
 
 TEST(NetworkTest, DropsHiddenUnitsInTrainModeOnly) {
-  Network plain = Make(TeacherGraph(28, 28, 10));
+  Network plain = Make(TeacherGraph());
   const Graph graph =
-      *ParseModel("m", kTeacherModel, 28, 28, 10, /*dropout=*/0.5);
+      *ParseModel("m", kTeacherModel, {1, 28, 28}, 10, /*dropout=*/0.5);
   Network net = Make(graph);
   const at::Tensor images = RandomImages(4, 28, 28);
   for (const auto& item : Parameters(plain)) {
@@ -261,7 +261,7 @@ TEST(NetworkTest, DropsHiddenUnitsInTrainModeOnly) {
 }
 
 TEST(NetworkTest, RefusesImagesOfAnotherShape) {
-  Network net = Make(StudentGraph(28, 28, 10));
+  Network net = Make(StudentGraph());
   for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
            {4, 1, 28, 27}, {4, 3, 28, 28}, {4, 28, 28}, {4, 784}}) {
     try {
@@ -275,7 +275,7 @@ TEST(NetworkTest, RefusesImagesOfAnotherShape) {
 }
 
 TEST(NetworkTest, RefusesAGraphThatCannotBe) {
-  Graph graph = TeacherGraph(28, 28, 10);
+  Graph graph = TeacherGraph();
   graph.operations.back().outputs = 1;
   EXPECT_THROW(Make(graph), c10::Error);
 }
@@ -285,9 +285,9 @@ TEST(NetworkTest, RefusesAGraphThatCannotBe) {
 Graph Residual() {
   Graph graph;
   graph.spelling = "a residual net";
-  graph.channels = 3;
-  graph.height = 9;
-  graph.width = 10;
+  graph.image.channels = 3;
+  graph.image.height = 9;
+  graph.image.width = 10;
   Operation conv = {Operation::Kind::kConvolution, "conv0"};
   conv.outputs = 6;
   conv.kernel = 5;
@@ -439,7 +439,7 @@ TEST(NetworkTest, OtherOperationsRoundProductsToBFloat16) {
 
 TEST(NetworkTest, BlocksTakeColourImages) {
   Graph graph = SmallNet();
-  graph.channels = 3;
+  graph.image.channels = 3;
   Network net = Make(graph);
   auto p = StateCopy(net);
   EXPECT_EQ(p.at("conv1.weight").sizes(), (std::vector<int64_t>{3, 3, 3, 3}));

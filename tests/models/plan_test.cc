@@ -28,23 +28,23 @@ std::string PlanText(const Graph& graph) {
 }
 
 TEST(PlanTest, ZoosModelsAreBlocksAndDenseLayers) {
-  EXPECT_EQ(PlanText(TeacherGraph(28, 28, 10)),
+  EXPECT_EQ(PlanText(TeacherGraph()),
             "block 0-2 last; block 3-5; 6; dense 7-8; dense 9; ");
-  EXPECT_EQ(PlanText(*ParseModel("m", "mlp:4", 8, 8, 3)),
+  EXPECT_EQ(PlanText(*ParseModel("m", "mlp:4", {1, 8, 8}, 3)),
             "0; dense 1-2; dense 3; ");
-  EXPECT_EQ(PlanText(*ParseModel("m", "mlp:4", 8, 8, 3, 0.5)),
+  EXPECT_EQ(PlanText(*ParseModel("m", "mlp:4", {1, 8, 8}, 3, 0.5)),
             "0; dense 1-2; 3; dense 4; ");
 }
 
 TEST(PlanTest, BlocksTakeAnyNumberOfChannels) {
-  Graph graph = TeacherGraph(28, 28, 10);
-  graph.channels = 3;
+  Graph graph = TeacherGraph();
+  graph.image.channels = 3;
   EXPECT_EQ(PlanText(graph),
             "block 0-2 last; block 3-5; 6; dense 7-8; dense 9; ");
 }
 
 TEST(PlanTest, WhatTheKernelsCannotDoIsLeftToLibTorch) {
-  const Graph student = *ParseModel("m", "cnn:4", 8, 8, 3);
+  const Graph student = *ParseModel("m", "cnn:4", {1, 8, 8}, 3);
   ASSERT_EQ(PlanText(student), "block 0-2; 3; dense 4; ");
   const std::string alone = "0; 1; 2; 3; dense 4; ";
   const auto changed = [&](auto change) {

@@ -21,8 +21,8 @@ using testing::FailsWith;
 ModelInfo Info() {
   ModelInfo info;
   info.architecture = "cnn:4,fc6";
-  info.height = 9;
-  info.width = 8;
+  info.image.height = 9;
+  info.image.width = 8;
   info.classes = 3;
   info.normalization = {0.1307f, 0.3081f};
   info.class_names = {"cat", "dog", "h\xc3\xa9"};
@@ -48,8 +48,8 @@ TEST(ModelFileTest, ComesBackWithTheSameLogits) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   const ModelInfo& info = loaded->info;
   EXPECT_EQ(info.architecture, "cnn:4,fc6");
-  EXPECT_EQ(info.height, 9);
-  EXPECT_EQ(info.width, 8);
+  EXPECT_EQ(info.image.height, 9);
+  EXPECT_EQ(info.image.width, 8);
   EXPECT_EQ(info.classes, 3);
   EXPECT_EQ(info.normalization.mean, 0.1307f);
   EXPECT_EQ(info.normalization.std, 0.3081f);

@@ -16,7 +16,7 @@ namespace {
 using testing::FailsWith;
 
 absl::StatusOr<Graph> Parse(const std::string& spelling, int64_t side = 28) {
-  return ParseModel("--student", spelling, side, side, 10);
+  return ParseModel("--student", spelling, {1, side, side}, 10);
 }
 
 TEST(ZooTest, SpellsTheSpecificationsModels) {
@@ -60,13 +60,14 @@ TEST(ZooTest, DropoutIsAfterTheReluOfEachHiddenLayer) {
   EXPECT_FALSE(
       ParseModel("m", "cnn:2,fc4", 8, 8, 10)->Has(Operation::Kind::kDropout));
   // There is no hidden layer to drop from.
-  EXPECT_FALSE(
-      ParseModel("m", "cnn:16", 8, 8, 10, 0.5)->Has(Operation::Kind::kDropout));
+  EXPECT_FALSE(ParseModel("m", "cnn:16", {1, 8, 8}, 10, 0.5)
+                   ->Has(Operation::Kind::kDropout));
   for (const double rate : {1.0, -0.5}) {
-    EXPECT_TRUE(FailsWith(ParseModel("m", "mlp:4", 8, 8, 10, rate).status(),
-                          absl::StatusCode::kInvalidArgument,
-                          {"m is \"mlp:4\"", "\"fc1.dropout\"", "a rate of ",
-                           "above 0 and below 1"}));
+    EXPECT_TRUE(
+        FailsWith(ParseModel("m", "mlp:4", {1, 8, 8}, 10, rate).status(),
+                  absl::StatusCode::kInvalidArgument,
+                  {"m is \"mlp:4\"", "\"fc1.dropout\"", "a rate of ",
+                   "above 0 and below 1"}));
   }
 }
 
@@ -109,14 +110,14 @@ TEST(ZooTest, MoreBlocksThanAnIntegerHasBits) {
     std::string spelling = "cnn:1";
     for (int i = 1; i < blocks; ++i) spelling += ",1";
     EXPECT_TRUE(
-        FailsWith(ParseModel("--teacher", spelling, 200, 200, 10).status(),
+        FailsWith(ParseModel("--teacher", spelling, {1, 200, 200}, 10).status(),
                   absl::StatusCode::kInvalidArgument,
                   {"--teacher", "nothing is left of them"}));
   }
 }
 
 TEST(ZooTest, OneClassIsNone) {
-  EXPECT_TRUE(FailsWith(ParseModel("--teacher", "cnn:2", 8, 8, 1).status(),
+  EXPECT_TRUE(FailsWith(ParseModel("--teacher", "cnn:2", {1, 8, 8}, 1).status(),
                         absl::StatusCode::kInvalidArgument,
                         {"--teacher is \"cnn:2\"", "1 logits", "2 classes"}));
 }

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <string>
 
-#include "data/idx.h"
+#include "data/formats/idx.h"
 #include "gtest/gtest.h"
 #include "tests/testing/files.h"
 

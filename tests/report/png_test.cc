@@ -40,7 +40,7 @@ std::string ChunkOf(const std::string& png, const std::string& name) {
 
 TEST(PngTest, HasItsPixels) {
   const std::vector<uint8_t> pixels = {0, 1, 255, 128, 7, 9};
-  const std::string png = GreyPng(pixels.data(), 2, 3);
+  const std::string png = Png(pixels.data(), {1, 2, 3});
   EXPECT_EQ(png.substr(0, 8), "\x89PNG\r\n\x1a\n");
   // The last chunk of any PNG file, as the specification writes it out.
   EXPECT_EQ(png.substr(png.size() - 12),
@@ -62,12 +62,12 @@ TEST(PngTest, HasItsPixels) {
 
 TEST(PngTest, TheAddressHasTheFile) {
   const std::vector<uint8_t> pixels(28 * 28, 200);
-  const std::string uri = GreyPngUri(pixels.data(), 28, 28);
+  const std::string uri = PngUri(pixels.data(), {1, 28, 28});
   const std::string start = "data:image/png;base64,";
   ASSERT_EQ(uri.find(start), 0u);
   std::string png;
   ASSERT_TRUE(absl::Base64Unescape(uri.substr(start.size()), &png));
-  EXPECT_EQ(png, GreyPng(pixels.data(), 28, 28));
+  EXPECT_EQ(png, Png(pixels.data(), {1, 28, 28}));
 }
 
 }  // namespace

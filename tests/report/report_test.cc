@@ -50,7 +50,7 @@ class ReportTest : public ::testing::Test {
   void Make(int classes, int64_t seeds, bool control) {
     testing::ToyOptions toy;
     toy.count = 300;
-    toy.height = toy.width = 6;
+    toy.image.height = toy.image.width = 6;
     toy.classes = classes;
     context_.train = testing::ToyDataset(toy);
     toy.split = Split::kTest;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "data/idx.h"
+#include "data/formats/idx.h"
 #include "tests/testing/files.h"
 
 namespace distill {
@@ -22,8 +22,8 @@ std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
   dataset.name = "toy";
   dataset.split = options.split;
   dataset.count = options.count;
-  dataset.height = options.height;
-  dataset.width = options.width;
+  dataset.image.height = options.height;
+  dataset.image.width = options.width;
   dataset.classes = options.classes;
   Random random(options.seed, "toy images");
   for (int64_t i = 0; i < options.count; ++i) {
@@ -36,7 +36,8 @@ std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
     }
   }
   dataset.images_crc32 =
-      IdxCrc32({dataset.count, dataset.height, dataset.width}, dataset.images);
+      IdxCrc32({dataset.count, dataset.image.height, dataset.image.width},
+               dataset.images);
   dataset.labels_crc32 = IdxCrc32({dataset.count}, dataset.labels);
   return std::make_shared<const Dataset>(std::move(dataset));
 }
@@ -51,8 +52,8 @@ void WriteDataset(const Dataset& dataset, const std::string& folder,
   };
   const uint32_t count = static_cast<uint32_t>(dataset.count);
   write("images-idx3-ubyte",
-        IdxFile({count, static_cast<uint32_t>(dataset.height),
-                 static_cast<uint32_t>(dataset.width)},
+        IdxFile({count, static_cast<uint32_t>(dataset.image.height),
+                 static_cast<uint32_t>(dataset.image.width)},
                 dataset.images));
   write("labels-idx1-ubyte", IdxFile({count}, dataset.labels));
 }

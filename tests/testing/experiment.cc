@@ -9,7 +9,7 @@ std::shared_ptr<const Dataset> ToySplit(int64_t count, Split split,
                                         double noise, int64_t side) {
   ToyOptions toy;
   toy.count = count;
-  toy.height = toy.width = side;
+  toy.image.height = toy.image.width = side;
   toy.noise = noise;
   toy.split = split;
   toy.seed = split == Split::kTrain ? 1 : 2;

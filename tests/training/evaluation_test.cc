@@ -41,7 +41,7 @@ TEST(EvaluationTest, LogitsAreInTheDataSetsOrderWhateverBatchesAndThreads) {
   const auto dataset = testing::ToyDataset(toy);
   Random random(0, "test weights");
   const FrozenClassifier model(
-      std::make_shared<Network>(StudentGraph(28, 28, 10), random));
+      std::make_shared<Network>(StudentGraph(), random));
   Observer nobody;
   const Batches batches = *Batches::Create(dataset);
   const int before = at::get_num_threads();

@@ -37,12 +37,12 @@ Batches MakeBatches(int64_t count, int64_t batch_size, uint64_t seed = 0) {
 
 std::shared_ptr<Network> MakeStudent(uint64_t seed = 0) {
   Random random(seed, "test weights");
-  return std::make_shared<Network>(StudentGraph(28, 28, 10), random);
+  return std::make_shared<Network>(StudentGraph(), random);
 }
 
 std::shared_ptr<Network> MakeTeacher(uint64_t seed = 0) {
   Random random(seed, "test weights");
-  return std::make_shared<Network>(TeacherGraph(28, 28, 10), random);
+  return std::make_shared<Network>(TeacherGraph(), random);
 }
 
 std::string Bytes(const Classifier& model) {

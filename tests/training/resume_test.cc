@@ -49,8 +49,8 @@ struct Case {
   Case() {
     testing::ToyOptions toy;
     toy.count = 90;
-    toy.height = 14;
-    toy.width = 14;
+    toy.image.height = 14;
+    toy.image.width = 14;
     BatchesOptions options;
     options.batch_size = 20;
     options.jitter = 1;
@@ -60,7 +60,7 @@ struct Case {
         *ParseModel("m", "cnn:4,fc12", 14, 14, 10, /*dropout=*/0.3), random);
     auto teacher =
         std::make_shared<const FrozenClassifier>(std::make_shared<Network>(
-            *ParseModel("m", "cnn:6", 14, 14, 10), random));
+            *ParseModel("m", "cnn:6", {1, 14, 14}, 10), random));
     const auto leaf = [&](const std::vector<int64_t>& sizes) {
       return UniformTensor(sizes, 0.5, random).requires_grad_(true);
     };

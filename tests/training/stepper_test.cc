@@ -31,8 +31,7 @@ Batches MakeBatches(int64_t jitter = 0) {
   return *Batches::Create(ToyDataset(toy), options);
 }
 
-std::shared_ptr<Network> MakeModel(const Graph& graph = StudentGraph(28, 28,
-                                                                     10)) {
+std::shared_ptr<Network> MakeModel(const Graph& graph = StudentGraph()) {
   Random random(0, "test weights");
   return std::make_shared<Network>(graph, random);
 }
@@ -118,8 +117,8 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndJitter) {
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
-  const auto teacher = std::make_shared<const FrozenClassifier>(
-      MakeModel(TeacherGraph(28, 28, 10)));
+  const auto teacher =
+      std::make_shared<const FrozenClassifier>(MakeModel(TeacherGraph()));
   MethodOptions options;
   options.method = "fitnets";
   const auto make_objective = [&] {

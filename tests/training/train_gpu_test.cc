@@ -68,7 +68,7 @@ TEST_F(TrainGpuTest, LossesFollowTheCpus) {
   std::vector<EpochLosses> losses[2];
   const at::Device devices[] = {at::kCPU, at::kCUDA};
   for (int i = 0; i < 2; ++i) {
-    auto model = MakeModel(TeacherGraph(28, 28, 10), devices[i]);
+    auto model = MakeModel(TeacherGraph(), devices[i]);
     const auto result = Train(*model, batches, LabelObjective(),
                               Options(3, devices[i]), nobody);
     ASSERT_TRUE(result.ok()) << result.status();
@@ -86,8 +86,7 @@ TEST_F(TrainGpuTest, LogitsAgreeWithTheCpus) {
   at::Tensor logits[2];
   const at::Device devices[] = {at::kCPU, at::kCUDA};
   for (int i = 0; i < 2; ++i) {
-    const FrozenClassifier model(
-        MakeModel(TeacherGraph(28, 28, 10), devices[i]));
+    const FrozenClassifier model(MakeModel(TeacherGraph(), devices[i]));
     logits[i] = ComputeLogits(model, batches, devices[i], "test", nobody).cpu();
   }
   EXPECT_TRUE(at::allclose(logits[0], logits[1], /*rtol=*/1e-4, /*atol=*/1e-5));
@@ -97,7 +96,7 @@ TEST_F(TrainGpuTest, DeterministicGivesTheSameBitsTwice) {
   const Batches batches = MakeBatches(kSamples);
   std::vector<at::Tensor> runs[2];
   for (auto& run : runs) {
-    auto model = MakeModel(TeacherGraph(28, 28, 10), at::kCUDA);
+    auto model = MakeModel(TeacherGraph(), at::kCUDA);
     ASSERT_TRUE(
         Train(*model, batches, LabelObjective(), Options(2, at::kCUDA), nobody)
             .ok());
@@ -112,15 +111,15 @@ TEST_F(TrainGpuTest, DeterministicGivesTheSameBitsTwice) {
 
 TEST_F(TrainGpuTest, CachedAndLiveLogitsGiveAlikeStudents) {
   const Batches batches = MakeBatches(kSamples);
-  const auto teacher = std::make_shared<FrozenClassifier>(
-      MakeModel(TeacherGraph(28, 28, 10), at::kCUDA));
+  const auto teacher =
+      std::make_shared<FrozenClassifier>(MakeModel(TeacherGraph(), at::kCUDA));
   const at::Tensor table =
       ComputeLogits(*teacher, batches, at::kCUDA, "test", nobody);
   double totals[2];
   int i = 0;
   for (const TeacherLogits& logits :
        {CachedLogits(table), LiveLogits(teacher)}) {
-    auto model = MakeModel(StudentGraph(28, 28, 10), at::kCUDA);
+    auto model = MakeModel(StudentGraph(), at::kCUDA);
     const auto result =
         Train(*model, batches, DistillationObjective(logits, MethodOptions()),
               Options(2, at::kCUDA), nobody);
@@ -133,7 +132,7 @@ TEST_F(TrainGpuTest, CachedAndLiveLogitsGiveAlikeStudents) {
 
 TEST_F(TrainGpuTest, ALossThatIsNotFiniteStopsIt) {
   const Batches batches = MakeBatches(kSamples);
-  auto model = MakeModel(StudentGraph(28, 28, 10), at::kCUDA);
+  auto model = MakeModel(StudentGraph(), at::kCUDA);
   TrainOptions options = Options(3, at::kCUDA);
   options.learning_rate = 1e30;
   EXPECT_TRUE(FailsWith(

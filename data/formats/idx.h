@@ -2,8 +2,8 @@
 // "The MNIST database of handwritten digits"): two zero bytes, a type code, the
 // number of dimensions, each dimension as a 32-bit big-endian number, and then
 // the values, the last dimension running fastest.
-#ifndef DISTILL_DATA_IDX_H_
-#define DISTILL_DATA_IDX_H_
+#ifndef DISTILL_DATA_FORMATS_IDX_H_
+#define DISTILL_DATA_FORMATS_IDX_H_
 
 #include <sys/types.h>
 
@@ -61,4 +61,4 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read);
 }  // namespace internal
 }  // namespace distill
 
-#endif  // DISTILL_DATA_IDX_H_
+#endif  // DISTILL_DATA_FORMATS_IDX_H_

@@ -1,0 +1,38 @@
+#include "data/load.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "data/catalog.h"
+#include "data/formats/idx_folder.h"
+
+namespace distill {
+namespace {
+
+// The first one that is there is read. The last takes everything else, and its
+// errors say what was expected.
+constexpr DatasetFormat kFormats[] = {
+    {"four IDX files", [](const std::string&) { return true; }, &LoadIdxFolder},
+};
+
+}  // namespace
+
+absl::StatusOr<Dataset> LoadDataset(const std::string& path, Split split,
+                                    const DatasetOptions& options) {
+  if (options.classes < 0 || options.classes > 256) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("classes: found ", options.classes,
+                     "; expected 1 to 256, as a label is one byte, or 0 to "
+                     "count them. Set it to the number of classes of the data "
+                     "set."));
+  }
+  for (const DatasetFormat& format : kFormats) {
+    if (!format.is_at(path)) continue;
+    ASSIGN_OR_RETURN(Dataset dataset, format.load(path, split, options));
+    IdentifyDataset(options.layout.name, &dataset);
+    return dataset;
+  }
+  return absl::NotFoundError(path);  // The last format takes everything.
+}
+
+}  // namespace distill
