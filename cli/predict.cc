@@ -191,10 +191,10 @@ class Predictor {
 
 absl::Status WrongSize(const std::string& name, const ImageSpec& found,
                        const ModelInfo& info, const std::string& advice) {
-  return ImageError(absl::StatusCode::kInvalidArgument, name,
-                    absl::StrCat("an image of ", found.Describe()),
-                    absl::StrCat(info.image.Describe(), ", the model's size"),
-                    advice);
+  return ImageError(
+      absl::StatusCode::kInvalidArgument, name,
+      absl::StrCat("an image of ", found.Describe(), " (rows x columns)"),
+      absl::StrCat(info.image.Describe(), ", the model's size"), advice);
 }
 
 absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,

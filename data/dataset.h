@@ -27,7 +27,7 @@ struct Dataset {
   Split split = Split::kTrain;
 
   int64_t count = 0;  // Samples, at least 1.
-  ImageSpec image = {0, 0, 0};
+  ImageSpec image = {1, 0, 0};
   int classes = 0;  // Labels are in [0, classes).
   // One per class; empty where only their numbers are known.
   std::vector<std::string> class_names;

@@ -18,7 +18,7 @@ struct ImageSpec {
   int64_t plane() const { return height * width; }
   int64_t size() const { return channels * plane(); }
 
-  // "28 x 28", or with more than one channel "3 x 32 x 32".
+  // Rows by columns, "28 x 28", or with more than one channel "3 x 32 x 32".
   std::string Describe() const {
     return absl::StrCat(channels == 1 ? "" : absl::StrCat(channels, " x "),
                         height, " x ", width);

@@ -576,9 +576,9 @@ TEST_F(TeacherWeightsTest, OfAnotherNormalisationAreFedWhatTheyAreUsedTo) {
   // The same function of the pixels: images of twice the deviation, half a mean
   // further down, through weights of twice the size.
   Normalization& own = loaded_.info.normalization;
-  const float shift = 0.5f * own.mean / (2 * own.std);
-  own.mean *= 1.5f;
-  own.std *= 2;
+  const float shift = 0.5f * own.mean[0] / (2 * own.std[0]);
+  own.mean[0] *= 1.5f;
+  own.std[0] *= 2;
   {
     const at::NoGradGuard no_grad;
     const at::Tensor weight = loaded_.model->parameter("fc1.weight");
@@ -591,8 +591,8 @@ TEST_F(TeacherWeightsTest, OfAnotherNormalisationAreFedWhatTheyAreUsedTo) {
   EXPECT_NEAR(run.result["teacher"]["testLoss"].get<double>(),
               trained_["teacher"]["testLoss"].get<double>(), 2e-3);
   EXPECT_NEAR(LoadModel(options_.output_dir + "/teacher.safetensors")
-                  ->info.normalization.mean,
-              own.mean, 1e-7);
+                  ->info.normalization.mean[0],
+              own.mean[0], 1e-7);
 }
 
 TEST_F(TeacherWeightsTest, AreNeverWrittenOver) {

@@ -36,13 +36,13 @@ TEST(ChooseDatasetTest, NamesFoldersAndBoth) {
     return ChooseDataset({dataset, data_dir, 0, "/no/such/program"});
   };
   EXPECT_EQ(choose("", "/d")->folder, "/d");
-  EXPECT_EQ(choose("", "/d")->name, "");
+  EXPECT_EQ(choose("", "/d")->entry, nullptr);
   EXPECT_EQ(choose("mnist", "/d")->folder, "/d");
-  EXPECT_EQ(choose("mnist", "/d")->name, "MNIST");
+  EXPECT_EQ(choose("mnist", "/d")->entry->name, "MNIST");
   EXPECT_EQ(choose("fashion_mnist", "/d")->folder, "/d");
-  EXPECT_EQ(choose("fashion_mnist", "/d")->name, "Fashion-MNIST");
+  EXPECT_EQ(choose("fashion_mnist", "/d")->entry->name, "Fashion-MNIST");
   EXPECT_EQ(choose("./mine", "")->folder, "./mine");
-  EXPECT_EQ(choose("./mine", "")->name, "");
+  EXPECT_EQ(choose("./mine", "")->entry, nullptr);
   EXPECT_TRUE(FailsWith(choose("./mine", "/d").status(),
                         absl::StatusCode::kInvalidArgument,
                         {"./mine", "/d", "pass one of them"}));
@@ -57,17 +57,17 @@ TEST(ChooseDatasetTest, DataSetsByNameAreInTorchvisionsFolders) {
       ChooseDataset(DataOptions{"kmnist", "", 0, "/no/such/program"});
   ASSERT_TRUE(kmnist.ok()) << kmnist.status();
   EXPECT_EQ(kmnist->folder, "data/KMNIST");
-  EXPECT_EQ(kmnist->name, "KMNIST");
-  EXPECT_FALSE(kmnist->layout.transposed);
+  EXPECT_EQ(kmnist->entry->name, "KMNIST");
+  EXPECT_FALSE(kmnist->entry->layout.transposed);
   for (const std::string split :
        {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
     const auto emnist = ChooseDataset(
         DataOptions{"emnist_" + split, "", 0, "/no/such/program"});
     ASSERT_TRUE(emnist.ok()) << emnist.status();
     EXPECT_EQ(emnist->folder, "data/EMNIST");
-    EXPECT_EQ(emnist->layout.file_prefix, "emnist-" + split + "-");
-    EXPECT_TRUE(emnist->layout.transposed);
-    EXPECT_EQ(emnist->layout.first_label, split == "letters" ? 1 : 0);
+    EXPECT_EQ(emnist->entry->layout.file_prefix, "emnist-" + split + "-");
+    EXPECT_TRUE(emnist->entry->layout.transposed);
+    EXPECT_EQ(emnist->entry->layout.first_label, split == "letters" ? 1 : 0);
   }
   EXPECT_EQ(
       ChooseDataset(DataOptions{"emnist_digits", "/d", 0, "/no/such/program"})
@@ -140,7 +140,9 @@ TEST_F(LoadSplitsTest, ANameThatIsKnownIsTheDataSets) {
   Write("KMNIST/raw/", {0, 1, 2}, {1, 2});
   DatasetChoice choice =
       *ChooseDataset(DataOptions{"kmnist", folder_.path(), 0, ""});
-  choice.sizes.clear();
+  CatalogEntry of_any_size = *choice.entry;
+  of_any_size.sizes.clear();
+  choice.entry = &of_any_size;
   const auto splits = LoadSplits(choice);
   ASSERT_TRUE(splits.ok()) << splits.status();
   EXPECT_EQ(splits->train->name.find("KMNIST (by name; images crc32 "), 0u)

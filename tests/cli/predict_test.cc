@@ -38,7 +38,7 @@ LoadedModel SmallModel(int64_t side) {
   ModelInfo& info = loaded.info;
   info.architecture = "cnn:3";
   info.image.height = info.image.width = side;
-  info.normalization = {0.2f, 0.4f};
+  info.normalization = {{0.2f}, {0.4f}};
   for (const char* name : {"zero", "one", "two", "three"}) {
     info.class_names.push_back(name);
   }
@@ -239,7 +239,8 @@ TEST_F(PredictTest, AModelOfAnotherSizeWantsRawPictures) {
   options_.raw = true;
   EXPECT_EQ(Run({file}).code, 0);
   const std::string large = File("b", PgmFile(Draw(9, 8, kSeven, 0.2, 255, 0)));
-  EXPECT_TRUE(Contains(Run({large}).err, "8 x 9; expected 8 x 8"));
+  EXPECT_TRUE(
+      Contains(Run({large}).err, "9 x 8 (rows x columns); expected 8 x 8"));
 }
 
 TEST_F(PredictTest, TheProgramTakesFlagsAndFilesInAnyOrder) {

@@ -14,8 +14,8 @@ namespace {
 std::shared_ptr<const Dataset> Toy(Split split, int64_t count) {
   ToyOptions options;
   options.count = count;
-  options.height = 9;
-  options.width = 8;
+  options.image.height = 9;
+  options.image.width = 8;
   options.split = split;
   options.seed = split == Split::kTrain ? 1 : 2;
   return ToyDataset(options);

@@ -11,6 +11,7 @@
 
 #include "ATen/ops/equal.h"
 #include "c10/util/Exception.h"
+#include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/mnist.h"
@@ -36,8 +37,8 @@ Batches Make(const std::shared_ptr<const Dataset>& dataset,
 std::shared_ptr<const Dataset> SmallSet(int64_t count) {
   ToyOptions options;
   options.count = count;
-  options.height = 3;
-  options.width = 5;
+  options.image.height = 3;
+  options.image.width = 5;
   return ToyDataset(options);
 }
 
@@ -118,8 +119,8 @@ TEST(BatchesTest, TensorsHaveTheirShapesAndTypes) {
 TEST(BatchesTest, SamplesAreThoseOfTheDataset) {
   const auto dataset = SmallSet(50);
   BatchesOptions options;
-  options.normalization.mean = 0.25f;
-  options.normalization.std = 0.5f;
+  options.normalization.mean[0] = 0.25f;
+  options.normalization.std[0] = 0.5f;
   const std::vector<int64_t> indices = {49, 0, 7, 7, 31};
   const Batch batch = Make(dataset, options).Gather(indices);
   for (size_t i = 0; i < indices.size(); ++i) {
@@ -136,18 +137,47 @@ TEST(BatchesTest, SamplesAreThoseOfTheDataset) {
   }
 }
 
-TEST(NormalizationOfTest, IsMeasuredButForMnist) {
+TEST(BatchesTest, EachChannelHasItsNormalization) {
+  ToyOptions toy;
+  toy.count = 7;
+  toy.image = {3, 2, 5};
+  const auto dataset = ToyDataset(toy);
+  BatchesOptions options;
+  options.normalization = {{0, 0.25f, 0.5f}, {1, 0.5f, 0.25f}};
+  const Batch batch = Make(dataset, options).Range(0, 7);
+  EXPECT_EQ(batch.images.sizes(), (at::IntArrayRef{7, 3, 2, 5}));
+  for (int64_t i = 0; i < 7 * 3 * 10; ++i) {
+    const int64_t channel = i / 10 % 3;
+    const double pixel = dataset->images[i];
+    const double expected =
+        (pixel / 255 - options.normalization.mean[channel]) /
+        options.normalization.std[channel];
+    // At most 2; the nearest float is within half of 2^-22 of it.
+    EXPECT_NEAR(batch.images.const_data_ptr<float>()[i], expected,
+                std::ldexp(1.0, -23));
+  }
+  EXPECT_TRUE(FailsWith(Batches::Create(dataset).status(),
+                        StatusCode::kInvalidArgument,
+                        {"1 means and 1 deviations", "expected 3"}));
+}
+
+TEST(NormalizationOfTest, IsMeasuredWhereNoneIsKnown) {
   Dataset dataset;
-  dataset.name = "made up";
+  dataset.count = 2;
+  dataset.image = {1, 1, 2};
   dataset.images = {0, 255, 0, 255};
-  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean, 0.5f);
-  EXPECT_FLOAT_EQ(NormalizationOf(dataset).std, 0.5f);
-  dataset.images = {51, 51};
-  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean, 0.2f);
-  EXPECT_EQ(NormalizationOf(dataset).std, 1);
-  dataset.name = "MNIST";
-  EXPECT_EQ(NormalizationOf(dataset).mean, Normalization().mean);
-  EXPECT_EQ(NormalizationOf(dataset).std, Normalization().std);
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean[0], 0.5f);
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).std[0], 0.5f);
+  dataset.images = {51, 51, 51, 51};
+  EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean[0], 0.2f);
+  EXPECT_EQ(NormalizationOf(dataset).std[0], 1);
+  // Each channel by itself.
+  dataset.image = {2, 1, 1};
+  dataset.images = {0, 51, 255, 51};
+  EXPECT_EQ(NormalizationOf(dataset).mean, (std::vector<float>{0.5f, 0.2f}));
+  EXPECT_EQ(NormalizationOf(dataset).std, (std::vector<float>{0.5f, 1}));
+  dataset.normalization = Normalization();
+  EXPECT_EQ(NormalizationOf(dataset), Normalization());
 }
 
 TEST(BatchesTest, DefaultNormalizationIsTheSpecifications) {
@@ -210,14 +240,14 @@ TEST(BatchesTest, BadOptions) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float std : {0.0f, -1.0f, infinity, std::nanf("")}) {
     BatchesOptions options;
-    options.normalization.std = std;
+    options.normalization.std[0] = std;
     EXPECT_TRUE(FailsWith(Batches::Create(dataset, options).status(),
                           StatusCode::kInvalidArgument,
                           {"normalization.std: found ", "above 0"}));
   }
   for (const float mean : {-infinity, std::nanf("")}) {
     BatchesOptions options;
-    options.normalization.mean = mean;
+    options.normalization.mean[0] = mean;
     EXPECT_TRUE(FailsWith(Batches::Create(dataset, options).status(),
                           StatusCode::kInvalidArgument,
                           {"normalization.mean: found ", "finite"}));
@@ -345,8 +375,8 @@ TEST(BatchesTest, JitterMovesEachImageWithinItsBounds) {
 
 TEST(BatchesTest, AMovedImageHasBackgroundWhereNothingCameFrom) {
   const Batches batches = Make(SmallSet(3), Options(3, 1));
-  const int64_t height = batches.dataset().height;
-  const int64_t width = batches.dataset().width;
+  const int64_t height = batches.dataset().image.height;
+  const int64_t width = batches.dataset().image.width;
   const std::vector<int64_t> order = {2, 0, 1};
   const std::vector<Shift> shifts = {{1, -2}, {0, 0}, {-100, 3}};
   const Batch plain = batches.FromOrder(order, 0);

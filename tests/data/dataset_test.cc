@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/idx_folder.h"
+#include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
@@ -442,8 +444,8 @@ TEST_F(DatasetTest, SelectTakesTheIndicesInTheirOrder) {
   const absl::StatusOr<Dataset> some = Select(*all, {2, 0, 2, 0});
   ASSERT_TRUE(some.ok()) << some.status();
   EXPECT_EQ(some->count, 4);
-  EXPECT_EQ(some->height, 2);
-  EXPECT_EQ(some->width, 2);
+  EXPECT_EQ(some->image.height, 2);
+  EXPECT_EQ(some->image.width, 2);
   EXPECT_EQ(some->classes, 10);
   EXPECT_EQ(some->labels, (std::vector<uint8_t>{9, 7, 9, 7}));
   EXPECT_EQ(some->images, (std::vector<uint8_t>{20, 21, 22, 23, 0, 1, 2, 3, 20,
@@ -510,8 +512,8 @@ TEST(RealMnistTest, TrainingSplit) {
   ASSERT_TRUE(mnist.ok()) << mnist.status();
   EXPECT_EQ(mnist->name, "MNIST");
   EXPECT_EQ(mnist->count, 60000);
-  EXPECT_EQ(mnist->height, 28);
-  EXPECT_EQ(mnist->width, 28);
+  EXPECT_EQ(mnist->image.height, 28);
+  EXPECT_EQ(mnist->image.width, 28);
 
   // Origin: counted with Python from the canonical file.
   std::vector<int> histogram(10);
@@ -539,8 +541,8 @@ TEST(RealMnistTest, TestSplit) {
   ASSERT_TRUE(mnist.ok()) << mnist.status();
   EXPECT_EQ(mnist->name, "MNIST");
   EXPECT_EQ(mnist->count, 10000);
-  EXPECT_EQ(mnist->height, 28);
-  EXPECT_EQ(mnist->width, 28);
+  EXPECT_EQ(mnist->image.height, 28);
+  EXPECT_EQ(mnist->image.width, 28);
   // Origin: counted with Python from the canonical file.
   std::vector<int> histogram(10);
   for (const uint8_t label : mnist->labels) ++histogram[label];

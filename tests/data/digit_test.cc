@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/images.h"
 #include "tests/testing/mnist.h"

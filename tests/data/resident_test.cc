@@ -9,18 +9,27 @@
 namespace distill {
 namespace {
 
-std::shared_ptr<Dataset> SmallSet() {
+std::shared_ptr<Dataset> SmallSet(int64_t channels) {
   auto dataset = std::make_shared<Dataset>();
   dataset->name = "small";
   dataset->count = 5;
-  dataset->image.height = 2;
-  dataset->image.width = 3;
+  dataset->image = {channels, 2, 3};
   dataset->classes = 10;
-  for (int i = 0; i < 5 * 2 * 3; ++i) {
-    dataset->images.push_back(static_cast<uint8_t>(8 * i + i % 3));
+  for (int i = 0; i < 5 * channels * 2 * 3; ++i) {
+    dataset->images.push_back(static_cast<uint8_t>(7 * i + i % 3));
   }
   dataset->labels = {9, 0, 3, 3, 7};
   return dataset;
+}
+
+Batches Small(int64_t channels = 1) {
+  BatchesOptions options;
+  options.normalization = {{}, {}};
+  for (int64_t c = 0; c < channels; ++c) {
+    options.normalization.mean.push_back(0.1f * static_cast<float>(c + 1));
+    options.normalization.std.push_back(0.5f + 0.1f * static_cast<float>(c));
+  }
+  return *Batches::Create(SmallSet(channels), options);
 }
 
 void ExpectEqual(const Batch& a, const Batch& b) {
@@ -32,38 +41,43 @@ void ExpectEqual(const Batch& a, const Batch& b) {
 }
 
 TEST(ResidentSamplesTest, MakesTheBatchesThatTheHostMakes) {
-  const Batches batches = *Batches::Create(SmallSet());
-  const ResidentSamples resident(batches, at::kCPU);
-  EXPECT_EQ(resident.sample_count(), 5);
-  const std::vector<int64_t> indices = {4, 0, 0, 2};
-  ExpectEqual(resident.Gather(at::tensor(indices, at::kLong)),
-              batches.Gather(indices));
-  ExpectEqual(resident.Range(1, 3), batches.Range(1, 3));
-  ExpectEqual(resident.Range(0, 5), batches.Range(0, 5));
+  for (const int64_t channels : {1, 3}) {
+    const Batches batches = Small(channels);
+    const ResidentSamples resident(batches, at::kCPU);
+    EXPECT_EQ(resident.sample_count(), 5);
+    const std::vector<int64_t> indices = {4, 0, 0, 2};
+    ExpectEqual(resident.Gather(at::tensor(indices, at::kLong)),
+                batches.Gather(indices));
+    ExpectEqual(resident.Range(1, 3), batches.Range(1, 3));
+    ExpectEqual(resident.Range(0, 5), batches.Range(0, 5));
+  }
 }
 
 TEST(ResidentSamplesTest, MovesImagesAsTheHostDoes) {
-  const Batches batches = *Batches::Create(SmallSet());
-  const ResidentSamples resident(batches, at::kCPU);
-  const std::vector<Shift> shifts = {{0, 0}, {1, 1}, {-1, 2}, {0, -1}, {9, -9}};
-  const std::vector<int64_t> order = {4, 2, 0, 1, 3};
-  std::vector<int8_t> numbers;
-  for (const Shift& shift : shifts) {
-    numbers.push_back(shift.down);
-    numbers.push_back(shift.right);
+  for (const int64_t channels : {1, 3}) {
+    const Batches batches = Small(channels);
+    const ResidentSamples resident(batches, at::kCPU);
+    const std::vector<Shift> shifts = {
+        {0, 0}, {1, 1}, {-1, 2}, {0, -1}, {9, -9}};
+    const std::vector<int64_t> order = {4, 2, 0, 1, 3};
+    std::vector<int8_t> numbers;
+    for (const Shift& shift : shifts) {
+      numbers.push_back(shift.down);
+      numbers.push_back(shift.right);
+    }
+    ExpectEqual(
+        resident.Gather(
+            at::tensor(order, at::kLong),
+            at::tensor(c10::ArrayRef<int8_t>(numbers), at::kChar).view({5, 2})),
+        batches.FromOrder(order, 0, shifts));
   }
-  ExpectEqual(
-      resident.Gather(
-          at::tensor(order, at::kLong),
-          at::tensor(c10::ArrayRef<int8_t>(numbers), at::kChar).view({5, 2})),
-      batches.FromOrder(order, 0, shifts));
 }
 
 TEST(ResidentSamplesTest, KeepsItsOwnCopy) {
   std::unique_ptr<ResidentSamples> resident;
   at::Tensor before;
   {
-    const Batches batches = *Batches::Create(SmallSet());
+    const Batches batches = Small();
     before = batches.Range(0, 5).images;
     resident = std::make_unique<ResidentSamples>(batches, at::kCPU);
   }
@@ -71,7 +85,7 @@ TEST(ResidentSamplesTest, KeepsItsOwnCopy) {
 }
 
 TEST(ResidentSamplesTest, RefusesOtherIndices) {
-  const ResidentSamples resident(*Batches::Create(SmallSet()), at::kCPU);
+  const ResidentSamples resident(Small(), at::kCPU);
   EXPECT_THROW(resident.Gather(at::tensor({1.0, 2.0}, at::kFloat)), c10::Error);
   EXPECT_THROW(resident.Gather(at::empty({0}, at::kLong)), c10::Error);
   EXPECT_THROW(resident.Range(4, 2), c10::Error);

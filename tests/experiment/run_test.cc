@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/experiment.h"
@@ -350,7 +351,7 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
 TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
   testing::ToyOptions flat;
   flat.count = 10;
-  flat.height = 20;
+  flat.image.height = 20;
   flat.split = Split::kTest;
   Lines lines;
   const auto result =

@@ -66,21 +66,22 @@ void ExpectProven(const LoadedModel& model, const Dataset& dataset,
 }
 
 TEST(CHeaderTest, StudentOnAllTestImages) {
-  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000);
+  ExpectProven(RandomModel("cnn:16", {1, 28, 28}, 10), MnistTest(), 10000);
 }
 
 TEST(CHeaderTest, TeacherOnAThousandTestImages) {
-  ExpectProven(RandomModel("cnn:32,64,fc128", 28, 28, 10), MnistTest(), 1000);
+  ExpectProven(RandomModel("cnn:32,64,fc128", {1, 28, 28}, 10), MnistTest(),
+               1000);
 }
 
 TEST(CHeaderTest, HiddenLayersAloneOnAllTestImages) {
-  ExpectProven(RandomModel("mlp:64,32", 28, 28, 10), MnistTest(), 10000);
+  ExpectProven(RandomModel("mlp:64,32", {1, 28, 28}, 10), MnistTest(), 10000);
 }
 
 TEST(CHeaderTest, OddSizesWithEveryAccessChecked) {
-  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
-  model.info.normalization = {0.286f, 0.353f};
-  ExpectProven(model, testing::RandomImages(300, 9, 14), 300,
+  LoadedModel model = RandomModel("cnn:3,5,fc6", {1, 9, 14}, 3);
+  model.info.normalization = {{0.286f}, {0.353f}};
+  ExpectProven(model, testing::RandomImages(300, {1, 9, 14}), 300,
                absl::StrCat(kFlags,
                             " -fsanitize=address,undefined "
                             "-fno-sanitize-recover=all"));
@@ -127,18 +128,18 @@ void ExpectStrictlyCompiles(const std::vector<std::string>& headers,
 }
 
 TEST(CHeaderTest, StrictCompilersHaveNoComplaint) {
-  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
+  LoadedModel model = RandomModel("cnn:3,5,fc6", {1, 9, 14}, 3);
   // Weights that are whole numbers, and a negative mean.
   {
     const at::NoGradGuard no_grad;
     model.model->parameters()[0].fill_(2);
   }
-  model.info.normalization = {-0.5f, 1};
+  model.info.normalization = {{-0.5f}, {1}};
   CHeaderOptions int8;
   int8.int8 = true;
   ExpectStrictlyCompiles({*CHeader(model)}, {"distill"});
   ExpectStrictlyCompiles({*CHeader(model, int8)}, {"distill"});
-  ExpectStrictlyCompiles({*CHeader(RandomModel("mlp:4", 8, 8, 2))},
+  ExpectStrictlyCompiles({*CHeader(RandomModel("mlp:4", {1, 8, 8}, 2))},
                          {"distill"});
 }
 
@@ -148,21 +149,22 @@ TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
   teacher.prefix = "Teacher2";
   teacher.int8 = true;
   // Names of classes are the user's, whatever they look like.
-  LoadedModel model = RandomModel("cnn:4", 8, 8, 2);
+  LoadedModel model = RandomModel("cnn:4", {1, 8, 8}, 2);
   model.info.class_names = {"distill_a", "DISTILL_B"};
   const std::string header = *CHeader(model, student);
   EXPECT_NE(header.find("\"distill_a\",\"DISTILL_B\""), std::string::npos);
   ExpectStrictlyCompiles(
-      {header, *CHeader(RandomModel("cnn:4,fc5", 9, 8, 3), teacher), header},
+      {header, *CHeader(RandomModel("cnn:4,fc5", {1, 9, 8}, 3), teacher),
+       header},
       {"student", "Teacher2"});
 }
 
 TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
   const testing::TempFolder folder;
   testing::WriteFile(folder.File("a.h"),
-                     *CHeader(RandomModel("cnn:4", 8, 8, 2)));
+                     *CHeader(RandomModel("cnn:4", {1, 8, 8}, 2)));
   testing::WriteFile(folder.File("b.h"),
-                     *CHeader(RandomModel("cnn:5", 8, 8, 2)));
+                     *CHeader(RandomModel("cnn:5", {1, 8, 8}, 2)));
   testing::WriteFile(folder.File("main.c"),
                      "#include \"a.h\"\n#include \"b.h\"\n"
                      "int main(void) { return 0; }\n");
@@ -174,13 +176,13 @@ TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
 }
 
 TEST(CHeaderTest, IsAlsoCPlusPlus) {
-  const LoadedModel model = RandomModel("cnn:4", 8, 8, 2);
-  ExpectLogits(ProofFolder(model, testing::RandomImages(20, 8, 8), 20),
+  const LoadedModel model = RandomModel("cnn:4", {1, 8, 8}, 2);
+  ExpectLogits(ProofFolder(model, testing::RandomImages(20, {1, 8, 8}), 20),
                *CHeader(model), "-x c++ -Wall -Wextra -Werror -pedantic");
 }
 
 TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
-  const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
+  const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   const auto result =
       CompileAndRun(folder, *CHeader(model), "docs/examples/predict.c", kFlags);
@@ -194,7 +196,7 @@ TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
 }
 
 TEST(CHeaderTest, SaysHowLargeAndHowGoodItIs) {
-  const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
+  const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   CHeaderOptions options;
   options.int8 = true;
   options.remarks = {"Accuracy: 98 % of 10,000 images. */ int x;"};

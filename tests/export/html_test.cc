@@ -90,8 +90,8 @@ std::vector<float> Logits(const LoadedModel& loaded,
   const Normalization& normalization = loaded.info.normalization;
   for (size_t i = 0; i < pixels.size(); ++i) {
     image.mutable_data_ptr<float>()[i] =
-        (static_cast<float>(pixels[i]) / 255 - normalization.mean) /
-        normalization.std;
+        (static_cast<float>(pixels[i]) / 255 - normalization.mean[0]) /
+        normalization.std[0];
   }
   const at::Tensor logits = loaded.model->Logits(image).contiguous();
   return {logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + 10};

@@ -27,7 +27,7 @@ TEST(QuantizeTest, WeightsOfNothingStayNothing) {
 }
 
 TEST(QuantizeTest, ErrorsAreHalfAScaleAtMost) {
-  const LoadedModel model = testing::RandomModel("cnn:4,fc5", 8, 8, 3);
+  const LoadedModel model = testing::RandomModel("cnn:4,fc5", {1, 8, 8}, 3);
   const LoadedModel rounded = WithInt8Weights(model);
   const std::vector<ExportLayer> before = *LayersOf(model);
   const std::vector<ExportLayer> after = *LayersOf(rounded);

@@ -17,7 +17,7 @@ namespace distill {
 namespace {
 
 TEST(LayersTest, AreTheModelsInItsOrder) {
-  const LoadedModel model = testing::RandomModel("cnn:4,6,fc5", 9, 14, 3);
+  const LoadedModel model = testing::RandomModel("cnn:4,6,fc5", {1, 9, 14}, 3);
   const std::vector<ExportLayer> layers = *LayersOf(model);
   ASSERT_EQ(layers.size(), 4);
   EXPECT_EQ(layers[0].name, "conv1");
@@ -34,7 +34,7 @@ TEST(LayersTest, AreTheModelsInItsOrder) {
 }
 
 TEST(LayersTest, WhatTheseFormatsHaveNoCodeForIsNamed) {
-  const LoadedModel model = testing::RandomModel("cnn:4,fc5", 28, 28, 3);
+  const LoadedModel model = testing::RandomModel("cnn:4,fc5", {1, 28, 28}, 3);
   struct Case {
     std::function<void(Graph&)> change;
     std::string found;
@@ -50,7 +50,7 @@ TEST(LayersTest, WhatTheseFormatsHaveNoCodeForIsNamed) {
          g.operations[5].rate = 0.5;
        },
        "\"fc1\""},
-      {[](Graph& g) { g.channels = 3; }, "3 channels"},
+      {[](Graph& g) { g.image.channels = 3; }, "3 channels"},
   };
   for (const Case& one : cases) {
     LoadedModel other = model;
@@ -68,11 +68,11 @@ TEST(LayersTest, WhatTheseFormatsHaveNoCodeForIsNamed) {
 }
 
 TEST(LayersTest, DropoutIsNothingInAFinishedModel) {
-  LoadedModel model = testing::RandomModel("mlp:4,5", 8, 8, 3);
+  LoadedModel model = testing::RandomModel("mlp:4,5", {1, 8, 8}, 3);
   const std::string header = *CHeader(model);
   Random random(0, "test");
   const auto drops = std::make_shared<Network>(
-      *ParseModel("m", "mlp:4,5", 8, 8, 3, /*dropout=*/0.5), random);
+      *ParseModel("m", "mlp:4,5", {1, 8, 8}, 3, /*dropout=*/0.5), random);
   for (const NamedTensor& one : drops->named_parameters()) {
     one.value.set_data(model.model->parameter(one.name).detach());
   }

@@ -26,7 +26,7 @@ def main(path, images, expected, class_names):
     (given,), (made,) = model.graph.input, model.graph.output
     assert given.name == "images" and made.name == "logits", (given.name, made.name)
     batch, channels, height, width = dims(given)
-    assert batch == "batch" and channels == 1, dims(given)
+    assert batch == "batch", dims(given)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
@@ -37,10 +37,13 @@ def main(path, images, expected, class_names):
     assert metadata["dataset"] == "of a test", metadata
     assert dims(made) == ["batch", len(names)], dims(made)
 
-    x = np.fromfile(images, np.uint8).reshape(-1, 1, height, width)
+    x = np.fromfile(images, np.uint8).reshape(-1, channels, height, width)
     expected = np.fromfile(expected, np.float32).reshape(len(x), len(names))
     if given.type.tensor_type.elem_type == TensorProto.FLOAT:
-        mean, std = np.float32(metadata["mean"]), np.float32(metadata["std"])
+        mean, std = (
+            np.array(metadata[name].split(","), np.float32).reshape(channels, 1, 1)
+            for name in ("mean", "std")
+        )
         x = (x.astype(np.float32) / np.float32(255) - mean) / std
     else:
         assert given.type.tensor_type.elem_type == TensorProto.UINT8

@@ -37,28 +37,39 @@ void ExpectProven(const LoadedModel& model, const Dataset& dataset,
 }
 
 TEST(OnnxTest, StudentOfPixelsOnAllTestImages) {
-  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000, {});
+  ExpectProven(RandomModel("cnn:16", {1, 28, 28}, 10), MnistTest(), 10000, {});
 }
 
 TEST(OnnxTest, StudentOfNormalisedImagesOnAllTestImages) {
   OnnxOptions options;
   options.pixels = false;
-  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000, options);
+  ExpectProven(RandomModel("cnn:16", {1, 28, 28}, 10), MnistTest(), 10000,
+               options);
 }
 
 TEST(OnnxTest, TeacherOnAllTestImages) {
-  ExpectProven(RandomModel("cnn:32,64,fc128", 28, 28, 10), MnistTest(), 10000,
-               {});
+  ExpectProven(RandomModel("cnn:32,64,fc128", {1, 28, 28}, 10), MnistTest(),
+               10000, {});
 }
 
 TEST(OnnxTest, HiddenLayersAloneOnAllTestImages) {
-  ExpectProven(RandomModel("mlp:64,32", 28, 28, 10), MnistTest(), 10000, {});
+  ExpectProven(RandomModel("mlp:64,32", {1, 28, 28}, 10), MnistTest(), 10000,
+               {});
 }
 
 TEST(OnnxTest, OddSizesOtherNormalisationAndClasses) {
-  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
-  model.info.normalization = {0.286f, 0.353f};
-  ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000, {});
+  LoadedModel model = RandomModel("cnn:3,5,fc6", {1, 9, 14}, 3);
+  model.info.normalization = {{0.286f}, {0.353f}};
+  ExpectProven(model, testing::RandomImages(1000, {1, 9, 14}), 1000, {});
+}
+
+TEST(OnnxTest, ColourHasANormalisationOfEachChannel) {
+  const LoadedModel model = RandomModel("cnn:3,5,fc6", {3, 9, 14}, 3);
+  const Dataset images = testing::RandomImages(1000, {3, 9, 14});
+  ExpectProven(model, images, 1000, {});
+  OnnxOptions normalized;
+  normalized.pixels = false;
+  ExpectProven(model, images, 1000, normalized);
 }
 
 // What no spelling makes: stride, groups, batch norm, addition, a global
@@ -104,7 +115,7 @@ Graph Residual() {
 }
 
 TEST(OnnxTest, AGraphThatBranchesWithBatchNorm) {
-  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
+  LoadedModel model = RandomModel("cnn:3,5,fc6", {1, 9, 14}, 3);
   Random random(1, "test");
   model.model = std::make_shared<Network>(Residual(), random);
   // Running statistics that are not 0 and 1.
@@ -115,13 +126,13 @@ TEST(OnnxTest, AGraphThatBranchesWithBatchNorm) {
     EXPECT_NE(file.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(file.find("num_batches_tracked"), std::string::npos);
-  ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000, {});
+  ExpectProven(model, testing::RandomImages(1000, {1, 9, 14}), 1000, {});
 }
 
 TEST(OnnxTest, TheDocumentedProgramPrintsTheClasses) {
   const std::string missing = testing::WhyNoPython();
   if (!missing.empty()) GTEST_SKIP() << missing;
-  const LoadedModel model = RandomModel("cnn:16", 28, 28, 10);
+  const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   folder.Write("student.onnx", OnnxFile(model));
   const auto result = testing::RunPython(absl::StrCat(

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "c10/util/Exception.h"
+#include "data/load.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"
@@ -24,20 +25,20 @@ std::string Quote(const std::string& path) {
 
 }  // namespace
 
-LoadedModel RandomModel(const std::string& architecture, int64_t height,
-                        int64_t width, int64_t classes) {
+LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
+                        int64_t classes) {
   LoadedModel loaded;
   loaded.info.architecture = architecture;
-  loaded.info.image.height = height;
-  loaded.info.image.width = width;
+  loaded.info.image = image;
+  loaded.info.normalization.mean.resize(image.channels, 0.4f);
+  loaded.info.normalization.std.resize(image.channels, 0.2f);
   loaded.info.classes = classes;
   for (int64_t i = 0; i < classes; ++i) {
     loaded.info.class_names.push_back(
         absl::StrCat("what\?\?/ \"\\*/ h\xc3\xa9 ", i));
   }
   loaded.info.notes = {{"dataset", "of a test"}, {"odd */ \?\?/", "\n\\"}};
-  const auto options =
-      ParseModel("test", architecture, {1, height, width}, classes);
+  const auto options = ParseModel("test", architecture, image, classes);
   TORCH_CHECK(options.ok(), std::string(options.status().message()));
   Random random(1, "test");
   loaded.model = std::make_shared<Network>(*options, random);
@@ -57,16 +58,15 @@ const Dataset& MnistTest() {
   return *kDataset;
 }
 
-Dataset RandomImages(int64_t count, int64_t height, int64_t width) {
+Dataset RandomImages(int64_t count, const ImageSpec& image) {
   Dataset dataset;
   dataset.name = "random";
   dataset.count = count;
-  dataset.image.height = height;
-  dataset.image.width = width;
+  dataset.image = image;
   dataset.classes = 10;
   dataset.labels.assign(count, 0);
   Random random(2, "test");
-  for (int64_t i = 0; i < count * height * width; ++i) {
+  for (int64_t i = 0; i < count * image.size(); ++i) {
     dataset.images.push_back(static_cast<uint8_t>(random.Below(256)));
   }
   return dataset;

@@ -23,14 +23,14 @@ namespace testing {
 // Of the models that the tests make, the two largest logits of no image are
 // nearer than 3.2e-5 (measured; int8 too), and other programs' logits differ by
 // 1.2e-5 at most: "the same class on every image" is no matter of rounding.
-LoadedModel RandomModel(const std::string& architecture, int64_t height,
-                        int64_t width, int64_t classes);
+LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
+                        int64_t classes);
 
 // MNIST's test images. Aborts if they are missing: see kNoMnist.
 const Dataset& MnistTest();
 
 // Images of random pixels, with labels of 0.
-Dataset RandomImages(int64_t count, int64_t height, int64_t width);
+Dataset RandomImages(int64_t count, const ImageSpec& image);
 
 // Our logits [count, classes], in float32.
 at::Tensor LogitsOf(const LoadedModel& loaded, const Dataset& dataset);

@@ -43,23 +43,24 @@ void ExpectProven(const LoadedModel& model, const Dataset& dataset,
 }
 
 TEST(SafeTensorsTest, StudentOnAllTestImages) {
-  ExpectProven(RandomModel("cnn:16", 28, 28, 10), MnistTest(), 10000);
+  ExpectProven(RandomModel("cnn:16", {1, 28, 28}, 10), MnistTest(), 10000);
 }
 
 TEST(SafeTensorsTest, TeacherOnAThousandTestImages) {
-  ExpectProven(RandomModel("cnn:32,64,fc128", 28, 28, 10), MnistTest(), 1000);
+  ExpectProven(RandomModel("cnn:32,64,fc128", {1, 28, 28}, 10), MnistTest(),
+               1000);
 }
 
 TEST(SafeTensorsTest, OddSizesOtherNormalisationAndClasses) {
-  LoadedModel model = RandomModel("cnn:3,5,fc6", 9, 14, 3);
-  model.info.normalization = {0.286f, 0.353f};
-  ExpectProven(model, testing::RandomImages(1000, 9, 14), 1000);
+  LoadedModel model = RandomModel("cnn:3,5,fc6", {1, 9, 14}, 3);
+  model.info.normalization = {{0.286f}, {0.353f}};
+  ExpectProven(model, testing::RandomImages(1000, {1, 9, 14}), 1000);
 }
 
 TEST(SafeTensorsTest, TheDocumentedProgramPrintsTheClasses) {
   const std::string missing = testing::WhyNoPython();
   if (!missing.empty()) GTEST_SKIP() << missing;
-  const LoadedModel model = RandomModel("mlp:20", 28, 28, 10);
+  const LoadedModel model = RandomModel("mlp:20", {1, 28, 28}, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   folder.Write("student.safetensors",
                *SerializeSafeTensors(ModelFile(

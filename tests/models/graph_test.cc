@@ -54,7 +54,7 @@ TEST(GraphTest, HasTheShapeOfEachOutput) {
       (std::vector<Shape>{
           {4, 4, 5}, {4, 4, 5}, {4, 4, 5}, {4, 4, 5}, {4, 1, 1}, {4}, {3}}));
   // 29 and 18 halved, rounded down, three times.
-  const Graph graph = *ParseModel("m", "cnn:3,5,7", 29, 18, 7);
+  const Graph graph = *ParseModel("m", "cnn:3,5,7", {1, 29, 18}, 7);
   EXPECT_EQ((*InferShapes(graph))[8], (Shape{7, 3, 2}));
 }
 

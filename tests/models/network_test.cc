@@ -83,7 +83,7 @@ std::vector<double> SlowLinear(const std::vector<double>& in,
 }
 
 // 9 rows, an odd number: pooling leaves the last one out.
-Graph SmallNet() { return *ParseModel("m", "cnn:3,4,fc5", 9, 8, 3); }
+Graph SmallNet() { return *ParseModel("m", "cnn:3,4,fc5", {1, 9, 8}, 3); }
 
 TEST(NetworkTest, GivesTheLogitsOfAPlainLoopInDouble) {
   Network net = Make(SmallNet());

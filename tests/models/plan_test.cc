@@ -68,13 +68,13 @@ TEST(PlanTest, WhatTheKernelsCannotDoIsLeftToLibTorch) {
   EXPECT_EQ(changed([](Operations& o) { o[4].bias = false; }),
             "block 0-2; 3; 4; ");
   Graph groups = student;
-  groups.channels = 2;
+  groups.image.channels = 2;
   groups.operations[0].groups = 2;
   EXPECT_EQ(PlanText(groups), alone);
 }
 
 TEST(PlanTest, AnOutputThatTwoTakeIsKept) {
-  Graph graph = *ParseModel("m", "cnn:4,4", 8, 8, 3);
+  Graph graph = *ParseModel("m", "cnn:4,4", {1, 8, 8}, 3);
   // The second convolution's output, before its ReLU, is added to that.
   graph.operations.resize(5);
   graph.Append({Kind::kAdd, "add", {3, 4}});
@@ -92,7 +92,7 @@ TEST(PlanTest, AnOutputThatTwoTakeIsKept) {
 }
 
 TEST(PlanTest, ABlockThatABlockAndAnotherTakeHasItsChannelsFirst) {
-  Graph graph = *ParseModel("m", "cnn:4,4", 8, 8, 3);
+  Graph graph = *ParseModel("m", "cnn:4,4", {1, 8, 8}, 3);
   // The first block's 4 x 4 x 4 pooled to 4 x 2 x 2, as the second one's are.
   graph.operations.resize(6);
   Operation pool = {Kind::kMaxPool, "pool", {2}};

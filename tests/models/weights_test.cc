@@ -7,6 +7,7 @@
 
 #include "ATen/ATen.h"
 #include "base/files.h"
+#include "data/catalog.h"
 #include "gtest/gtest.h"
 #include "models/zoo.h"
 #include "tests/testing/files.h"
@@ -24,7 +25,7 @@ ModelInfo Info() {
   info.image.height = 9;
   info.image.width = 8;
   info.classes = 3;
-  info.normalization = {0.1307f, 0.3081f};
+  info.normalization = {{0.1307f}, {0.3081f}};
   info.class_names = {"cat", "dog", "h\xc3\xa9"};
   info.notes = {{"dataset", "toys"}};
   return info;
@@ -32,7 +33,7 @@ ModelInfo Info() {
 
 std::shared_ptr<Network> Model() {
   Random random(3, "test");
-  return std::make_shared<Network>(*ParseModel("m", "cnn:4,fc6", 9, 8, 3),
+  return std::make_shared<Network>(*ParseModel("m", "cnn:4,fc6", {1, 9, 8}, 3),
                                    random);
 }
 
@@ -51,13 +52,34 @@ TEST(ModelFileTest, ComesBackWithTheSameLogits) {
   EXPECT_EQ(info.image.height, 9);
   EXPECT_EQ(info.image.width, 8);
   EXPECT_EQ(info.classes, 3);
-  EXPECT_EQ(info.normalization.mean, 0.1307f);
-  EXPECT_EQ(info.normalization.std, 0.3081f);
+  EXPECT_EQ(info.normalization.mean[0], 0.1307f);
+  EXPECT_EQ(info.normalization.std[0], 0.3081f);
   EXPECT_EQ(info.class_names, Info().class_names);
   EXPECT_EQ(info.notes, Info().notes);
   const at::Tensor images = at::randn({2, 1, 9, 8});
   EXPECT_TRUE(
       at::equal(loaded->model->Logits(images), Model()->Logits(images)));
+}
+
+TEST(ModelFileTest, OfColourHasItsChannelsAndTheirNormalisation) {
+  ModelInfo info = Info();
+  info.image.channels = 3;
+  info.normalization = {{0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}};
+  Random random(3, "test");
+  const Network model(*ParseModel("m", info.architecture, info.image, 3),
+                      random);
+  SafeTensors file = ModelFile(model.State(), info);
+  EXPECT_EQ(file.metadata.at("channels"), "3");
+  auto loaded = ModelFromFile(file, "f");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->info.image, info.image);
+  EXPECT_EQ(loaded->info.normalization, info.normalization);
+  for (const char* mean : {"0.1", "0.1,0.2", "0.1,0.2,0.3,0.4", "0.1,,0.3"}) {
+    file.metadata["mean"] = mean;
+    EXPECT_TRUE(FailsWith(ModelFromFile(file, "f").status(),
+                          absl::StatusCode::kDataLoss,
+                          {"\"mean\"", mean, "3 finite numbers"}));
+  }
 }
 
 TEST(ModelFileTest, HasPlainNamesAndNothingElse) {
@@ -85,7 +107,7 @@ TEST(ModelFileTest, OneOfVersion1LoadsAndIsSavedAsTheCurrentOne) {
     for (int64_t i = 0; i < 64; ++i) {
       const auto pixel = static_cast<float>((37 * i + 101 * n) % 256);
       images[n][0][i / 8][i % 8] =
-          (pixel / 255 - normalization.mean) / normalization.std;
+          (pixel / 255 - normalization.mean[0]) / normalization.std[0];
     }
   }
   const at::Tensor logits =
@@ -120,7 +142,7 @@ TEST(ModelFileTest, OneOfALaterVersionIsRefusedWithWhatToDo) {
 
 // With batch norm after the convolution, which no spelling makes.
 Graph Normalized() {
-  Graph graph = *ParseModel("m", "cnn:4,fc6", 9, 8, 3);
+  Graph graph = *ParseModel("m", "cnn:4,fc6", {1, 9, 8}, 3);
   graph.operations[1].kind = Operation::Kind::kBatchNorm;
   graph.operations[1].name = "bn1";
   return graph;
@@ -275,8 +297,9 @@ TEST(ModelFileTest, AnotherKindOfFileIsToldByItsContentWithWhatToDo) {
 
 Dataset Named(const std::string& name, int classes) {
   Dataset dataset;
-  dataset.name = name;
   dataset.classes = classes;
+  IdentifyDataset(name, &dataset);
+  dataset.name = name;
   return dataset;
 }
 

@@ -51,14 +51,14 @@ TEST(ZooTest, SpellsModelsWithoutConvolutions) {
 }
 
 TEST(ZooTest, DropoutIsAfterTheReluOfEachHiddenLayer) {
-  const auto graph = ParseModel("m", "cnn:2,fc4,fc3", 8, 8, 10, 0.25);
+  const auto graph = ParseModel("m", "cnn:2,fc4,fc3", {1, 8, 8}, 10, 0.25);
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_EQ(DescribeGraph(*graph),
             "conv 1-2 3x3, ReLU, pool 2; linear 32-4, ReLU, dropout 0.25; "
             "linear 4-3, ReLU, dropout 0.25; linear 3-10");
   EXPECT_EQ(graph->spelling, "cnn:2,fc4,fc3");
-  EXPECT_FALSE(
-      ParseModel("m", "cnn:2,fc4", 8, 8, 10)->Has(Operation::Kind::kDropout));
+  EXPECT_FALSE(ParseModel("m", "cnn:2,fc4", {1, 8, 8}, 10)
+                   ->Has(Operation::Kind::kDropout));
   // There is no hidden layer to drop from.
   EXPECT_FALSE(ParseModel("m", "cnn:16", {1, 8, 8}, 10, 0.5)
                    ->Has(Operation::Kind::kDropout));

@@ -60,6 +60,20 @@ TEST(PngTest, HasItsPixels) {
   EXPECT_EQ(rows, std::string("\0\x00\x01\xff\0\x80\x07\x09", 8));
 }
 
+TEST(PngTest, ThreeChannelsAreRedGreenAndBlue) {
+  const std::vector<uint8_t> pixels = {1, 2, 11, 12, 21, 22};
+  const std::string png = Png(pixels.data(), {3, 1, 2});
+  EXPECT_EQ(ChunkOf(png, "IHDR").substr(8), std::string("\x08\2\0\0\0", 5));
+  const std::string packed = ChunkOf(png, "IDAT");
+  std::string rows(7, '?');
+  uLongf size = rows.size();
+  ASSERT_EQ(uncompress(reinterpret_cast<Bytef*>(&rows[0]), &size,
+                       reinterpret_cast<const Bytef*>(packed.data()),
+                       static_cast<uLong>(packed.size())),
+            Z_OK);
+  EXPECT_EQ(rows, std::string("\0\x01\x0b\x15\x02\x0c\x16", 7));
+}
+
 TEST(PngTest, TheAddressHasTheFile) {
   const std::vector<uint8_t> pixels(28 * 28, 200);
   const std::string uri = PngUri(pixels.data(), {1, 28, 28});

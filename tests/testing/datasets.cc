@@ -4,14 +4,13 @@
 #include <vector>
 
 #include "base/random.h"
-#include "data/formats/idx.h"
 #include "tests/testing/files.h"
 
 namespace distill {
 namespace testing {
 
 std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
-  const int64_t pixels = options.height * options.width;
+  const int64_t pixels = options.image.size();
   std::vector<uint8_t> patterns;
   Random pattern_random(0, "toy patterns");
   for (int64_t i = 0; i < options.classes * pixels; ++i) {
@@ -22,8 +21,7 @@ std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
   dataset.name = "toy";
   dataset.split = options.split;
   dataset.count = options.count;
-  dataset.image.height = options.height;
-  dataset.image.width = options.width;
+  dataset.image = options.image;
   dataset.classes = options.classes;
   Random random(options.seed, "toy images");
   for (int64_t i = 0; i < options.count; ++i) {
@@ -35,10 +33,7 @@ std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
       dataset.images.push_back(noise ? any : patterns[label * pixels + p]);
     }
   }
-  dataset.images_crc32 =
-      IdxCrc32({dataset.count, dataset.image.height, dataset.image.width},
-               dataset.images);
-  dataset.labels_crc32 = IdxCrc32({dataset.count}, dataset.labels);
+  SetChecksums(&dataset);
   return std::make_shared<const Dataset>(std::move(dataset));
 }
 

@@ -13,8 +13,7 @@ namespace testing {
 
 struct ToyOptions {
   int64_t count = 100;
-  int64_t height = 28;
-  int64_t width = 28;
+  ImageSpec image;
   int classes = 10;
   // The share of pixels that are noise, in [0, 1]. At 0 all images of a class
   // are equal, at 1 nothing tells the classes apart.

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "data/dataset.h"
+#include "data/formats/idx_folder.h"
 
 namespace distill {
 namespace testing {

@@ -57,7 +57,8 @@ struct Case {
     batches = *Batches::Create(testing::ToyDataset(toy), options);
     Random random(1, "test");
     model = std::make_shared<Network>(
-        *ParseModel("m", "cnn:4,fc12", 14, 14, 10, /*dropout=*/0.3), random);
+        *ParseModel("m", "cnn:4,fc12", {1, 14, 14}, 10, /*dropout=*/0.3),
+        random);
     auto teacher =
         std::make_shared<const FrozenClassifier>(std::make_shared<Network>(
             *ParseModel("m", "cnn:6", {1, 14, 14}, 10), random));

@@ -38,7 +38,7 @@ std::shared_ptr<Network> MakeModel(const Graph& graph = StudentGraph()) {
 
 // A small one with dropout.
 std::shared_ptr<Network> MakeDroppingModel() {
-  return MakeModel(*ParseModel("m", "cnn:16,fc20", 28, 28, 10, 0.5));
+  return MakeModel(*ParseModel("m", "cnn:16,fc20", {1, 28, 28}, 10, 0.5));
 }
 
 // What two epochs of steps find, read at the ends of epochs, and what they
