@@ -303,11 +303,21 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
+  TrainedHere trained_here;
+  std::optional<FromWeights> from_weights;
+  std::optional<OneForAll> only_one;
+  if (adopted) {
+    from_weights.emplace(*adopted, options.teacher_weights);
+    only_one.emplace(*from_weights);
+  }
+  TeacherSource& source =
+      adopted ? static_cast<TeacherSource&>(*only_one) : trained_here;
+
   const Json configuration =
       ConfigurationJson(settings, adopted, *compute, *splits);
   if (options.print_config) {
     const absl::Status runs =
-        CheckExperiment(experiment, *compute, splits->train, splits->test);
+        CheckExperiment(experiment, splits->train, splits->test, source);
     if (!runs.ok()) return ReportError(runs, out, err);
     out << JsonText(configuration, 2) << std::endl;
     return 0;
@@ -332,17 +342,14 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   }
   for (const std::string& line : Remarks(*splits)) console.OnLine(line);
   const double start_seconds = SecondsSinceStart();
-  std::optional<TrainedTeacher> teacher;
   if (adopted) {
-    auto judged =
-        AdoptTeacher(experiment, *compute, *adopted, options.teacher_weights,
-                     splits->train, splits->test, console);
+    const auto judged =
+        GetTeacher(experiment, *compute, splits->train, splits->test, console,
+                   source, /*introduces=*/false);
     if (!judged.ok()) return ReportError(judged.status(), out, err);
-    teacher = *std::move(judged);
   }
-  const auto result =
-      RunSeeds(options, *compute, splits->train, splits->test, console,
-               keeper ? &*keeper : nullptr, teacher ? &*teacher : nullptr);
+  const auto result = RunSeeds(options, *compute, splits->train, splits->test,
+                               console, source, keeper ? &*keeper : nullptr);
   if (absl::IsCancelled(result.status())) {
     return ReportInterruption(result.status(), keeper.has_value(), out, err);
   }

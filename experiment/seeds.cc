@@ -78,6 +78,11 @@ std::string VerdictLine(const SeedsResult& result) {
       Count(static_cast<int64_t>(result.runs.size()), "pair"));
 }
 
+bool SharesTeacher(const SeedsResult& result) {
+  return result.runs.size() > 1 &&
+         result.runs[0].teacher.model == result.runs[1].teacher.model;
+}
+
 absl::Status CheckSeeds(uint64_t first, int64_t seeds) {
   const uint64_t most = std::numeric_limits<uint64_t>::max();
   if (seeds < 1 || first <= most - static_cast<uint64_t>(seeds - 1)) {
@@ -99,31 +104,30 @@ absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    Keeper* keeper, const TrainedTeacher* given) {
+    TeacherSource& teacher, Keeper* keeper) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
-  TrainedTeacher teacher;
-  if (given != nullptr) teacher = *given;
-  const bool one_teacher = options.share_teacher || given != nullptr;
+  OneForAll shared(teacher);
+  TeacherSource& source = options.share_teacher ? shared : teacher;
   for (int64_t i = 0; i < options.seeds; ++i) {
     ExperimentOptions experiment = options.experiment;
     experiment.seed += i;
     OneOfSeveral one_of_several(
         observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
-    if (!one_teacher) teacher = TrainedTeacher();
     ASSIGN_OR_RETURN(
         auto run, RunExperiment(experiment, compute, train, test,
                                 options.seeds == 1 ? observer : one_of_several,
-                                &teacher, keeper));
+                                source, keeper));
     result.seconds += run.seconds;
     if (options.seeds > 1) observer.OnLine(LineOf(run, experiment.seed));
     result.runs.push_back(std::move(run));
   }
   Judge(&result);
   if (options.seeds == 1) return result;
-  observer.OnLine("teacher: " + (one_teacher ? Percent(result.teacher.mean) +
-                                                   ", one for all seeds"
-                                             : WithEnds(result.teacher)));
+  observer.OnLine("teacher: " +
+                  (SharesTeacher(result)
+                       ? Percent(result.teacher.mean) + ", one for all seeds"
+                       : WithEnds(result.teacher)));
   observer.OnLine("student: " + WithEnds(result.student));
   if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
   observer.OnLine(VerdictLine(result));

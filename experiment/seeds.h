@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/dataset.h"
+#include "experiment/options.h"
 #include "experiment/run.h"
 #include "experiment/statistics.h"
 #include "training/device.h"
@@ -62,6 +63,9 @@ struct SeedsResult {
   double seconds = 0;
 };
 
+// Whether all of several seeds learnt from one teacher.
+bool SharesTeacher(const SeedsResult& result);
+
 // The verdict in words and numbers: with one run, that run's.
 std::string VerdictLine(const SeedsResult& result);
 
@@ -70,14 +74,14 @@ std::string VerdictLine(const SeedsResult& result);
 // the teacher. With one seed the observer is told all lines of that run; with
 // more, what runs, a line a seed, and the verdict.
 //
-// Errors: those of RunExperiment, of the first seed that has one. `keeper` as
-// there. With a `given` teacher (AdoptTeacher) none is trained, and it is
-// shared.
+// `teacher` says where each seed's teacher comes from; with share_teacher the
+// first seed's is there for all. `keeper` as in RunExperiment. Errors: those of
+// RunExperiment, of the first seed that has one.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    Keeper* keeper = nullptr, const TrainedTeacher* given = nullptr);
+    TeacherSource& teacher, Keeper* keeper = nullptr);
 
 }  // namespace distill
 

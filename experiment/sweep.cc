@@ -133,13 +133,13 @@ class Sweep {
   // "T=2, alpha=0.5, 1,000 labels, seed 3"
   std::string NameOf(const SweepCell& cell, uint64_t seed) const;
   void Add(const SweepRun& run);
-  absl::Status CheckTeacher(const TrainedTeacher& teacher) const;
+  absl::Status CheckTeacher(const Teacher& teacher) const;
   absl::StatusOr<SweepRun> RunOne(const SweepCell& cell, uint64_t seed,
                                   const std::string& name,
                                   const Compute& compute,
                                   const std::shared_ptr<const Dataset>& train,
                                   const std::shared_ptr<const Dataset>& test,
-                                  TrainedTeacher* teacher);
+                                  TeacherSource& teacher);
   SweepCellResult CellResult(const SweepCell& cell, int64_t seeds) const;
   // Sums of the seeds' errors are whole numbers: equals are equal.
   int64_t ValidationErrors(const SweepCell& cell, int64_t seeds) const;
@@ -187,15 +187,15 @@ std::string Sweep::NameOf(const SweepCell& cell, uint64_t seed) const {
                          SettingsText(cell), Count(cell.labels, "label"), seed);
 }
 
-absl::Status Sweep::CheckTeacher(const TrainedTeacher& teacher) const {
+absl::Status Sweep::CheckTeacher(const Teacher& teacher) const {
   for (const auto& [key, run] : runs_) {
-    if (run.teacher_loss == teacher.stage.validation->loss) continue;
+    if (run.teacher_loss == teacher.stage().validation->loss) continue;
     return absl::FailedPreconditionError(absl::StrFormat(
         "the teacher is not the one of the runs to be taken over: its "
         "validation loss is %.17g and was %.17g, with the same options. The "
         "program, its libraries or the machine must have changed. Start again "
         "in another --output_dir.",
-        teacher.stage.validation->loss, run.teacher_loss));
+        teacher.stage().validation->loss, run.teacher_loss));
   }
   return absl::OkStatus();
 }
@@ -203,7 +203,7 @@ absl::Status Sweep::CheckTeacher(const TrainedTeacher& teacher) const {
 absl::StatusOr<SweepRun> Sweep::RunOne(
     const SweepCell& cell, uint64_t seed, const std::string& name,
     const Compute& compute, const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, TrainedTeacher* teacher) {
+    const std::shared_ptr<const Dataset>& test, TeacherSource& teacher) {
   ExperimentOptions experiment = ExperimentOf(options_, cell, all_labels_);
   experiment.seed = seed;
   experiment.control = controls_.count({cell.labels, seed}) == 0;
@@ -221,7 +221,7 @@ absl::StatusOr<SweepRun> Sweep::RunOne(
   run.seed = seed;
   run.student = ScoresOf(result->student);
   if (result->control) run.control = ScoresOf(*result->control);
-  run.teacher_loss = teacher->stage.validation->loss;
+  run.teacher_loss = result->teacher.validation->loss;
   run.seconds = result->seconds;
   return run;
 }
@@ -231,10 +231,12 @@ absl::Status Sweep::Run(const Compute& compute,
                         const std::shared_ptr<const Dataset>& test) {
   const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
   if (CountDone() == all) return absl::OkStatus();
-  ASSIGN_OR_RETURN(auto teacher, TrainTeacher(options_.experiment, compute,
-                                              train, test, observer_));
-  absl::Status status = CheckTeacher(teacher);
-  if (!status.ok()) return status;
+  TrainedHere trained_here;
+  OneForAll source(trained_here);
+  ASSIGN_OR_RETURN(const auto teacher,
+                   GetTeacher(options_.experiment, compute, train, test,
+                              observer_, source, /*introduces=*/true));
+  RETURN_IF_ERROR(CheckTeacher(*teacher));
 
   // What was taken over may not have been shown yet.
   int64_t whole = 0;
@@ -244,8 +246,7 @@ absl::Status Sweep::Run(const Compute& compute,
          })) {
     ++whole;
   }
-  if (whole > 0) status = keeper_.OnSeed(Result(whole));
-  if (!status.ok()) return status;
+  if (whole > 0) RETURN_IF_ERROR(keeper_.OnSeed(Result(whole)));
   int64_t number = 0;
   for (int64_t i = 0; i < options_.seeds; ++i) {
     const uint64_t seed = Seed(i);
@@ -255,8 +256,8 @@ absl::Status Sweep::Run(const Compute& compute,
       if (Has(cell, seed)) continue;
       const std::string name =
           absl::StrFormat("run %d of %d: %s", number, all, NameOf(cell, seed));
-      ASSIGN_OR_RETURN(const auto run, RunOne(cell, seed, name, compute, train,
-                                              test, &teacher));
+      ASSIGN_OR_RETURN(const auto run,
+                       RunOne(cell, seed, name, compute, train, test, source));
       Add(run);
       RETURN_IF_ERROR(keeper_.OnRun(run));
       const double student = run.student.validation.accuracy();
@@ -268,8 +269,7 @@ absl::Status Sweep::Run(const Compute& compute,
           run.seconds));
       ran = true;
     }
-    if (ran) status = keeper_.OnSeed(Result(i + 1));
-    if (!status.ok()) return status;
+    if (ran) RETURN_IF_ERROR(keeper_.OnSeed(Result(i + 1)));
   }
   return absl::OkStatus();
 }
@@ -382,13 +382,12 @@ absl::StatusOr<SweepResult> RunSweep(
   for (const SweepCell& cell : cells) {
     const ExperimentOptions experiment =
         ExperimentOf(options, cell, all_labels);
-    absl::Status right = experiment.Validate();
     const bool new_labels = labels_checked.insert(cell.labels).second;
     const bool new_method = methods_checked.insert(cell.method).second;
-    if (right.ok() && (new_labels || new_method)) {
-      right = CheckExperiment(experiment, compute, train, test);
+    RETURN_IF_ERROR(experiment.Validate());
+    if (new_labels || new_method) {
+      RETURN_IF_ERROR(CheckExperiment(experiment, train, test, TrainedHere()));
     }
-    if (!right.ok()) return right;
   }
   Sweep sweep(options, std::move(cells), all_labels, keeper, observer);
   sweep.TakeOver(done);

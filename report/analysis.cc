@@ -91,7 +91,7 @@ std::string StageName(int stage) {
 }
 
 int64_t WeightBytes(const StageResult& stage) {
-  return stage.parameters * static_cast<int64_t>(sizeof(float));
+  return stage.outline.parameters * static_cast<int64_t>(sizeof(float));
 }
 
 absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
@@ -99,6 +99,7 @@ absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
                                  const std::shared_ptr<const Dataset>& test,
                                  const Compute& compute, Observer& observer) {
   Analysis analysis;
+  analysis.shares_teacher = SharesTeacher(result);
   RETURN_IF_ERROR(CatchTorchErrors("making the report", [&]() -> absl::Status {
     for (size_t i = 0; i < result.runs.size(); ++i) {
       std::vector<Answers> answers = AnswersOfRun(result.runs[i]);

@@ -48,6 +48,7 @@ std::string StageName(int stage);
 
 struct Analysis {
   std::vector<RunAnalysis> runs;  // As SeedsResult::runs.
+  bool shares_teacher = false;    // See SharesTeacher.
   // Of the first run, by stage.
   std::vector<Answers> answers;
   std::vector<Latency> latencies;
@@ -57,11 +58,6 @@ struct Analysis {
   std::vector<int64_t> dark_knowledge, only_student_wrong;
 
   const RunAnalysis& first() const { return runs[0]; }
-  // Whether all of several seeds learnt from one teacher.
-  bool shares_teacher() const {
-    return runs.size() > 1 && runs[1].stages[kTeacherStage].stage->model ==
-                                  first().stages[kTeacherStage].stage->model;
-  }
   bool has_control() const { return first().stages.size() > kControlStage; }
 };
 

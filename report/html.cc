@@ -140,13 +140,13 @@ std::string SummaryHtml(const ReportContext& context,
     });
   }
   table.Add("parameters", [](const StageAnalysis& s) {
-    return WithCommas(s.stage->parameters);
+    return WithCommas(s.stage->outline.parameters);
   });
   table.Add("weights in float32, bytes", [](const StageAnalysis& s) {
     return WithCommas(WeightBytes(*s.stage));
   });
   table.Add("MFLOP an image", [](const StageAnalysis& s) {
-    return Decimals(static_cast<double>(s.stage->flop) / 1e6, 2);
+    return Decimals(static_cast<double>(s.stage->outline.flop) / 1e6, 2);
   });
   table.AddAt("latency of 1 image, ms", [&](size_t i) {
     return Decimals(analysis.latencies[i].batch1, 3);
@@ -161,10 +161,11 @@ std::string SummaryHtml(const ReportContext& context,
   });
   std::string html = table.Html();
   for (size_t i = 0; i < std::min<size_t>(stages.size(), 2); ++i) {
-    absl::StrAppend(&html,
-                    Paragraph(absl::StrCat(NameOf(i), ": ",
-                                           stages[i].stage->architecture, "."),
-                              "note"));
+    absl::StrAppend(
+        &html,
+        Paragraph(absl::StrCat(NameOf(i), ": ",
+                               stages[i].stage->outline.architecture, "."),
+                  "note"));
   }
   const bool cpu = context.compute.device.is_cpu();
   absl::StrAppend(
@@ -285,7 +286,7 @@ std::string SeedsHtml(const Analysis& analysis) {
       const auto text = [&](double value) {
         return quantity.percent ? Percent(value) : Decimals(value, 4);
       };
-      if (stage == kTeacherStage && analysis.shares_teacher()) {
+      if (stage == kTeacherStage && analysis.shares_teacher) {
         return text(i.mean) + ", one for all";
       }
       return absl::StrCat(text(i.mean), " (", text(i.low), " to ", text(i.high),

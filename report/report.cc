@@ -57,9 +57,9 @@ Json NumbersJson(const StageAnalysis& stage) {
 // What the first seed has besides.
 Json StageMetricsJson(const StageAnalysis& stage, const Latency& latency) {
   Json json = NumbersJson(stage);
-  json["flopPerImage"] = stage.stage->flop;
+  json["flopPerImage"] = stage.stage->outline.flop;
   json["weightBytes"] = WeightBytes(*stage.stage);
-  json["architecture"] = stage.stage->architecture;
+  json["architecture"] = stage.stage->outline.architecture;
   json["latencyMs"] = {{"batch1", latency.batch1},
                        {"batch64", latency.batch64}};
   json["classAccuracy"] = Json::array();
@@ -128,7 +128,7 @@ std::string CurvesJsonl(const Analysis& analysis) {
     const RunAnalysis& run = analysis.runs[r];
     for (size_t s = 0; s < run.stages.size(); ++s) {
       // A shared teacher learnt once.
-      if (s == kTeacherStage && r > 0 && analysis.shares_teacher()) continue;
+      if (s == kTeacherStage && r > 0 && analysis.shares_teacher) continue;
       for (const CurvePoint& point : run.stages[s].stage->training.curve) {
         const Json line = {{"seed", run.seed},
                            {"stage", StageName(static_cast<int>(s))},

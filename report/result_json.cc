@@ -6,7 +6,7 @@ namespace distill {
 namespace {
 
 Json StageJson(const StageResult& stage) {
-  Json json = {{"parameters", stage.parameters},
+  Json json = {{"parameters", stage.outline.parameters},
                {"testAccuracy", stage.test.accuracy()},
                {"testErrors", stage.test.errors},
                {"testImages", stage.test.samples},
@@ -47,7 +47,7 @@ Json RunJson(const ExperimentResult& run) {
 // What several seeds' stages have in common: the mean of the accuracies, with
 // its interval.
 Json StagesJson(const StageResult& first, const Interval& accuracy) {
-  return {{"parameters", first.parameters},
+  return {{"parameters", first.outline.parameters},
           {"testAccuracy", accuracy.mean},
           {"testAccuracyInterval", IntervalJson(accuracy)}};
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ATen/ATen.h"
+#include "absl/strings/str_cat.h"
 #include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
@@ -45,10 +47,10 @@ TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
       RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain),
                     ToySplit(200, Split::kTest), lines);
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->teacher.parameters, 421642);
-  EXPECT_EQ(result->student.parameters, 31530);
+  EXPECT_EQ(result->teacher.outline.parameters, 421642);
+  EXPECT_EQ(result->student.outline.parameters, 31530);
   ASSERT_TRUE(result->control.has_value());
-  EXPECT_EQ(result->control->parameters, 31530);
+  EXPECT_EQ(result->control->outline.parameters, 31530);
   EXPECT_EQ(result->teacher.training.steps, 2 * 19);
   EXPECT_EQ(result->student.training.steps, 3 * 19);
   EXPECT_EQ(result->control->training.steps, 3 * 19);
@@ -211,20 +213,87 @@ TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
 TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
   ExperimentOptions options = ToyExperiment();
   Lines lines;
-  TrainedTeacher teacher;
+  TrainedHere source;
+  OneForAll teacher(source);
   const auto run = [&] {
     return RunExperiment(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
-                         ToySplit(100, Split::kTest, 0.4), lines, &teacher);
+                         ToySplit(100, Split::kTest, 0.4), lines, teacher);
   };
   const auto first = run();
   ASSERT_TRUE(first.ok()) << first.status();
-  ASSERT_NE(teacher.stage.model, nullptr);
+  EXPECT_TRUE(lines.Has("teacher: test accuracy")) << lines.all;
   lines.all.clear();
   const auto again = run();
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE(lines.Has("teacher: test accuracy")) << lines.all;
-  EXPECT_EQ(again->teacher.test.loss, first->teacher.test.loss);
+  EXPECT_EQ(again->teacher.model, first->teacher.model);
   EXPECT_EQ(again->student.test.loss, first->student.test.loss);
+}
+
+// Whose logits come from elsewhere: here from a table that knows the labels.
+class KnowAll : public TeacherSource {
+ public:
+  absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& /*options*/,
+                                       const Dataset& train) const override {
+    ModelOutline outline;
+    outline.architecture = absl::StrCat("a table of ", train.count);
+    return outline;
+  }
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override {
+    class Table : public Teacher {
+     public:
+      explicit Table(StageResult stage) : Teacher(std::move(stage)) {}
+      TeacherFeature FeatureFor(const std::string& /*name*/) const override {
+        return {};
+      }
+
+     private:
+      at::Tensor ComputeTrainingLogits(const Stages& s) const override {
+        const Dataset& train = s.data().train.dataset();
+        at::Tensor logits = at::zeros({train.count, train.classes});
+        for (int64_t i = 0; i < train.count; ++i)
+          logits[i][train.labels[i]] = 9;
+        return logits;
+      }
+    };
+    return std::make_shared<Table>(StageResult());
+  }
+};
+
+TEST(ExperimentTest, ATeacherNeedsNoModelOfOurs) {
+  ExperimentOptions options = ToyExperiment();
+  options.loss.kd.alpha = 1;
+  options.control = false;
+  Lines lines;
+  KnowAll teacher;
+  const auto result =
+      RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain),
+                    ToySplit(100, Split::kTest), lines, teacher);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(lines.Has("teacher: a table of 600")) << lines.all;
+  EXPECT_GT(result->student.test.accuracy(), 0.9);
+}
+
+TEST(ExperimentTest, ImagesMayHaveSeveralChannels) {
+  testing::ToyOptions toy;
+  toy.count = 600;
+  toy.image = {3, 8, 10};
+  const auto train = testing::ToyDataset(toy);
+  toy.count = 100;
+  toy.seed = 2;
+  toy.split = Split::kTest;
+  Lines lines;
+  ExperimentOptions options = ToyExperiment();
+  options.teacher = "cnn:8,fc16";
+  options.student = "cnn:4";
+  options.teacher_jitter = 1;
+  options.teacher_epochs = options.student_epochs = 6;
+  const auto result =
+      RunExperiment(options, Cpu(), train, testing::ToyDataset(toy), lines);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(lines.Has("test images, 3 x 8 x 10, 10 classes")) << lines.all;
+  EXPECT_TRUE(lines.Has("conv 3-4 3x3")) << lines.all;
+  EXPECT_GT(result->student.test.accuracy(), 0.9);
 }
 
 TEST(ExperimentTest, WithoutAControlItSaysWhatIsNotKnown) {
@@ -379,9 +448,10 @@ TEST(ExperimentTest, DropoutAndJitterAreTheTeachersAlone) {
               plain.control->training.epochs[0].total)
         << "the control's training changed";
   }
-  EXPECT_NE(dropped.teacher.architecture.find("dropout 0.5"),
+  EXPECT_NE(dropped.teacher.outline.architecture.find("dropout 0.5"),
             std::string::npos);
-  EXPECT_EQ(dropped.student.architecture, plain.student.architecture);
+  EXPECT_EQ(dropped.student.outline.architecture,
+            plain.student.outline.architecture);
 }
 
 TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
@@ -399,7 +469,7 @@ TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
     EXPECT_EQ(result->features->student.name, "conv1");
     EXPECT_GT(result->student.test.accuracy(), 0.8) << method;
     // The regressor is no part of the student.
-    EXPECT_EQ(result->student.parameters, 31530);
+    EXPECT_EQ(result->student.outline.parameters, 31530);
     const auto& curve = result->student.training.curve;
     EXPECT_LT(curve.back().losses.soft, curve.front().losses.soft) << method;
     EXPECT_EQ(lines.Has("through a regressor of 544 parameters"),

@@ -51,8 +51,9 @@ SeedsOptions Options(int64_t seeds) {
 }
 
 absl::StatusOr<SeedsResult> RunToy(const SeedsOptions& options, Lines& lines) {
+  TrainedHere teacher;
   return RunSeeds(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
-                  ToySplit(100, Split::kTest, 0.4), lines);
+                  ToySplit(100, Split::kTest, 0.4), lines, teacher);
 }
 
 TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {

@@ -132,9 +132,11 @@ TEST_F(SweepTest, OneTeacherAndOneControlForLabelsAndSeed) {
 TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
   ASSERT_TRUE(Run().ok());
   Watch unused;
-  auto teacher =
-      TrainTeacher(options_.experiment, Cpu(), train_, test_, unused);
-  ASSERT_TRUE(teacher.ok()) << teacher.status();
+  TrainedHere source;
+  OneForAll teacher(source);
+  ASSERT_TRUE(GetTeacher(options_.experiment, Cpu(), train_, test_, unused,
+                         teacher, /*introduces=*/false)
+                  .ok());
   for (const SweepRun& run : keep_.runs) {
     ExperimentOptions alone = options_.experiment;
     alone.seed = run.seed;
@@ -142,7 +144,7 @@ TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
     alone.loss.kd.temperature = run.cell.temperature;
     alone.loss.kd.alpha = run.cell.alpha;
     const auto result =
-        RunExperiment(alone, Cpu(), train_, test_, unused, &*teacher);
+        RunExperiment(alone, Cpu(), train_, test_, unused, teacher);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(run.student.validation.loss, result->student.validation->loss);
     EXPECT_EQ(run.student.test.loss, result->student.test.loss);

@@ -86,11 +86,11 @@ class ReportTest : public ::testing::Test {
       }
     }
     StageResult stage;
-    stage.parameters = 1234567;
+    stage.outline.parameters = 1234567;
     stage.training.epochs = {{1, std::nan(""), 1}};
     stage.training.curve = {{5, {2, std::nan(""), 2}},
                             {10, {1, std::nan(""), 1}}};
-    stage.architecture = "<silent> & co";
+    stage.outline.architecture = "<silent> & co";
     stage.model = std::make_shared<const FrozenClassifier>(
         std::make_shared<Silent>(test.classes));
     stage.test_logits =

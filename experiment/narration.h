@@ -1,0 +1,28 @@
+// What a run says of itself, for people.
+#ifndef DISTILL_EXPERIMENT_NARRATION_H_
+#define DISTILL_EXPERIMENT_NARRATION_H_
+
+#include <optional>
+#include <string>
+
+#include "experiment/features.h"
+#include "experiment/stages.h"
+
+namespace distill {
+
+// Data, device and models.
+void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
+                      const ModelOutline& student);
+
+// What the student and the control learn from. `features` are what the method
+// compares, if it compares features.
+void LogStudent(const Stages& stages,
+                const std::optional<FeatureChoice>& features);
+
+// How a model does on classes that it never saw (stage.omitted).
+void LogOmitted(const Stages& stages, const std::string& name,
+                const StageResult& stage);
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPERIMENT_NARRATION_H_

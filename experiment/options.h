@@ -1,0 +1,146 @@
+// What a run is asked for.
+#ifndef DISTILL_EXPERIMENT_OPTIONS_H_
+#define DISTILL_EXPERIMENT_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "losses/methods.h"
+#include "models/zoo.h"
+#include "training/schedule.h"
+
+namespace distill {
+
+// What a student with few labels learns from.
+enum class TransferSet {
+  kAll,  // Every image; those without a label have the teacher's term alone.
+  kLabelled,  // The images with labels alone.
+};
+
+// The defaults are the specification's values, but for the schedule of the
+// learning rate (training/schedule.h says why).
+struct ExperimentOptions {
+  // As models/zoo.h spells them.
+  std::string teacher = kTeacherModel;
+  std::string student = kStudentModel;
+  // In the teacher's training: share of its hidden units dropped, in [0, 1),
+  // and pixels by which its images are moved, 0 to 64 (see BatchesOptions).
+  double teacher_dropout = 0;
+  int64_t teacher_jitter = 0;
+  int64_t batch_size = 64;      // Samples, at least 1.
+  int64_t teacher_epochs = 1;   // At least 1.
+  int64_t student_epochs = 1;   // At least 1; the control's too.
+  double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
+  ScheduleKind schedule = ScheduleKind::kOneCycle;
+  MethodOptions loss;  // Of the student.
+  // What methods that compare features compare; empty: see ChooseFeatures.
+  std::string teacher_feature, student_feature;
+  // Of initial weights and orders; the student and the control share both.
+  uint64_t seed = 0;
+  // Whether the control is trained.
+  bool control = true;
+  // Training images whose labels the student and the control may see, drawn by
+  // the seed, in equal shares of the classes; 0: all. The teacher sees all.
+  int64_t labels = 0;
+  TransferSet transfer_set = TransferSet::kAll;
+  // Classes whose images the student and the control never train on; the
+  // teacher does.
+  std::vector<int64_t> omit_classes;
+  // Training images held out of all training, to choose by: the same for every
+  // seed, in equal shares of the classes. At least 0.
+  int64_t validation = 0;
+
+  // The table of base/settings.h.
+  template <typename Table>
+  void AddSettings(Table& table) {
+    table.Group("Models");
+    table.Add("teacher", &teacher, "The teacher: " + ModelHelp() + ".")
+        .InConfigurationAs("teacherModel");
+    table
+        .Add("student", &student,
+             "The student, and the control; spelled like --teacher.")
+        .InConfigurationAs("studentModel");
+    table.Group("Training");
+    table.Add("batch_size", &batch_size, "Images in a step.").AtLeast(1);
+    table
+        .Add("teacher_epochs", &teacher_epochs,
+             "Times that the teacher sees every training image.")
+        .AtLeast(1);
+    table
+        .Add("student_epochs", &student_epochs,
+             "Times that the student, and the control, see every training "
+             "image.")
+        .AtLeast(1);
+    table
+        .Add("learning_rate", &learning_rate,
+             "Of Adam, in every stage: the peak of the one-cycle schedule, or "
+             "the constant rate.")
+        .Above(0);
+    table.Add("lr_schedule", &schedule, ScheduleKinds(),
+              "one_cycle (linear up over a fifth of the steps, then linear "
+              "down) or constant, at which 0.01 stops the teacher from "
+              "learning with one seed in three.");
+    table
+        .Add("teacher_dropout", &teacher_dropout,
+             "In the teacher's training: share of the hidden layers' units "
+             "that are dropped in each step.")
+        .AtLeastBelow(0, 1);
+    table
+        .Add("teacher_jitter", &teacher_jitter,
+             "In the teacher's training: each image is moved by up to so many "
+             "pixels in each direction, anew in every epoch.")
+        .Within(0, 64);
+    table.Add("seed", &seed,
+              "Of initial weights and of the order of the images. The same "
+              "seed, device, threads and precision give the same bits on the "
+              "CPU.");
+    table.Group("What the student learns from");
+    loss.AddSettings(table);
+    table.Add("teacher_feature", &teacher_feature,
+              "With fitnets, at and rkd: the teacher's layer to compare with, "
+              "like conv1 or fc1. Default: for maps the last one of the "
+              "student's height and width, for rkd the last one.");
+    table.Add("student_feature", &student_feature,
+              "With fitnets, at and rkd: the student's layer. Default: its "
+              "last.");
+    table
+        .Add("labels", &labels,
+             "Training images whose labels the student and the control may "
+             "see, drawn by the seed in equal shares of the classes; 0: all. "
+             "The teacher sees all.")
+        .AtLeast(0);
+    table.Add(
+        "transfer_set", &transfer_set,
+        std::vector<std::pair<const char*, TransferSet>>{
+            {"all", TransferSet::kAll}, {"labelled", TransferSet::kLabelled}},
+        "With --labels: what the student trains on. all (the other "
+        "images have the teacher's predictions alone) or labelled.");
+    table
+        .Add("omit_classes", &omit_classes,
+             "Classes, like 3 or 3,7, whose images the student and the control "
+             "never train on. The teacher does, and its predictions for other "
+             "images tell of them (Hinton et al. 2015, section 3).")
+        .InConfigurationAs("omittedClasses");
+    table.Group("Proof");
+    table.Add("control", &control,
+              "Also train the same student without the teacher, to see what "
+              "distillation changed.");
+    table
+        .Add("validation", &validation,
+             "Training images held out, in equal shares of the classes, to "
+             "choose hyperparameters by: choosing by the test set would spoil "
+             "it.")
+        .AtLeast(0)
+        .InConfigurationAs("validationImages");
+  }
+
+  // InvalidArgument, naming the command line's flag, its value and its range.
+  absl::Status Validate() const;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPERIMENT_OPTIONS_H_

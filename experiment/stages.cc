@@ -1,0 +1,98 @@
+#include "experiment/stages.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "training/loop.h"
+
+namespace distill {
+
+ModelOutline OutlineOf(const Graph& graph) {
+  return {DescribeGraph(graph), ParameterCount(graph), FlopPerImageOf(graph),
+          FeaturesOf(graph)};
+}
+
+std::string AccuraciesText(const StageResult& stage) {
+  std::string text = absl::StrFormat(
+      "test accuracy %s (%s wrong of %s)", Percent(stage.test.accuracy()),
+      WithCommas(stage.test.errors), WithCommas(stage.test.samples));
+  if (stage.validation) {
+    absl::StrAppend(&text, "; validation accuracy ",
+                    Percent(stage.validation->accuracy()));
+  }
+  return text;
+}
+
+std::shared_ptr<Network> Stages::Make(const Graph& graph,
+                                      const std::string& purpose) const {
+  Random random(options_.seed, purpose);
+  auto model = std::make_shared<Network>(graph, random);
+  model->to(compute_.device);
+  model->set_compute_dtype(compute_.dtype);
+  return model;
+}
+
+at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
+                          const std::string& what) const {
+  return ComputeLogits(model, batches, compute_.device, what, observer_);
+}
+
+StageResult Stages::Judge(const std::string& name, const ModelOutline& outline,
+                          std::shared_ptr<Classifier> model) const {
+  StageResult stage;
+  stage.outline = outline;
+  stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
+  if (data_.validation) {
+    const at::Tensor logits =
+        Logits(*stage.model, *data_.validation, name + ": validation");
+    stage.validation = EvaluateLogits(logits, data_.validation->dataset());
+    stage.validation_logits = logits.cpu();
+  }
+  const at::Tensor logits =
+      Logits(*stage.model, data_.test, name + ": testing");
+  stage.test = EvaluateLogits(logits, data_.test.dataset());
+  stage.test_logits = logits.cpu();
+  return stage;
+}
+
+absl::StatusOr<StageResult> Stages::Train(const std::string& name,
+                                          std::shared_ptr<Network> model,
+                                          const StagePlan& plan) const {
+  TrainOptions train_options;
+  train_options.name = name;
+  train_options.epochs = plan.epochs;
+  train_options.steps = plan.steps;
+  train_options.device = compute_.device;
+  train_options.schedule = options_.schedule;
+  train_options.learning_rate = options_.learning_rate;
+  std::unique_ptr<TrainingKeeper> keeper;
+  if (keeper_ != nullptr) {
+    keeper = keeper_->Of(absl::StrCat("seed ", options_.seed, ", ", name));
+    train_options.keeper = keeper.get();
+  }
+  ASSIGN_OR_RETURN(TrainResult training,
+                   distill::Train(*model, plan.batches, plan.objective,
+                                  train_options, observer_));
+  const ModelOutline outline = OutlineOf(model->graph());
+  StageResult stage = Judge(name, outline, std::move(model));
+  stage.training = std::move(training);
+  const EpochLosses& losses = stage.training.epochs.back();
+  std::string terms;
+  if (!std::isnan(losses.soft) && !std::isnan(losses.hard)) {
+    terms =
+        absl::StrFormat(" (soft %.4f, hard %.4f)", losses.soft, losses.hard);
+  }
+  observer_.OnLine(absl::StrFormat(
+      "%-8s %s; training loss %.4f%s; %s in %.1f s", name + ":",
+      AccuraciesText(stage), losses.total, terms,
+      plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
+      stage.training.seconds));
+  return stage;
+}
+
+}  // namespace distill

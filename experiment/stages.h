@@ -1,0 +1,111 @@
+// The stages of a run: a model is made, learns, and is judged.
+#ifndef DISTILL_EXPERIMENT_STAGES_H_
+#define DISTILL_EXPERIMENT_STAGES_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "data/division.h"
+#include "experiment/omitted.h"
+#include "experiment/options.h"
+#include "models/classifier.h"
+#include "models/graph.h"
+#include "models/network.h"
+#include "training/checkpoint.h"
+#include "training/device.h"
+#include "training/evaluation.h"
+#include "training/losses.h"
+#include "training/objective.h"
+#include "training/observer.h"
+
+namespace distill {
+
+// What is known of a model before it has learnt anything.
+struct ModelOutline {
+  std::string architecture;  // As Classifier::Describe() says it.
+  int64_t parameters = 0;
+  int64_t flop = 0;  // Of one image's forward pass.
+  std::vector<Feature> features;
+};
+
+ModelOutline OutlineOf(const Graph& graph);
+
+struct StageResult {
+  ModelOutline outline;
+  TrainResult training;
+  std::optional<Evaluation> validation;  // If images were held out.
+  Evaluation test;
+  // If classes were omitted: of the test images, with a bias chosen by the
+  // validation images, or if there are none by the test images.
+  std::optional<OmittedResult> omitted;
+  // What learnt, for good.
+  std::shared_ptr<const FrozenClassifier> model;
+  // [images, classes] float32, on the CPU; the first undefined if no images
+  // were held out.
+  at::Tensor validation_logits, test_logits;
+};
+
+// "test accuracy 99.07 % (93 wrong of 10,000); validation accuracy 99.00 %".
+std::string AccuraciesText(const StageResult& stage);
+
+// What a stage trains on, towards what, and for how long.
+struct StagePlan {
+  const Batches& batches;
+  Objective objective;
+  int64_t epochs = 1;
+  int64_t steps = 0;  // Instead of epochs, if above 0.
+};
+
+// What the stages of one run share. Everything given must outlive it.
+class Stages {
+ public:
+  // `keeper` may be null: then no training's state is kept.
+  Stages(const ExperimentOptions& options, const Compute& compute,
+         const DataDivision& data, Observer& observer, Keeper* keeper)
+      : options_(options),
+        compute_(compute),
+        data_(data),
+        observer_(observer),
+        keeper_(keeper) {}
+
+  const ExperimentOptions& options() const { return options_; }
+  const Compute& compute() const { return compute_; }
+  const DataDivision& data() const { return data_; }
+  Observer& observer() const { return observer_; }
+
+  // With initial weights drawn by the seed for `purpose`: those of one purpose
+  // are the same.
+  std::shared_ptr<Network> Make(const Graph& graph,
+                                const std::string& purpose) const;
+
+  // Trains `model` by `plan`, judges it, and says so. `name` is "teacher",
+  // "student" or "control". Errors: those of Train (training/loop.h).
+  absl::StatusOr<StageResult> Train(const std::string& name,
+                                    std::shared_ptr<Network> model,
+                                    const StagePlan& plan) const;
+
+  // Freezes a model that has learnt, and evaluates it: all of a StageResult but
+  // its training.
+  StageResult Judge(const std::string& name, const ModelOutline& outline,
+                    std::shared_ptr<Classifier> model) const;
+
+  // Of all of the batches: see ComputeLogits. `what` is for progress.
+  at::Tensor Logits(const FrozenClassifier& model, const Batches& batches,
+                    const std::string& what) const;
+
+ private:
+  const ExperimentOptions& options_;
+  const Compute& compute_;
+  const DataDivision& data_;
+  Observer& observer_;
+  Keeper* const keeper_;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPERIMENT_STAGES_H_

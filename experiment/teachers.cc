@@ -1,0 +1,184 @@
+#include "experiment/teachers.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "experiment/learnt.h"
+#include "models/renormalized.h"
+#include "models/zoo.h"
+
+namespace distill {
+namespace {
+
+// A teacher that is a model of ours.
+class ModelTeacher : public Teacher {
+ public:
+  explicit ModelTeacher(StageResult stage) : Teacher(std::move(stage)) {}
+
+  TeacherFeature FeatureFor(const std::string& name) const override {
+    return LiveFeature(stage().model, name);
+  }
+
+ private:
+  at::Tensor ComputeTrainingLogits(const Stages& stages) const override {
+    return stages.Logits(*stage().model, stages.data().train,
+                         "teacher: logits for the student");
+  }
+};
+
+absl::StatusOr<Graph> TeacherNet(const ExperimentOptions& options,
+                                 const Dataset& train) {
+  return ParseModel("--teacher", options.teacher, train.image, train.classes,
+                    options.teacher_dropout);
+}
+
+Evaluation OnTrainingImages(const Stages& stages, Teacher& teacher) {
+  return EvaluateLogits(teacher.TrainingLogits(stages),
+                        stages.data().train.dataset());
+}
+
+// What a teacher that has just been trained can be judged by.
+LearningEvidence EvidenceOf(const Stages& stages, const LearningBar& bar,
+                            Teacher& teacher) {
+  const StageResult& stage = teacher.stage();
+  LearningEvidence evidence;
+  // At no cost, and of images that a training of one epoch had not seen.
+  evidence.samples = stage.training.late_samples;
+  evidence.correct = stage.training.late_correct;
+  evidence.what =
+      "the last images of its training, each predicted before it was trained "
+      "on";
+  if (IsEnough(evidence, bar)) return evidence;
+  if (stage.validation) {
+    const Evaluation& held_out = *stage.validation;
+    evidence = {held_out.samples - held_out.errors, held_out.samples,
+                "the validation images"};
+    if (IsEnough(evidence, bar)) return evidence;
+  }
+  const Evaluation all = OnTrainingImages(stages, teacher);
+  return {all.samples - all.errors, all.samples, "the training images",
+          /*exact=*/true};
+}
+
+absl::Status DidNotLearn(const ExperimentOptions& options,
+                         const LearningBar& bar,
+                         const LearningEvidence& evidence, int64_t steps) {
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the teacher did not learn: it got %s right, and always answering with "
+      "the most frequent class gets %s. A student would learn nothing from it. "
+      "It took %s with a --learning_rate of %g. Try %s%s, another --seed (it "
+      "was %d), or a larger --teacher, and look at the images and labels.",
+      evidence.Describe(), Percent(bar.chance), Count(steps, "step"),
+      options.learning_rate,
+      options.schedule == ScheduleKind::kConstant ? "--lr_schedule=one_cycle, "
+                                                  : "",
+      // Too few steps are too little at any rate, and Adam's usual one is
+      // 0.001.
+      steps < 100
+          ? absl::StrCat("--teacher_epochs=", 10 * options.teacher_epochs)
+      : options.learning_rate < 0.001
+          ? absl::StrCat("--learning_rate=", 10 * options.learning_rate)
+          : absl::StrCat("--learning_rate=", options.learning_rate / 10),
+      options.seed));
+}
+
+}  // namespace
+
+const at::Tensor& Teacher::TrainingLogits(const Stages& stages) {
+  if (logits_.defined()) return logits_;
+  const auto start = std::chrono::steady_clock::now();
+  logits_ = ComputeTrainingLogits(stages);
+  logits_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return logits_;
+}
+
+absl::StatusOr<ModelOutline> TrainedHere::Outline(
+    const ExperimentOptions& options, const Dataset& train) const {
+  const int64_t least_side = std::min(train.image.height, train.image.width);
+  if (options.teacher_jitter >= least_side) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--teacher_jitter is %d; with images of %s it must be at most %d, "
+        "which leaves a part of each",
+        options.teacher_jitter, train.image.Describe(), least_side - 1));
+  }
+  ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, train));
+  if (options.teacher_dropout > 0 && !net.Has(Operation::Kind::kDropout)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--teacher_dropout is ", options.teacher_dropout, ", and the teacher ",
+        options.teacher, " has no hidden layer to drop from (like fc128 in ",
+        kTeacherModel, ")"));
+  }
+  return OutlineOf(net);
+}
+
+absl::StatusOr<std::shared_ptr<Teacher>> TrainedHere::Get(
+    const Stages& stages) {
+  const ExperimentOptions& options = stages.options();
+  const DataDivision& data = stages.data();
+  ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, data.train.dataset()));
+  ASSIGN_OR_RETURN(
+      StageResult stage,
+      stages.Train("teacher", stages.Make(net, "teacher's weights"),
+                   {data.teachers, LabelObjective(), options.teacher_epochs}));
+  auto teacher = std::make_shared<ModelTeacher>(std::move(stage));
+  const LearningBar bar = BarOf(data.train.dataset());
+  const LearningEvidence evidence = EvidenceOf(stages, bar, *teacher);
+  if (evidence.accuracy() >= bar.bar) return teacher;
+  return DidNotLearn(options, bar, evidence, teacher->stage().training.steps);
+}
+
+absl::StatusOr<ModelOutline> FromWeights::Outline(
+    const ExperimentOptions& /*options*/, const Dataset& train) const {
+  RETURN_IF_ERROR(CheckFits(loaded_.info, train,
+                            absl::StrCat(from_, ": the training images")));
+  RETURN_IF_ERROR(MatchClasses(loaded_.info, train, from_).status());
+  return OutlineOf(loaded_.model->graph());
+}
+
+absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
+    const Stages& stages) {
+  const DataDivision& data = stages.data();
+  const Dataset& train = data.train.dataset();
+  ASSIGN_OR_RETURN(const ClassMatch match,
+                   MatchClasses(loaded_.info, train, from_));
+  ReorderClasses(match, &loaded_);
+  if (!match.note.empty()) stages.observer().OnLine("note: " + match.note);
+  const std::shared_ptr<Network> model = loaded_.model;
+  model->to(stages.compute().device);
+  model->set_compute_dtype(stages.compute().dtype);
+  const Normalization& own = loaded_.info.normalization;
+  auto teacher = std::make_shared<ModelTeacher>(stages.Judge(
+      "teacher", OutlineOf(model->graph()),
+      Renormalize(model, own, data.train.options().normalization)));
+  const double accuracy = OnTrainingImages(stages, *teacher).accuracy();
+  const LearningBar bar = BarOf(train);
+  if (accuracy < bar.bar) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s: found a teacher that gets %s of the training images of %s right; "
+        "expected more than one that always answers with the most frequent "
+        "class, which gets %s. Was it trained on these classes, in this order, "
+        "and with the \"mean\" and \"std\" that its file says (%s; %s)?",
+        from_, Percent(accuracy), data.name, Percent(bar.chance),
+        NumbersText(own.mean), NumbersText(own.std)));
+  }
+  stages.observer().OnLine(absl::StrFormat(
+      "teacher: %s; %s of the training images; from %s",
+      AccuraciesText(teacher->stage()), Percent(accuracy), from_));
+  return teacher;
+}
+
+absl::StatusOr<std::shared_ptr<Teacher>> OneForAll::Get(const Stages& stages) {
+  if (teacher_ == nullptr) {
+    ASSIGN_OR_RETURN(teacher_, source_.Get(stages));
+  }
+  return teacher_;
+}
+
+}  // namespace distill

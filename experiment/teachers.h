@@ -1,0 +1,113 @@
+// Whom a student learns from, and where a run's teacher comes from.
+#ifndef DISTILL_EXPERIMENT_TEACHERS_H_
+#define DISTILL_EXPERIMENT_TEACHERS_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "experiment/stages.h"
+#include "models/weights.h"
+#include "training/objective.h"
+
+namespace distill {
+
+// A teacher that has learnt.
+class Teacher {
+ public:
+  virtual ~Teacher() = default;
+
+  // How good it is, and how it was trained, if it was here.
+  const StageResult& stage() const { return stage_; }
+
+  // Its logits for the training images: [samples of data().train, classes]
+  // float32, on the device. Computed in the first call, for all runs that it
+  // teaches: these have the same training images.
+  const at::Tensor& TrainingLogits(const Stages& stages);
+  double logits_seconds() const { return logits_seconds_; }
+
+  // Its feature of this name (stage().outline.features), asked for each batch.
+  virtual TeacherFeature FeatureFor(const std::string& name) const = 0;
+
+ protected:
+  explicit Teacher(StageResult stage) : stage_(std::move(stage)) {}
+
+ private:
+  virtual at::Tensor ComputeTrainingLogits(const Stages& stages) const = 0;
+
+  const StageResult stage_;
+  at::Tensor logits_;  // Undefined until they are asked for.
+  double logits_seconds_ = 0;
+};
+
+// Where a teacher comes from: each kind of teacher is one of these.
+class TeacherSource {
+ public:
+  virtual ~TeacherSource() = default;
+
+  // What is known before there is a teacher. Errors: whatever shows already
+  // that it cannot teach a student of `train`.
+  virtual absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
+                                               const Dataset& train) const = 0;
+
+  // The teacher, which has been told to stages.observer(). Outline() was OK.
+  // FailedPrecondition if it has learnt nothing that a student could be told.
+  virtual absl::StatusOr<std::shared_ptr<Teacher>> Get(
+      const Stages& stages) = 0;
+};
+
+// Trains options().teacher on data().teachers, as long and in the way that the
+// options say.
+//
+// FailedPrecondition if it did not learn: see training/learnt.h. That is judged
+// by the last images of its training if these are enough to be sure, else by
+// the validation images, else by all training images.
+class TrainedHere : public TeacherSource {
+ public:
+  absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
+                                       const Dataset& train) const override;
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+};
+
+// A model from a file, `from`, for messages; judged as one that was trained
+// here. Where it has the data set's class names in another order, Get gives
+// `loaded` the data set's order. If its pixels were normalised otherwise, it is
+// fed what it is used to.
+//
+// FailedPrecondition if it is made for other images or classes, or if its
+// accuracy on the training images is below the bar of learnt.h.
+class FromWeights : public TeacherSource {
+ public:
+  FromWeights(LoadedModel& loaded, std::string from)
+      : loaded_(loaded), from_(std::move(from)) {}
+
+  absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
+                                       const Dataset& train) const override;
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+
+ private:
+  LoadedModel& loaded_;
+  const std::string from_;
+};
+
+// The teacher that `source` has for the first run, for all others too.
+class OneForAll : public TeacherSource {
+ public:
+  explicit OneForAll(TeacherSource& source) : source_(source) {}
+
+  absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
+                                       const Dataset& train) const override {
+    return source_.Outline(options, train);
+  }
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+
+ private:
+  TeacherSource& source_;
+  std::shared_ptr<Teacher> teacher_;  // Null before the first run.
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_EXPERIMENT_TEACHERS_H_
