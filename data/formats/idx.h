@@ -5,14 +5,13 @@
 #ifndef DISTILL_DATA_FORMATS_IDX_H_
 #define DISTILL_DATA_FORMATS_IDX_H_
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "data/formats/packed_file.h"
 
 namespace distill {
 
@@ -52,10 +51,7 @@ uint32_t IdxCrc32(const std::vector<int64_t>& dims,
 
 namespace internal {
 
-// read(2), or for a test a function that gives few bytes at a time, is
-// interrupted, or fails.
-using ReadFunction = ssize_t (*)(int file, void* to, size_t most);
-
+// With another read(2).
 absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read);
 
 }  // namespace internal

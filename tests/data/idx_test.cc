@@ -239,7 +239,7 @@ TEST_F(IdxTest, NoPermission) {
 TEST_F(IdxTest, EmptyFile) {
   const std::string path = Write("");
   EXPECT_TRUE(FailsOnFile(ReadIdx(path).status(), StatusCode::kDataLoss, path,
-                          "an empty file", "at least 9 bytes"));
+                          "an empty file", "a file in the IDX format"));
 }
 
 TEST_F(IdxTest, TruncatedAtAnyByte) {
@@ -372,7 +372,7 @@ TEST_F(IdxTest, SizesThatCannotBeInTheFile) {
                           "112 bytes", "2147483647 x 4294967295 values"));
   path = Write(Gzip(file));
   EXPECT_TRUE(FailsOnFile(ReadIdx(path).status(), StatusCode::kDataLoss, path,
-                          "cannot unpack to more than 1032 times as many",
+                          "which cannot unpack to more than ",
                           "2147483647 x 4294967295 values"));
 }
 
