@@ -71,12 +71,13 @@ std::string OutputFolder(const DistillOptions& options) {
 
 // What the bits of a run depend on.
 Json ConfigurationJson(const Settings& settings,
-                       const std::optional<LoadedModel>& adopted,
+                       std::optional<uint32_t> teacher_crc32,
                        const Compute& compute, const Splits& data) {
   Json json = ConfigurationOf(settings, compute, data);
   json["deterministic"] = compute.deterministic;
   json["teacherWeightsCrc32"] =
-      adopted ? Json(absl::StrFormat("%08x", adopted->crc32)) : Json(nullptr);
+      teacher_crc32 ? Json(absl::StrFormat("%08x", *teacher_crc32))
+                    : Json(nullptr);
   return json;
 }
 
@@ -129,30 +130,6 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   return std::make_optional(std::move(opened));
 }
 
-// The file of a model that was trained here; `stage` is of `spelling`.
-absl::StatusOr<SafeTensors> ModelOf(const std::string& role,
-                                    const std::string& spelling,
-                                    const StageResult& stage,
-                                    const Dataset& train) {
-  ASSIGN_OR_RETURN(const auto graph,
-                   ParseModel(role, spelling, train.image, train.classes));
-  ModelInfo info;
-  info.architecture = graph.spelling;
-  info.image = train.image;
-  info.classes = train.classes;
-  info.normalization = NormalizationOf(train);
-  info.class_names = ClassNames(train);
-  info.notes = {
-      {"role", role},
-      {"dataset", train.name},
-      {"train_images_crc32", absl::StrFormat("%08x", train.images_crc32)},
-      {"train_labels_crc32", absl::StrFormat("%08x", train.labels_crc32)},
-      {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
-      {"made_by", "distill"},
-      {"libtorch", TORCH_VERSION}};
-  return ModelFile(stage.model->State(), info);
-}
-
 // A file of the output folder.
 struct OutputFile {
   std::string name, contents;
@@ -161,23 +138,20 @@ struct OutputFile {
 // What the first seed's models are for others: weights, the graph, and what was
 // learnt with the student and is no part of it.
 absl::StatusOr<std::vector<OutputFile>> ModelFiles(
-    const ExperimentOptions& experiment,
-    const std::optional<LoadedModel>& adopted, const ExperimentResult& run,
-    const Dataset& train) {
+    const ExperimentOptions& experiment, const TeacherSource& source,
+    const ExperimentResult& run, const Dataset& train) {
   std::vector<OutputFile> files;
   const auto add = [&files](const std::string& name, const SafeTensors& file) {
     ASSIGN_OR_RETURN(auto bytes, SerializeSafeTensors(file));
     files.push_back({name, std::move(bytes)});
     return absl::OkStatus();
   };
-  ASSIGN_OR_RETURN(
-      SafeTensors teacher,
-      adopted  // Who made it, and of what, its own file knows best.
-          ? ModelFile(FrozenClassifier(adopted->model).State(), adopted->info)
-          : ModelOf("teacher", experiment.teacher, run.teacher, train));
-  ASSIGN_OR_RETURN(const auto student,
-                   ModelOf("student", experiment.student, run.student, train));
-  absl::Status status = add(kTeacherFile, teacher);
+  ASSIGN_OR_RETURN(const auto teacher,
+                   source.File(experiment, run.teacher, train));
+  ASSIGN_OR_RETURN(const auto student, StageFile("student", experiment.student,
+                                                 run.student, train));
+  absl::Status status;
+  if (teacher) status.Update(add(kTeacherFile, *teacher));
   status.Update(add(kStudentFile, student));
   if (!run.regressor.empty()) {
     SafeTensors regressor;
@@ -196,10 +170,10 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
 // The models and the report, whose last file ends the run.
 absl::Status WriteResults(const ReportContext& context,
                           const ExperimentOptions& experiment,
-                          const std::optional<LoadedModel>& adopted,
+                          const TeacherSource& source,
                           const SeedsResult& result, RunFolder& folder,
                           Observer& observer) {
-  ASSIGN_OR_RETURN(auto files, ModelFiles(experiment, adopted, result.runs[0],
+  ASSIGN_OR_RETURN(auto files, ModelFiles(experiment, source, result.runs[0],
                                           *context.train));
   ASSIGN_OR_RETURN(auto report, MakeReport(context, result, observer));
   files.push_back({kReportFile, std::move(report.html)});
@@ -245,27 +219,6 @@ absl::Status CheckOptions(const DistillOptions& options,
   return status;
 }
 
-// Reads the teacher's file, and says so in `experiment`. Another --teacher than
-// the file's is InvalidArgument.
-absl::StatusOr<LoadedModel> AdoptFile(const std::string& path,
-                                      ExperimentOptions* experiment) {
-  const ExperimentOptions defaults;
-  ASSIGN_OR_RETURN(auto loaded, LoadModel(path));
-  const ModelInfo& info = loaded.info;
-  if (experiment->teacher != defaults.teacher) {
-    ASSIGN_OR_RETURN(
-        const auto named,
-        ParseModel("--teacher", experiment->teacher, info.image, info.classes));
-    if (named.spelling != info.architecture) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--teacher is ", experiment->teacher, ", and the teacher in ", path,
-          " is ", info.architecture, "; leave --teacher out"));
-    }
-  }
-  experiment->teacher = info.architecture;
-  return loaded;
-}
-
 }  // namespace
 
 int RunDistill(const DistillOptions& asked, std::ostream& out,
@@ -276,12 +229,9 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   settings.MarkTyped(options.given);
   const absl::Status valid = CheckOptions(options, settings);
   if (!valid.ok()) return ReportError(valid, out, err);
-  std::optional<LoadedModel> adopted;
-  if (!options.teacher_weights.empty()) {
-    auto loaded = AdoptFile(options.teacher_weights, &experiment);
-    if (!loaded.ok()) return ReportError(loaded.status(), out, err);
-    adopted = *std::move(loaded);
-  }
+  const auto teacher = OpenTeacher(options.teacher_weights, &experiment);
+  if (!teacher.ok()) return ReportError(teacher.status(), out, err);
+  TeacherSource& source = **teacher;
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return ReportError(compute.status(), out, err);
 
@@ -303,18 +253,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
-  TrainedHere trained_here;
-  std::optional<FromWeights> from_weights;
-  std::optional<OneForAll> only_one;
-  if (adopted) {
-    from_weights.emplace(*adopted, options.teacher_weights);
-    only_one.emplace(*from_weights);
-  }
-  TeacherSource& source =
-      adopted ? static_cast<TeacherSource&>(*only_one) : trained_here;
-
   const Json configuration =
-      ConfigurationJson(settings, adopted, *compute, *splits);
+      ConfigurationJson(settings, source.crc32(), *compute, *splits);
   if (options.print_config) {
     const absl::Status runs =
         CheckExperiment(experiment, splits->train, splits->test, source);
@@ -342,7 +282,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   }
   for (const std::string& line : Remarks(*splits)) console.OnLine(line);
   const double start_seconds = SecondsSinceStart();
-  if (adopted) {
+  if (source.crc32()) {
     const auto judged =
         GetTeacher(experiment, *compute, splits->train, splits->test, console,
                    source, /*introduces=*/false);
@@ -374,7 +314,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     report.train = splits->train;
     report.test = splits->test;
     written =
-        WriteResults(report, experiment, adopted, *result, **folder, console);
+        WriteResults(report, experiment, source, *result, **folder, console);
     if (written.ok()) {
       out << "wrote    " << (*folder)->path() << "/student.safetensors\n"
           << "wrote    " << (*folder)->path() << "/student.onnx\n"

@@ -46,7 +46,7 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
   }
 };
 
-// The sweep (training/sweep.h). Keeps its runs in output_dir and takes over
+// The sweep (experiment/sweep.h). Keeps its runs in output_dir and takes over
 // those that it finds there (cli/run_log.h); leaves sweep.csv and sweep.html
 // there after each seed. Writes lines for people to `out`, and as its last line
 // the result as one JSON object; progress and the reason of an error to `err`.

@@ -8,6 +8,9 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "models/weights.h"
+#include "models/zoo.h"
+#include "torch/version.h"
 #include "training/loop.h"
 
 namespace distill {
@@ -26,6 +29,29 @@ std::string AccuraciesText(const StageResult& stage) {
                     Percent(stage.validation->accuracy()));
   }
   return text;
+}
+
+absl::StatusOr<SafeTensors> StageFile(const std::string& role,
+                                      const std::string& spelling,
+                                      const StageResult& stage,
+                                      const Dataset& train) {
+  ASSIGN_OR_RETURN(const auto graph,
+                   ParseModel(role, spelling, train.image, train.classes));
+  ModelInfo info;
+  info.architecture = graph.spelling;
+  info.image = train.image;
+  info.classes = train.classes;
+  info.normalization = NormalizationOf(train);
+  info.class_names = ClassNames(train);
+  info.notes = {
+      {"role", role},
+      {"dataset", train.name},
+      {"train_images_crc32", absl::StrFormat("%08x", train.images_crc32)},
+      {"train_labels_crc32", absl::StrFormat("%08x", train.labels_crc32)},
+      {"test_accuracy", absl::StrFormat("%.6f", stage.test.accuracy())},
+      {"made_by", "distill"},
+      {"libtorch", TORCH_VERSION}};
+  return ModelFile(stage.model->State(), info);
 }
 
 std::shared_ptr<Network> Stages::Make(const Graph& graph,

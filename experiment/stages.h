@@ -11,6 +11,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "data/division.h"
+#include "data/safetensors.h"
 #include "experiment/omitted.h"
 #include "experiment/options.h"
 #include "models/classifier.h"
@@ -52,6 +53,13 @@ struct StageResult {
 
 // "test accuracy 99.07 % (93 wrong of 10,000); validation accuracy 99.00 %".
 std::string AccuraciesText(const StageResult& stage);
+
+// The contents of the file of a model that was trained here; `stage` is of
+// `spelling`, and `role` is "teacher" or "student".
+absl::StatusOr<SafeTensors> StageFile(const std::string& role,
+                                      const std::string& spelling,
+                                      const StageResult& stage,
+                                      const Dataset& train);
 
 // What a stage trains on, towards what, and for how long.
 struct StagePlan {

@@ -134,6 +134,12 @@ absl::StatusOr<std::shared_ptr<Teacher>> TrainedHere::Get(
   return DidNotLearn(options, bar, evidence, teacher->stage().training.steps);
 }
 
+absl::StatusOr<std::optional<SafeTensors>> TrainedHere::File(
+    const ExperimentOptions& options, const StageResult& teacher,
+    const Dataset& train) const {
+  return StageFile("teacher", options.teacher, teacher, train);
+}
+
 absl::StatusOr<ModelOutline> FromWeights::Outline(
     const ExperimentOptions& /*options*/, const Dataset& train) const {
   RETURN_IF_ERROR(CheckFits(loaded_.info, train,
@@ -144,6 +150,7 @@ absl::StatusOr<ModelOutline> FromWeights::Outline(
 
 absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
     const Stages& stages) {
+  if (teacher_ != nullptr) return teacher_;
   const DataDivision& data = stages.data();
   const Dataset& train = data.train.dataset();
   ASSIGN_OR_RETURN(const ClassMatch match,
@@ -171,7 +178,14 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
   stages.observer().OnLine(absl::StrFormat(
       "teacher: %s; %s of the training images; from %s",
       AccuraciesText(teacher->stage()), Percent(accuracy), from_));
-  return teacher;
+  teacher_ = std::move(teacher);
+  return teacher_;
+}
+
+absl::StatusOr<std::optional<SafeTensors>> FromWeights::File(
+    const ExperimentOptions& /*options*/, const StageResult& /*teacher*/,
+    const Dataset& /*train*/) const {
+  return ModelFile(FrozenClassifier(loaded_.model).State(), loaded_.info);
 }
 
 absl::StatusOr<std::shared_ptr<Teacher>> OneForAll::Get(const Stages& stages) {
@@ -179,6 +193,25 @@ absl::StatusOr<std::shared_ptr<Teacher>> OneForAll::Get(const Stages& stages) {
     ASSIGN_OR_RETURN(teacher_, source_.Get(stages));
   }
   return teacher_;
+}
+
+absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
+    const std::string& path, ExperimentOptions* options) {
+  if (path.empty()) return std::make_unique<TrainedHere>();
+  ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path));
+  const ModelInfo& info = loaded.info;
+  if (options->teacher != ExperimentOptions().teacher) {
+    ASSIGN_OR_RETURN(
+        const Graph named,
+        ParseModel("--teacher", options->teacher, info.image, info.classes));
+    if (named.spelling != info.architecture) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--teacher is ", options->teacher, ", and the teacher in ", path,
+          " is ", info.architecture, "; leave --teacher out"));
+    }
+  }
+  options->teacher = info.architecture;
+  return std::make_unique<FromWeights>(std::move(loaded), path);
 }
 
 }  // namespace distill

@@ -2,12 +2,15 @@
 #ifndef DISTILL_EXPERIMENT_TEACHERS_H_
 #define DISTILL_EXPERIMENT_TEACHERS_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "data/safetensors.h"
 #include "experiment/stages.h"
 #include "models/weights.h"
 #include "training/objective.h"
@@ -56,40 +59,59 @@ class TeacherSource {
   // FailedPrecondition if it has learnt nothing that a student could be told.
   virtual absl::StatusOr<std::shared_ptr<Teacher>> Get(
       const Stages& stages) = 0;
+
+  // The checksum of the file that it comes from, for a run's configuration;
+  // none if it is trained here.
+  virtual std::optional<uint32_t> crc32() const { return std::nullopt; }
+
+  // What a run keeps of a teacher of its: the contents of a model's file, or
+  // none where it is no model of ours.
+  virtual absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& options, const StageResult& teacher,
+      const Dataset& train) const = 0;
 };
 
 // Trains options().teacher on data().teachers, as long and in the way that the
 // options say.
 //
-// FailedPrecondition if it did not learn: see training/learnt.h. That is judged
-// by the last images of its training if these are enough to be sure, else by
-// the validation images, else by all training images.
+// FailedPrecondition if it did not learn: see experiment/learnt.h. That is
+// judged by the last images of its training if these are enough to be sure,
+// else by the validation images, else by all training images.
 class TrainedHere : public TeacherSource {
  public:
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
                                        const Dataset& train) const override;
   absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+  absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& options, const StageResult& teacher,
+      const Dataset& train) const override;
 };
 
-// A model from a file, `from`, for messages; judged as one that was trained
-// here. Where it has the data set's class names in another order, Get gives
-// `loaded` the data set's order. If its pixels were normalised otherwise, it is
-// fed what it is used to.
+// A model from the file `from`, the same for all runs; judged as one that was
+// trained here. Where it has the data set's class names in another order, it is
+// given the data set's. If its pixels were normalised otherwise, it is fed what
+// it is used to.
 //
 // FailedPrecondition if it is made for other images or classes, or if its
 // accuracy on the training images is below the bar of learnt.h.
 class FromWeights : public TeacherSource {
  public:
-  FromWeights(LoadedModel& loaded, std::string from)
-      : loaded_(loaded), from_(std::move(from)) {}
+  FromWeights(LoadedModel loaded, std::string from)
+      : loaded_(std::move(loaded)), from_(std::move(from)) {}
 
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
                                        const Dataset& train) const override;
   absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+  std::optional<uint32_t> crc32() const override { return loaded_.crc32; }
+  // With what its own file says of who made it, and of what.
+  absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& options, const StageResult& teacher,
+      const Dataset& train) const override;
 
  private:
-  LoadedModel& loaded_;
+  LoadedModel loaded_;
   const std::string from_;
+  std::shared_ptr<Teacher> teacher_;  // Null before the first run.
 };
 
 // The teacher that `source` has for the first run, for all others too.
@@ -102,11 +124,25 @@ class OneForAll : public TeacherSource {
     return source_.Outline(options, train);
   }
   absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+  std::optional<uint32_t> crc32() const override { return source_.crc32(); }
+  absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& options, const StageResult& teacher,
+      const Dataset& train) const override {
+    return source_.File(options, teacher, train);
+  }
 
  private:
   TeacherSource& source_;
   std::shared_ptr<Teacher> teacher_;  // Null before the first run.
 };
+
+// The teacher of the file at `path`, told by its content, whose architecture
+// options->teacher then says; with an empty path the one that is trained here.
+//
+// Errors: those of LoadModel; InvalidArgument if options->teacher is neither
+// the default nor what the file has.
+absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
+    const std::string& path, ExperimentOptions* options);
 
 }  // namespace distill
 

@@ -17,7 +17,7 @@ namespace distill {
 // the numbers that are left. What is left follows from `key`, `step` and the
 // number's position in `x` alone: element i of step n is kept if the upper 24
 // bits of Mix(Mix(key + n g) + i g) are at least rate * 2^24, with the mixing
-// function and the odd constant g of SplitMix64 (see data/random.h). So a mask
+// function and the odd constant g of SplitMix64 (see base/random.h). So a mask
 // is the same on every device, in every order of the steps, and after a resume.
 //
 // `step` [] int64 on the device of `x`: in a CUDA graph the host's number would

@@ -152,11 +152,11 @@ std::string ModelHelp() {
   return help;
 }
 
-Graph TeacherGraph(const ImageSpec& image, int64_t classes) {
+Graph TeacherGraph(ImageSpec image, int64_t classes) {
   return *ParseModel("the teacher", kTeacherModel, image, classes);
 }
 
-Graph StudentGraph(const ImageSpec& image, int64_t classes) {
+Graph StudentGraph(ImageSpec image, int64_t classes) {
   return *ParseModel("the student", kStudentModel, image, classes);
 }
 

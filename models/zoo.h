@@ -40,8 +40,8 @@ absl::StatusOr<Graph> ParseModel(const std::string& flag,
 std::string ModelHelp();
 
 // kTeacherModel and kStudentModel, for sizes that they can have.
-Graph TeacherGraph(const ImageSpec& image = {}, int64_t classes = 10);
-Graph StudentGraph(const ImageSpec& image = {}, int64_t classes = 10);
+Graph TeacherGraph(ImageSpec image = {}, int64_t classes = 10);
+Graph StudentGraph(ImageSpec image = {}, int64_t classes = 10);
 
 }  // namespace distill
 

@@ -17,7 +17,7 @@
 namespace distill {
 
 // A training between two of its steps. Orders, jitter and dropout follow from
-// the seed and the step (data/random.h), so that there is no generator to keep.
+// the seed and the step (base/random.h), so that there is no generator to keep.
 struct TrainingState {
   TrainResult result;  // Of result.steps steps.
   // Of the steps of the epoch and of the curve's point that have begun.

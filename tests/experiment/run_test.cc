@@ -239,7 +239,8 @@ class KnowAll : public TeacherSource {
     outline.architecture = absl::StrCat("a table of ", train.count);
     return outline;
   }
-  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override {
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(
+      const Stages& /*stages*/) override {
     class Table : public Teacher {
      public:
       explicit Table(StageResult stage) : Teacher(std::move(stage)) {}
@@ -257,6 +258,11 @@ class KnowAll : public TeacherSource {
       }
     };
     return std::make_shared<Table>(StageResult());
+  }
+  absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& /*options*/, const StageResult& /*teacher*/,
+      const Dataset& /*train*/) const override {
+    return std::nullopt;
   }
 };
 

@@ -31,10 +31,11 @@ Batches MakeBatches(int64_t jitter = 0) {
   return *Batches::Create(ToyDataset(toy), options);
 }
 
-std::shared_ptr<Network> MakeModel(const Graph& graph = StudentGraph()) {
+std::shared_ptr<Network> MakeModel(const Graph& graph) {
   Random random(0, "test weights");
   return std::make_shared<Network>(graph, random);
 }
+std::shared_ptr<Network> MakeModel() { return MakeModel(StudentGraph()); }
 
 // A small one with dropout.
 std::shared_ptr<Network> MakeDroppingModel() {
