@@ -52,7 +52,7 @@ bool IsStdout(const std::string& path);
 // Whether anything is there, also a link to nothing.
 bool IsThere(const std::string& path);
 
-// Of these bytes, as in gzip and PNG.
+// The CRC-32 of these bytes, the one of gzip and PNG.
 uint32_t Crc32(absl::string_view bytes);
 
 // Makes the folder and those above it where they are missing, and tries that

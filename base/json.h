@@ -25,8 +25,8 @@ std::string JsonText(const Json& json, int indent = -1);
 Json ParseJson(const std::string& text);
 
 // What differs between the configurations of an earlier run and of this one:
-// "temperature was 5 and is 4; seed was 0 and is 1"; nothing if nothing does.
-// Of long values the beginning is shown.
+// "temperature was 5 and is 4; seed was 0 and is 1"; empty if nothing does.
+// Long values are cut short.
 std::string Differences(const Json& then, const Json& now);
 
 }  // namespace distill

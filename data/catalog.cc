@@ -9,6 +9,7 @@ namespace {
 
 std::vector<std::string> Numbers(int count) {
   std::vector<std::string> names;
+  names.reserve(count);
   for (int i = 0; i < count; ++i) names.push_back(absl::StrCat(i));
   return names;
 }

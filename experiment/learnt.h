@@ -28,7 +28,7 @@ struct LearningBar {
   int64_t enough = 0;  // Images, at least 1.
 };
 
-// Of the labels of a training set of at least two classes.
+// The bar for a training set with labels of at least two classes.
 LearningBar BarOf(const Dataset& train);
 
 // An accuracy, and on what it was measured.

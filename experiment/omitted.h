@@ -10,8 +10,8 @@
 
 namespace distill {
 
-// Of the samples of the omitted classes, and of all samples once the omitted
-// classes' biases are raised.
+// The errors on the samples of the omitted classes, and on all samples once the
+// omitted classes' biases are raised.
 struct OmittedResult {
   int64_t samples = 0;  // Of the omitted classes.
   int64_t errors = 0;   // Of these.

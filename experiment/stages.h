@@ -44,7 +44,7 @@ struct StageResult {
   // If classes were omitted: of the test images, with a bias chosen by the
   // validation images, or if there are none by the test images.
   std::optional<OmittedResult> omitted;
-  // What learnt, for good.
+  // What learnt, for good; null of a teacher that is no model of ours.
   std::shared_ptr<const FrozenClassifier> model;
   // [images, classes] float32, on the CPU; the first undefined if no images
   // were held out.

@@ -29,10 +29,10 @@ constexpr Bounds kShare = {0, 1};  // Accuracies, for instance.
 // Stegun, "Handbook of Mathematical Functions", 26.7.3 and 26.7.4).
 double StudentT95(int64_t degrees);
 
-// Of at least one value, independent and about normally distributed: mean +-
-// StudentT95(n - 1) * standard deviation / sqrt(n), with the deviation by n
-// - 1.
-// An end beyond `bounds`, where no such mean can be, is there instead.
+// The 95 % interval of the mean of n >= 1 values, independent and about
+// normally distributed: mean +- StudentT95(n - 1) * standard deviation /
+// sqrt(n), where the deviation divides by n - 1. An end beyond `bounds`, where
+// no such mean can be, is there instead.
 Interval MeanInterval(const std::vector<double>& values,
                       const Bounds& bounds = {});
 
@@ -51,7 +51,7 @@ enum class Verdict {
   kNoDifference,  // or has 0 in it.
 };
 
-// Of paired differences, what they are better with being above 0.
+// The verdict on paired differences, of which those above 0 are improvements.
 Verdict Judge(const Interval& difference);
 
 // "BEATS", "WORSE", "NO DIFFERENCE" or "UNKNOWN".

@@ -102,8 +102,8 @@ struct SweepRun {
   double seconds = 0;
 };
 
-// Of a cell's runs. Accuracies are in [0, 1], and differences the student's
-// less that of the control with the same labels and seed.
+// What a cell's runs say together. Accuracies are in [0, 1], and differences
+// the student's less that of the control with the same labels and seed.
 struct SweepCellResult {
   SweepCell cell;
   int64_t runs = 0;

@@ -58,7 +58,7 @@ struct CHeaderSize {
   int64_t scratch_bytes = 0;
 };
 
-// Of a model that CHeader takes.
+// The sizes of a model that CHeader takes.
 CHeaderSize SizeOfCHeader(const LoadedModel& loaded, bool int8);
 
 }  // namespace distill

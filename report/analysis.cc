@@ -56,10 +56,13 @@ absl::StatusOr<std::vector<Latency>> LatenciesOf(
   const auto stages = static_cast<int64_t>(run.stages.size());
   observer.OnBegin("report: latency", stages * kImagesOfStage);
   for (const StageAnalysis& stage : run.stages) {
-    const FrozenClassifier& model = *stage.stage->model;
-    latencies.push_back(
-        {MedianLatency(model, compute.device, batches, kSmall),
-         MedianLatency(model, compute.device, batches, kLarge)});
+    const FrozenClassifier* model = stage.stage->model.get();
+    const auto median = [&](int64_t size) {
+      return model == nullptr
+                 ? std::nan("")
+                 : MedianLatency(*model, compute.device, batches, size);
+    };
+    latencies.push_back({median(kSmall), median(kLarge)});
     observer.OnProgress(static_cast<int64_t>(latencies.size()) * kImagesOfStage,
                         std::nan(""));
   }

@@ -25,10 +25,11 @@ struct StageAnalysis {
   std::optional<Fidelity> fidelity;  // Of the student and the control.
 };
 
-// Of its parameters as float32.
+// The size of its parameters as float32, in bytes.
 int64_t WeightBytes(const StageResult& stage);
 
-// Median times of a forward pass, in milliseconds.
+// Median times of a forward pass, in milliseconds; NaN where the teacher is no
+// model of ours.
 struct Latency {
   double batch1 = 0, batch64 = 0;
 };
@@ -64,8 +65,8 @@ struct Analysis {
 // How many images of dark knowledge an analysis names.
 constexpr int64_t kDarkImages = 12;
 
-// Of `result`, which must outlive it, and the test set that it was evaluated
-// on. Asks no model but for its latency: the logits are the stages'.
+// The analysis of `result`, which must outlive it, and the test set that it was
+// evaluated on. Asks no model but for its latency: the logits are the stages'.
 //
 // Internal, or ResourceExhausted, if LibTorch fails, or a logit is not finite.
 absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,

@@ -25,8 +25,8 @@ struct Answers {
   double Probability(int64_t sample, int64_t class_index) const;
 };
 
-// Of `logits` [samples, classes] float32 on the CPU, at least one of each and
-// all finite (TORCH_CHECK).
+// The answers in `logits` [samples, classes] float32 on the CPU, at least one
+// of each and all finite (TORCH_CHECK).
 Answers AnswersOf(const at::Tensor& logits);
 
 // softmax(logits / temperature) of one sample, [classes]; temperature > 0.
@@ -101,7 +101,7 @@ std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
                                        const std::vector<uint8_t>& labels,
                                        double temperature, int64_t most);
 
-// Of `probabilities` that sum to 1, in nats.
+// The entropy, in nats, of `probabilities` that sum to 1.
 double Entropy(const std::vector<double>& probabilities);
 
 // The samples that the student predicts wrong, the teacher right, and the

@@ -60,8 +60,8 @@ Json StageMetricsJson(const StageAnalysis& stage, const Latency& latency) {
   json["flopPerImage"] = stage.stage->outline.flop;
   json["weightBytes"] = WeightBytes(*stage.stage);
   json["architecture"] = stage.stage->outline.architecture;
-  json["latencyMs"] = {{"batch1", latency.batch1},
-                       {"batch64", latency.batch64}};
+  json["latencyMs"] = {{"batch1", Number(latency.batch1)},
+                       {"batch64", Number(latency.batch64)}};
   json["classAccuracy"] = Json::array();
   for (int64_t c = 0; c < stage.metrics.classes; ++c) {
     json["classAccuracy"].push_back(Number(stage.metrics.ClassAccuracy(c)));

@@ -19,8 +19,8 @@ struct Report {
   std::string predictions_csv;  // predictions.csv
 };
 
-// Of `result`, whose stages were evaluated on context.test; README.md says what
-// is in it. Where it is of one seed, that is the first.
+// The report on `result`, whose stages were evaluated on context.test;
+// README.md says what is in it. Where it is of one seed, that is the first.
 //
 // Internal, or ResourceExhausted, if LibTorch fails, or a logit is not finite.
 absl::StatusOr<Report> MakeReport(const ReportContext& context,

@@ -51,7 +51,7 @@ class TrainingKeeper {
  public:
   virtual ~TrainingKeeper() = default;
 
-  // The newest state that is whole; none if there is none.
+  // The latest intact state; none if there is none.
   virtual absl::StatusOr<std::optional<TrainingState>> Newest() = 0;
 
   // Whether a state is wanted after so many steps, beside those of the ends of

@@ -56,7 +56,7 @@ class Training {
                     batches_.sample_count());
   }
 
-  // From the newest state, if there is one.
+  // From the latest state, if there is one.
   absl::Status GoOn() {
     if (options_.keeper == nullptr) return absl::OkStatus();
     auto newest = options_.keeper->Newest();
@@ -170,7 +170,7 @@ class Training {
   TrainingState state_;
   Clock::time_point start_;
   double seconds_before_ = 0;  // Of the training before it was interrupted.
-  int64_t kept_steps_ = 0;     // Of the newest state that is kept.
+  int64_t kept_steps_ = 0;     // Of the latest state that is kept.
 };
 
 }  // namespace

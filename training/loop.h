@@ -31,7 +31,7 @@ struct TrainOptions {
   int64_t steps = 0;
   // Where the model's parameters are; batches are moved there.
   at::Device device = at::kCPU;
-  // Of the learning rate over all epochs.
+  // The schedule of the learning rate over all epochs.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   double learning_rate = 0.01;
   AdamOptions adam;
@@ -51,7 +51,7 @@ struct TrainOptions {
 // changes a parameter. Cancelled, after the step and with its state kept, when
 // an InterruptSignal() has come. Those of the keeper.
 //
-// With a keeper the training goes on from its newest state, and gives the bits
+// With a keeper the training goes on from its latest state, and gives the bits
 // of one that was never stopped; one that is over takes no step.
 absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                                   const Objective& objective,

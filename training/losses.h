@@ -28,7 +28,7 @@ struct EpochLosses {
   double hard = 0;
 };
 
-// From which the means over many steps come.
+// Sums from which the means over many steps are computed.
 struct LossSums {
   double total = 0, soft = 0, hard = 0;
   int64_t samples = 0;

@@ -35,7 +35,7 @@ class Stepper {
   // The next steps are those of this epoch.
   virtual void BeginEpoch(const EpochStart& start) = 0;
 
-  // Takes the epoch's next step, or puts it in line on a device without waiting
+  // Takes the epoch's next step, or enqueues it on a device without waiting
   // for it. `count_correct`: see StepLosses.
   virtual void Step(bool count_correct) = 0;
 
@@ -58,7 +58,7 @@ struct StepperInputs {
   Classifier& model;
   const Batches& batches;
   const Objective& objective;
-  // Of the learning rate, by number of step.
+  // The learning rate by number of step.
   const Schedule& schedule;
   AdamOptions adam;
 

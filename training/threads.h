@@ -8,7 +8,7 @@
 
 namespace distill {
 
-// Of `wanted` >= 1 threads, this one included, how many OpenMP can be given
+// How many of `wanted` >= 1 threads, this one included, OpenMP can be given
 // now. It starts them, and as many again (OpenMP may have that many for a
 // moment, when it exchanges some), and lets them end.
 //

@@ -1,8 +1,8 @@
 // Convolution 3x3, max-pooling 2x2 and ReLU in one pass on the CPU, forward and
 // backward: raw pointers, no LibTorch, no allocation, no threads.
 //
-// The block is y = ReLU(max-pool(conv(x) + b)): a margin of one zero around the
-// image, stride 1; windows of 2 x 2 without overlap (an odd last row or column
+// The block is y = ReLU(max-pool(conv(x) + b)): zero padding of one pixel,
+// stride 1; windows of 2 x 2 without overlap (an odd last row or column
 // is not pooled, though its neighbours see it); ReLU after the pool, which is
 // the same function as before it.
 //
