@@ -37,14 +37,18 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
         missing.size() == 1 ? "it" : "them"));
   }
   const auto describe = [&](const char* whose, const ModelOutline& model) {
+    const std::string size =
+        model.parameters == 0
+            ? ""
+            : absl::StrFormat(" (%s parameters, %.2f MFLOP an image)",
+                              WithCommas(model.parameters),
+                              static_cast<double>(model.flop) / 1e6);
     observer.OnLine(
-        absl::StrFormat("%-8s %s (%s parameters, %.2f MFLOP an image)", whose,
-                        model.architecture, WithCommas(model.parameters),
-                        static_cast<double>(model.flop) / 1e6));
+        absl::StrFormat("%-8s %s%s", whose, model.architecture, size));
   };
   describe("teacher:", teacher);
   describe("student:", student);
-  if (student.parameters > teacher.parameters) {
+  if (teacher.parameters > 0 && student.parameters > teacher.parameters) {
     observer.OnLine(
         "warning: the student is larger than its teacher; distillation makes "
         "small models.");

@@ -29,8 +29,9 @@ namespace distill {
 // What is known of a model before it has learnt anything.
 struct ModelOutline {
   std::string architecture;  // As Classifier::Describe() says it.
-  int64_t parameters = 0;
-  int64_t flop = 0;  // Of one image's forward pass.
+  // How many are trained, and floating-point operations of one image's forward
+  // pass. 0 of a teacher that is no model of ours.
+  int64_t parameters = 0, flop = 0;
   std::vector<Feature> features;
 };
 

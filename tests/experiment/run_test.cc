@@ -276,7 +276,8 @@ TEST(ExperimentTest, ATeacherNeedsNoModelOfOurs) {
       RunExperiment(options, Cpu(), ToySplit(600, Split::kTrain),
                     ToySplit(100, Split::kTest), lines, teacher);
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_TRUE(lines.Has("teacher: a table of 600")) << lines.all;
+  EXPECT_TRUE(lines.Has("teacher: a table of 600\n")) << lines.all;
+  EXPECT_FALSE(lines.Has("larger than its teacher")) << lines.all;
   EXPECT_GT(result->student.test.accuracy(), 0.9);
 }
 
