@@ -8,9 +8,10 @@
 #include "absl/status/statusor.h"
 
 // Returns the absl::Status that the expression gives, unless it is OK.
-#define RETURN_IF_ERROR(...)                                           \
-  do {                                                                 \
-    if (absl::Status error = (__VA_ARGS__); !error.ok()) return error; \
+#define RETURN_IF_ERROR(...)                           \
+  do {                                                 \
+    absl::Status return_if_error = (__VA_ARGS__);      \
+    if (!return_if_error.ok()) return return_if_error; \
   } while (false)
 
 // Returns the error of an absl::StatusOr, or else puts its value into

@@ -39,7 +39,6 @@ struct DatasetOptions {
 // A way in which a data set lies on the disk: a row of the table in
 // data/load.cc.
 struct DatasetFormat {
-  const char* name;  // "four IDX files", for messages.
   // Whether what is at `path` looks like it, by names alone: only looks.
   bool (*is_at)(const std::string& path);
   // The samples of one split, with all of Dataset but its name. Errors name the

@@ -12,7 +12,7 @@ namespace {
 // The first one that is there is read. The last takes everything else, and its
 // errors say what was expected.
 constexpr DatasetFormat kFormats[] = {
-    {"four IDX files", [](const std::string&) { return true; }, &LoadIdxFolder},
+    {[](const std::string&) { return true; }, &LoadIdxFolder},
 };
 
 }  // namespace
@@ -26,13 +26,11 @@ absl::StatusOr<Dataset> LoadDataset(const std::string& path, Split split,
                      "count them. Set it to the number of classes of the data "
                      "set."));
   }
-  for (const DatasetFormat& format : kFormats) {
-    if (!format.is_at(path)) continue;
-    ASSIGN_OR_RETURN(Dataset dataset, format.load(path, split, options));
-    IdentifyDataset(options.layout.name, &dataset);
-    return dataset;
-  }
-  return absl::NotFoundError(path);  // The last format takes everything.
+  const DatasetFormat* format = kFormats;
+  while (!format->is_at(path)) ++format;
+  ASSIGN_OR_RETURN(Dataset dataset, format->load(path, split, options));
+  IdentifyDataset(options.layout.name, &dataset);
+  return dataset;
 }
 
 }  // namespace distill
