@@ -41,8 +41,9 @@ struct DatasetOptions {
 struct DatasetFormat {
   // Whether what is at `path` looks like it, by names alone: only looks.
   bool (*is_at)(const std::string& path);
-  // The samples of one split, with all of Dataset but its name. Errors name the
-  // file, what was found, what was expected and what to do.
+  // The samples of one split, with all of Dataset but what IdentifyDataset
+  // sets. Errors name the file, what was found, what was expected and what to
+  // do.
   absl::StatusOr<Dataset> (*load)(const std::string& path, Split split,
                                   const DatasetOptions& options);
 };

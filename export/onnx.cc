@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "export/layers.h"
 #include "export/protobuf_writer.h"
 #include "nlohmann/json.hpp"
