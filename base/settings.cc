@@ -4,7 +4,9 @@
 #include <cctype>
 #include <cmath>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 
 namespace distill {
 namespace {
@@ -78,7 +80,7 @@ std::string Setting::RangeText() const {
     return high_open_ ? absl::StrCat("at least ", low, " and below ", high_)
                       : absl::StrCat(low, " to ", high_);
   }
-  if (!is_real_) return absl::StrCat("at least ", low);
+  if (type_ != Type::kReal) return absl::StrCat("at least ", low);
   return absl::StrCat("a finite number ", low_open_ ? "above " : "of at least ",
                       low);
 }
@@ -87,13 +89,42 @@ std::string Setting::Help() const {
   return has_range_ ? absl::StrCat(help_, " Range: ", RangeText(), ".") : help_;
 }
 
+std::vector<std::string> Setting::Elements() const {
+  if (!is_list_) return {Text()};
+  return absl::StrSplit(Text(), ',', absl::SkipEmpty());
+}
+
+Json Setting::ToJson() const {
+  Json values = Json::array();
+  for (const std::string& text : Elements()) {
+    int64_t integer = 0;
+    uint64_t natural = 0;
+    double real = 0;
+    if (type_ == Type::kSwitch) {
+      values.push_back(text == "true");
+    } else if (type_ == Type::kInteger && absl::SimpleAtoi(text, &natural)) {
+      values.push_back(natural);
+    } else if (type_ == Type::kInteger && absl::SimpleAtoi(text, &integer)) {
+      values.push_back(integer);
+    } else if (type_ == Type::kReal && absl::SimpleAtod(text, &real)) {
+      values.push_back(real);
+    } else {
+      values.push_back(text);
+    }
+  }
+  return is_list_ ? values : values[0];
+}
+
 std::string Setting::OutOfRange() const {
   if (!has_range_) return "";
-  for (const double value : numbers_()) {
+  const std::vector<std::string> elements = Elements();
+  for (const std::string& element : elements) {
+    double value = std::numeric_limits<double>::quiet_NaN();
+    if (!absl::SimpleAtod(element, &value)) continue;
     const bool above_low = low_open_ ? value > low_ : value >= low_;
     const bool below_high = high_open_ ? value < high_ : value <= high_;
     if (above_low && below_high && std::isfinite(value)) continue;
-    const bool several = is_list_ && numbers_().size() > 1;
+    const bool several = is_list_ && elements.size() > 1;
     return several ? absl::StrCat("--", name_, " has ", value,
                                   "; each of its values must be ", RangeText())
                    : absl::StrCat("--", name_, " is ", Text(), "; it must be ",

@@ -30,9 +30,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "base/json.h"
+#include "nlohmann/json_fwd.hpp"
 
 namespace distill {
+
+using Json = nlohmann::ordered_json;
 
 // A word for a value of an enumeration.
 template <typename Enum>
@@ -66,14 +68,13 @@ class Setting {
   const std::string& default_text() const { return default_text_; }
   const std::string& configuration_name() const { return configuration_name_; }
   bool in_configuration() const { return in_configuration_; }
-  bool is_switch() const { return is_switch_; }
+  bool is_switch() const { return type_ == Type::kSwitch; }
   bool is_path() const { return is_path_; }
   // The member: what tells one setting from another.
   const void* address() const { return address_; }
 
   // The value as a flag has it.
   std::string Text() const { return text_(); }
-  Json ToJson() const { return json_(); }
   // Whether the user has set it: by Set, or to another value than the default.
   bool IsGiven() const { return typed_ || Text() != default_text_; }
 
@@ -84,13 +85,17 @@ class Setting {
  private:
   friend class Settings;
 
+  // The elements of a list as flags have them; the value, if it is no list.
+  std::vector<std::string> Elements() const;
+  Json ToJson() const;
   // Empty if the value is in the range.
   std::string OutOfRange() const;
   std::string RangeText() const;
 
   std::string name_, group_, help_, default_text_, configuration_name_;
-  bool in_configuration_ = true, is_switch_ = false, is_path_ = false;
-  bool is_real_ = false, is_list_ = false, typed_ = false;
+  bool in_configuration_ = true, is_path_ = false;
+  enum class Type { kSwitch, kInteger, kReal, kText } type_ = Type::kText;
+  bool is_list_ = false, typed_ = false;
   bool has_range_ = false, low_open_ = false, high_open_ = false;
   double low_ = -std::numeric_limits<double>::infinity();
   double high_ = std::numeric_limits<double>::infinity();
@@ -99,8 +104,6 @@ class Setting {
   // False, with the reason, for a text that is no value.
   std::function<bool(const std::string&, std::string*)> parse_;
   std::function<std::string()> text_;
-  std::function<Json()> json_;
-  std::function<std::vector<double>()> numbers_;  // None of a text.
 };
 
 // The settings of one program. Rows point into options, which must outlive it.
@@ -115,16 +118,16 @@ class Settings {
   template <typename T>
   Setting& Add(const char* name, T* value, const std::string& help) {
     Setting& row = NewRow(name, value, help);
-    row.is_real_ =
-        std::is_same_v<T, double> || std::is_same_v<T, std::vector<double>>;
-    row.is_switch_ = std::is_same_v<T, bool>;
-    row.is_list_ = IsList<T>::value;
+    using Element = typename ElementOf<T>::type;
+    row.type_ = std::is_same_v<Element, bool>       ? Setting::Type::kSwitch
+                : std::is_integral_v<Element>       ? Setting::Type::kInteger
+                : std::is_floating_point_v<Element> ? Setting::Type::kReal
+                                                    : Setting::Type::kText;
+    row.is_list_ = !std::is_same_v<Element, T>;
     row.parse_ = [value](const std::string& text, std::string* why) {
       return Parse(text, value, why);
     };
     row.text_ = [value] { return TextOf(*value); };
-    row.json_ = [value] { return Json(*value); };
-    row.numbers_ = [value] { return NumbersOf(*value); };
     return row;
   }
 
@@ -152,8 +155,6 @@ class Settings {
       }
       return std::string();
     };
-    row.json_ = [text = row.text_] { return Json(text()); };
-    row.numbers_ = [] { return std::vector<double>(); };
     return row;
   }
 
@@ -191,9 +192,13 @@ class Settings {
 
  private:
   template <typename T>
-  struct IsList : std::false_type {};
+  struct ElementOf {
+    using type = T;
+  };
   template <typename T>
-  struct IsList<std::vector<T>> : std::true_type {};
+  struct ElementOf<std::vector<T>> {
+    using type = T;
+  };
 
   template <typename T>
   static bool Parse(const std::string& text, T* value, std::string* why) {
@@ -228,21 +233,6 @@ class Settings {
       out->append(TextOf(value));
     });
   }
-  template <typename T>
-  static std::vector<double> NumbersOf(const T& value) {
-    if constexpr (std::is_arithmetic_v<T>) {
-      return {static_cast<double>(value)};
-    } else if constexpr (IsList<T>::value) {
-      std::vector<double> numbers;
-      for (const auto& one : value) {
-        for (const double number : NumbersOf(one)) numbers.push_back(number);
-      }
-      return numbers;
-    } else {
-      return {};
-    }
-  }
-
   Setting& NewRow(const char* name, const void* address,
                   const std::string& help);
 

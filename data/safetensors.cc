@@ -12,13 +12,15 @@
 #include "absl/strings/str_join.h"
 #include "base/content.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "nlohmann/json.hpp"
 
 namespace distill {
 namespace {
 
-using Json = nlohmann::json;
+// What a file says, whose names may be a million: they are found in a tree.
+using Header = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 // The reference implementation's bound, too.
@@ -50,9 +52,9 @@ int64_t ByteCount(const std::vector<int64_t>& shape, int64_t element) {
 }
 
 // Whole numbers of a JSON array; false if it is anything else.
-bool ReadNumbers(const Json& json, std::vector<int64_t>* numbers) {
+bool ReadNumbers(const Header& json, std::vector<int64_t>* numbers) {
   if (!json.is_array()) return false;
-  for (const Json& item : json) {
+  for (const Header& item : json) {
     if (!item.is_number_integer()) return false;
     if (item.is_number_unsigned() &&
         item.get<uint64_t>() > std::numeric_limits<int64_t>::max()) {
@@ -132,8 +134,9 @@ class Parser {
     // A name that comes twice would hide the first one.
     std::set<std::string> names;
     std::string twice;
-    const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-      if (event == Json::parse_event_t::key && depth == 1 &&
+    const auto watch = [&](int depth, Header::parse_event_t event,
+                           Header& parsed) {
+      if (event == Header::parse_event_t::key && depth == 1 &&
           !names.insert(parsed.get<std::string>()).second) {
         twice = parsed.get<std::string>();
       }
@@ -144,8 +147,8 @@ class Parser {
     if (text.find('\0') != absl::string_view::npos) {
       return Wrong("a header with a byte of 0", "a JSON object");
     }
-    header_ = Json::parse(text.begin(), text.end(), watch,
-                          /*allow_exceptions=*/false);
+    header_ = Header::parse(text.begin(), text.end(), watch,
+                            /*allow_exceptions=*/false);
     if (header_.is_discarded() || !header_.is_object()) {
       return Wrong("a header that is not a JSON object",
                    "one with the tensors' names");
@@ -157,7 +160,7 @@ class Parser {
     return absl::OkStatus();
   }
 
-  absl::Status ReadMetadata(const Json& json,
+  absl::Status ReadMetadata(const Header& json,
                             std::map<std::string, std::string>* metadata) {
     if (json.is_object()) {
       for (const auto& item : json.items()) {
@@ -169,7 +172,8 @@ class Parser {
     return Wrong("metadata that are not texts", "a text for each name");
   }
 
-  absl::StatusOr<Entry> ReadEntry(const std::string& tensor, const Json& json) {
+  absl::StatusOr<Entry> ReadEntry(const std::string& tensor,
+                                  const Header& json) {
     const std::string what = absl::StrCat("the tensor \"", tensor, "\" ");
     const auto dtype = json.find("dtype"), shape = json.find("shape"),
                offsets = json.find("data_offsets");
@@ -237,7 +241,7 @@ class Parser {
   const absl::string_view bytes_;
   const std::string& name_;
   absl::string_view data_;
-  Json header_;
+  Header header_;
 };
 
 }  // namespace
@@ -257,8 +261,7 @@ int64_t DtypeSize(absl::string_view dtype) {
 }
 
 absl::StatusOr<std::string> SerializeSafeTensors(const SafeTensors& file) {
-  // In the order in which fields are added.
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  Json header = Json::object();
   if (!file.metadata.empty()) header[kMetadata] = file.metadata;
   int64_t at = 0;
   for (const SafeTensor& tensor : file.tensors) {
@@ -276,8 +279,7 @@ absl::StatusOr<std::string> SerializeSafeTensors(const SafeTensors& file) {
                            {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
-  std::string text =
-      header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = JsonText(header);
   // Blanks, so that the numbers lie where their size wants them.
   text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes,
               ' ');

@@ -20,9 +20,7 @@
 namespace distill {
 namespace {
 
-// Below this many logits a thread costs more to wake than it saves. (ATen's
-// parallel_for has threads only in a file compiled with -fopenmp, and is a
-// plain loop otherwise.)
+// Below this many logits a thread costs more to wake than it saves.
 constexpr int64_t kLogitsPerThread = 8192;
 
 // KdLoss for checked inputs on the CPU, computed in Scalar rows.

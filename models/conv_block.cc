@@ -1,13 +1,16 @@
 #include "models/conv_block.h"
 
-#include <ATen/Functions.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "ATen/Parallel.h"
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/conv2d.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/max_pool2d.h"
+#include "ATen/ops/relu.h"
+#include "base/known_gradient.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/conv_block_kernels.h"
 
@@ -16,14 +19,11 @@ namespace {
 
 using kernels::ConvBlockKernels;
 using kernels::ConvBlockParams;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 const ConvBlockKernels& Kernels() {
   return kernels::ConvBlockKernelsFor(ChosenIsa());
 }
 
-// Not a tensor, so that autograd looks for no gradient of it.
 struct Options {
   ConvBlockParams params;
   const ConvBlockKernels* kernels;
@@ -125,51 +125,22 @@ at::Tensor RunInputGradient(const Options& options, const at::Tensor& weight,
   return grad_x;
 }
 
-class FusedConvBlock : public torch::autograd::Function<FusedConvBlock> {
- public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
-                            const at::Tensor& weight, const at::Tensor& bias,
-                            const Options& options) {
-    at::Tensor out = NewOutput(options.params, x.size(0), x.options());
-    at::Tensor winner = at::empty(out.sizes(), x.options().dtype(at::kByte));
-    RunForward(options, x, weight, bias, out, winner);
-    context->save_for_backward({x, weight, winner});
-    const ConvBlockParams& p = options.params;
-    auto& saved = context->saved_data;
-    saved["height"] = int64_t{p.height};
-    saved["width"] = int64_t{p.width};
-    saved["in"] = int64_t{p.in_channels};
-    saved["out"] = int64_t{p.out_channels};
-    saved["channels_first"] = p.channels_first;
-    return out;
+// The gradients of x, weight and bias of which `needed` asks for; `saved` are
+// x, weight and the winners.
+std::vector<at::Tensor> Gradients(const Options& options,
+                                  const std::vector<at::Tensor>& saved,
+                                  const at::Tensor& gradient,
+                                  const std::vector<bool>& needed) {
+  at::Tensor grad_x;
+  std::pair<at::Tensor, at::Tensor> of_weight;
+  if (needed[1] || needed[2]) {
+    of_weight = RunWeightGradient(options, saved[0], gradient, saved[2]);
   }
-
-  static variable_list backward(AutogradContext* context,
-                                const variable_list& grad_outputs) {
-    TORCH_CHECK(!at::GradMode::is_enabled(),
-                "this block has no second derivative: call backward without "
-                "create_graph");
-    const variable_list tensors = context->get_saved_variables();
-    auto& saved = context->saved_data;
-    Options options;
-    options.params.height = static_cast<int>(saved["height"].toInt());
-    options.params.width = static_cast<int>(saved["width"].toInt());
-    options.params.in_channels = static_cast<int>(saved["in"].toInt());
-    options.params.out_channels = static_cast<int>(saved["out"].toInt());
-    options.params.channels_first = saved["channels_first"].toBool();
-    options.kernels = &Kernels();
-    const at::Tensor gradient = grad_outputs[0].contiguous();
-    at::Tensor grad_x;
-    std::pair<at::Tensor, at::Tensor> of_weight;
-    if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
-      of_weight = RunWeightGradient(options, tensors[0], gradient, tensors[2]);
-    }
-    if (context->needs_input_grad(0)) {
-      grad_x = RunInputGradient(options, tensors[1], gradient, tensors[2]);
-    }
-    return {grad_x, of_weight.first, of_weight.second, at::Tensor()};
+  if (needed[0]) {
+    grad_x = RunInputGradient(options, saved[1], gradient, saved[2]);
   }
-};
+  return {grad_x, of_weight.first, of_weight.second};
+}
 
 void CheckShapes(const at::Tensor& x, const at::Tensor& weight,
                  const at::Tensor& bias) {
@@ -216,14 +187,21 @@ at::Tensor ConvBlock(const at::Tensor& x, const at::Tensor& weight,
   const bool needs_graph =
       at::GradMode::is_enabled() &&
       (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
-  if (needs_graph) {
-    return FusedConvBlock::apply(x.contiguous(), weight.contiguous(),
-                                 bias.contiguous(), options);
-  }
-  at::Tensor out = NewOutput(options.params, x.size(0), x.options());
-  RunForward(options, x.contiguous(), weight.contiguous(), bias.contiguous(),
-             out, /*winner=*/at::Tensor());
-  return out;
+  const std::vector<at::Tensor> inputs = {x.contiguous(), weight.contiguous(),
+                                          bias.contiguous()};
+  const at::NoGradGuard no_grad;
+  const at::Tensor out = NewOutput(options.params, x.size(0), x.options());
+  const at::Tensor winner =
+      needs_graph ? at::empty(out.sizes(), x.options().dtype(at::kByte))
+                  : at::Tensor();
+  RunForward(options, inputs[0], inputs[1], inputs[2], out, winner);
+  if (!needs_graph) return out;
+  return WithKnownGradient(
+      out, inputs, {inputs[0], inputs[1], winner},
+      [options](const std::vector<at::Tensor>& saved,
+                const at::Tensor& gradient, const std::vector<bool>& needed) {
+        return Gradients(options, saved, gradient, needed);
+      });
 }
 
 at::Tensor ConvBlockComposed(const at::Tensor& x, const at::Tensor& weight,

@@ -1,12 +1,15 @@
 #include "models/dense.h"
 
-#include <ATen/Functions.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <algorithm>
+#include <vector>
 
+#include "ATen/Parallel.h"
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/empty_like.h"
+#include "ATen/ops/linear.h"
+#include "ATen/ops/relu.h"
+#include "base/known_gradient.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/dense_kernels.h"
 
@@ -15,8 +18,6 @@ namespace {
 
 using kernels::DenseKernels;
 using kernels::DenseParams;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 // Multiply-adds below which a thread costs more to wake than it saves.
 constexpr int64_t kWorkOfThread = int64_t{1} << 18;
@@ -93,59 +94,44 @@ at::Tensor RunForwardBFloat16(const DenseParams& params, const at::Tensor& x,
   return out;
 }
 
-class FusedDense : public torch::autograd::Function<FusedDense> {
- public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
-                            const at::Tensor& weight, const at::Tensor& bias,
-                            bool relu) {
-    const at::Tensor out =
-        RunForward(ParamsOf(x, weight, relu), x, weight, bias);
-    context->save_for_backward({x, weight, relu ? out : at::Tensor()});
-    return out;
-  }
+// The gradients of x, weight and bias of which `needed` asks for; `saved` are
+// x, weight and, with ReLU, the output.
+std::vector<at::Tensor> Gradients(const std::vector<at::Tensor>& saved,
+                                  const at::Tensor& gradient,
+                                  const std::vector<bool>& needed) {
+  const at::Tensor &x = saved[0], &weight = saved[1], &out = saved[2];
+  const DenseParams params = ParamsOf(x, weight, out.defined());
+  const float* gradients = gradient.const_data_ptr<float>();
+  const float* outs = out.defined() ? out.const_data_ptr<float>() : nullptr;
+  const DenseKernels& run = Kernels();
+  const size_t workspace = run.workspace(params);
 
-  static variable_list backward(AutogradContext* context,
-                                const variable_list& grad_outputs) {
-    TORCH_CHECK(!at::GradMode::is_enabled(),
-                "this layer has no second derivative: call backward without "
-                "create_graph");
-    const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], &out = saved[2];
-    const DenseParams params = ParamsOf(x, weight, out.defined());
-    const at::Tensor gradient = grad_outputs[0].contiguous();
-    const float* gradients = gradient.const_data_ptr<float>();
-    const float* outs = out.defined() ? out.const_data_ptr<float>() : nullptr;
-    const DenseKernels& run = Kernels();
-    const size_t workspace = run.workspace(params);
-
-    at::Tensor grad_x, grad_weight, grad_bias;
-    if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
-      grad_weight = at::empty_like(weight);
-      grad_bias = at::empty({params.outputs}, weight.options());
-      const float* from = x.const_data_ptr<float>();
-      float* to = grad_weight.mutable_data_ptr<float>();
-      float* to_bias = grad_bias.mutable_data_ptr<float>();
-      ForOutputs(params, [&](int64_t begin, int64_t end) {
-        run.weight_gradient(params, from, outs, gradients, to, to_bias, begin,
-                            end, KernelWorkspace(workspace));
-      });
-    }
-    if (context->needs_input_grad(0)) {
-      grad_x = at::empty_like(x);
-      const float* from = weight.const_data_ptr<float>();
-      float* to = grad_x.mutable_data_ptr<float>();
-      at::parallel_for(0, params.batch,
-                       std::max<int64_t>(
-                           kWorkOfThread / (params.inputs * params.outputs), 1),
-                       [&](int64_t begin, int64_t end) {
-                         run.input_gradient(params, from, outs, gradients, to,
-                                            begin, end,
-                                            KernelWorkspace(workspace));
-                       });
-    }
-    return {grad_x, grad_weight, grad_bias, at::Tensor()};
+  at::Tensor grad_x, grad_weight, grad_bias;
+  if (needed[1] || needed[2]) {
+    grad_weight = at::empty_like(weight);
+    grad_bias = at::empty({params.outputs}, weight.options());
+    const float* from = x.const_data_ptr<float>();
+    float* to = grad_weight.mutable_data_ptr<float>();
+    float* to_bias = grad_bias.mutable_data_ptr<float>();
+    ForOutputs(params, [&](int64_t begin, int64_t end) {
+      run.weight_gradient(params, from, outs, gradients, to, to_bias, begin,
+                          end, KernelWorkspace(workspace));
+    });
   }
-};
+  if (needed[0]) {
+    grad_x = at::empty_like(x);
+    const float* from = weight.const_data_ptr<float>();
+    float* to = grad_x.mutable_data_ptr<float>();
+    at::parallel_for(
+        0, params.batch,
+        std::max<int64_t>(kWorkOfThread / (params.inputs * params.outputs), 1),
+        [&](int64_t begin, int64_t end) {
+          run.input_gradient(params, from, outs, gradients, to, begin, end,
+                             KernelWorkspace(workspace));
+        });
+  }
+  return {grad_x, grad_weight, grad_bias};
+}
 
 }  // namespace
 
@@ -172,14 +158,19 @@ at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
   const bool needs_graph =
       at::GradMode::is_enabled() &&
       (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  const std::vector<at::Tensor> inputs = {x.contiguous(), weight.contiguous(),
+                                          bias.contiguous()};
   if (needs_graph) {
-    return FusedDense::apply(x.contiguous(), weight.contiguous(),
-                             bias.contiguous(), relu);
+    const at::NoGradGuard no_grad;
+    const at::Tensor out =
+        RunForward(ParamsOf(x, weight, relu), inputs[0], inputs[1], inputs[2]);
+    return WithKnownGradient(out, inputs,
+                             {inputs[0], inputs[1], relu ? out : at::Tensor()},
+                             Gradients);
   }
   const auto run =
       compute_dtype == at::kBFloat16 ? RunForwardBFloat16 : RunForward;
-  return run(ParamsOf(x, weight, relu), x.contiguous(), weight.contiguous(),
-             bias.contiguous());
+  return run(ParamsOf(x, weight, relu), inputs[0], inputs[1], inputs[2]);
 }
 
 at::Tensor DenseComposed(const at::Tensor& x, const at::Tensor& weight,

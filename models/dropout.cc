@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#include "ATen/ATen.h"
+#include "ATen/ops/arange.h"
+#include "ATen/ops/empty.h"
 #include "base/random.h"
 
 namespace distill {

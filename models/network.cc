@@ -2,7 +2,14 @@
 
 #include <utility>
 
-#include "ATen/ATen.h"
+#include "ATen/ops/adaptive_avg_pool2d.h"
+#include "ATen/ops/batch_norm.h"
+#include "ATen/ops/conv2d.h"
+#include "ATen/ops/full.h"
+#include "ATen/ops/linear.h"
+#include "ATen/ops/max_pool2d.h"
+#include "ATen/ops/relu.h"
+#include "ATen/ops/zeros.h"
 #include "base/uniform_tensor.h"
 #include "models/conv_block.h"
 #include "models/dense.h"

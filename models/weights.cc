@@ -19,15 +19,13 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "models/zoo.h"
-#include "nlohmann/json.hpp"
 
 namespace distill {
 namespace {
-
-using Json = nlohmann::json;
 
 struct Dtype {
   const char* name;
@@ -101,7 +99,7 @@ class Metadata {
     return values;
   }
   std::vector<std::string> Texts(const std::string& key) {
-    const Json json = Json::parse(Text(key), nullptr, false);
+    const Json json = ParseJson(Text(key));
     std::vector<std::string> texts;
     if (json.is_array()) {
       for (const Json& item : json) {
@@ -330,9 +328,7 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
   file.metadata["classes"] = absl::StrCat(info.classes);
   file.metadata["mean"] = NumbersText(info.normalization.mean);
   file.metadata["std"] = NumbersText(info.normalization.std);
-  file.metadata["class_names"] =
-      Json(info.class_names)
-          .dump(-1, ' ', false, Json::error_handler_t::replace);
+  file.metadata["class_names"] = JsonText(info.class_names);
   file.metadata["format"] = "pt";
   file.metadata["format_version"] = absl::StrCat(kModelFormatVersion);
   return file;

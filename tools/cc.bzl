@@ -12,25 +12,47 @@ COPTS = [
     "-Wextra",
 ]
 
-_ABSEIL = [
+ABSEIL = [
     "@com_google_absl//absl/status",
     "@com_google_absl//absl/status:statusor",
     "@com_google_absl//absl/strings",
     "@com_google_absl//absl/strings:str_format",
 ]
 
+# at::parallel_for is a template that is serial without it. The library behind it is
+# LibTorch's own copy, which is linked anyway.
+TORCH_COPTS = ["-fopenmp"]
+
+def _with_headers(deps, copts):
+    """`deps` and `copts` with Abseil, and with the headers that are parsed before such a file."""
+
+    # (A list that a select was added to has no `in`.)
+    torch = "\"//third_party/libtorch\"" in repr(deps)
+    name = "precompiled_torch" if torch else "precompiled_plain"
+    return (
+        deps + ABSEIL + ["//tools/precompiled:" + name],
+        ["-include", name + ".h"] + copts + (TORCH_COPTS if torch else []),
+    )
+
 def cc_library(name, srcs = None, hdrs = None, copts = [], deps = [], abseil = True, **kwargs):
     """A library; without `srcs` and `hdrs` of NAME.cc and NAME.h, where these exist."""
     if abseil:
-        deps = deps + _ABSEIL
+        deps, copts = _with_headers(deps, copts)
     if srcs == None:
         srcs = native.glob([name + ".cc"], allow_empty = True)
     if hdrs == None:
         hdrs = native.glob([name + ".h"], allow_empty = True)
     native.cc_library(name = name, srcs = srcs, hdrs = hdrs, copts = COPTS + copts, deps = deps, **kwargs)
 
-def cc_binary(name, copts = [], **kwargs):
-    native.cc_binary(name = name, copts = COPTS + copts, **kwargs)
+def cc_binary(name, copts = [], deps = [], **kwargs):
+    deps, copts = _with_headers(deps, copts)
+    native.cc_binary(name = name, copts = COPTS + copts, deps = deps, **kwargs)
 
-def cc_test(name, copts = [], **kwargs):
-    native.cc_test(name = name, copts = COPTS + copts, linkstatic = True, **kwargs)
+def cc_test(name, copts = [], deps = [], **kwargs):
+    native.cc_test(
+        name = name,
+        copts = COPTS + ["-include", "precompiled_test.h"] + copts + TORCH_COPTS,
+        deps = deps + ["//tools/precompiled:precompiled_test"],
+        linkstatic = True,
+        **kwargs
+    )

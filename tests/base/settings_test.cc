@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "gtest/gtest.h"
 #include "tests/testing/status.h"
 
