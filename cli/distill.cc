@@ -32,7 +32,7 @@
 #include "report/report.h"
 #include "report/result_json.h"
 #include "torch/version.h"
-#include "training/folder_keeper.h"
+#include "training/checkpoint_folder.h"
 
 namespace distill {
 namespace {
@@ -266,9 +266,10 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   if (!folder.ok()) return ReportError(folder.status(), out, err);
 
   Console console(out, err, console_options);
-  std::optional<FolderKeeper> keeper;
+  std::optional<CheckpointFolder> checkpoints;
   if (*folder) {
-    keeper.emplace((*folder)->checkpoints(), options.checkpoint_every, console);
+    checkpoints.emplace((*folder)->checkpoints(), options.checkpoint_every,
+                        console);
     if ((*folder)->resumes()) {
       console.OnLine("resume:  goes on with the run in " + (*folder)->path());
     }
@@ -288,10 +289,12 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
                    source, /*introduces=*/false);
     if (!judged.ok()) return ReportError(judged.status(), out, err);
   }
-  const auto result = RunSeeds(options, *compute, splits->train, splits->test,
-                               console, source, keeper ? &*keeper : nullptr);
+  const auto result =
+      RunSeeds(options, *compute, splits->train, splits->test, console, source,
+               checkpoints ? &*checkpoints : nullptr);
   if (absl::IsCancelled(result.status())) {
-    return ReportInterruption(result.status(), keeper.has_value(), out, err);
+    return ReportInterruption(result.status(), checkpoints.has_value(), out,
+                              err);
   }
   if (!result.ok()) return ReportError(result.status(), out, err);
 

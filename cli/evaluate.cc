@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "base/text.h"
 #include "cli/errors.h"
-#include "cli/judge.h"
+#include "cli/evaluate_model.h"
 #include "models/weights.h"
 #include "report/metrics.h"
 #include "report/result_json.h"
@@ -91,7 +91,7 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
                      options.split == "test" ? Split::kTest : Split::kTrain);
   if (!data.ok()) return EndWithError(kProgram, data.status(), out, err);
   Console console(out, err, console_options);
-  const auto metrics = Judge(*loaded, data->dataset, console);
+  const auto metrics = EvaluateModel(*loaded, data->dataset, console);
   if (!metrics.ok()) return EndWithError(kProgram, metrics.status(), out, err);
 
   Write(*loaded, options, path, *data, *metrics, out);

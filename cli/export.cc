@@ -15,7 +15,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/errors.h"
-#include "cli/judge.h"
+#include "cli/evaluate_model.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
 #include "export/html.h"
@@ -124,7 +124,7 @@ absl::Status CheckOptions(ExportOptions options) {
 }
 
 // What the test images say, as lines for people and as JSON.
-struct Judgement {
+struct ExportEvaluation {
   std::vector<std::string> remarks;
   Json json;
   std::vector<std::string> files;  // That were read.
@@ -139,10 +139,10 @@ std::string Remark(const std::string& what, const ModelMetrics& metrics,
                       Percent(metrics.accuracy.high), ")");
 }
 
-absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
-                                      const ExportOptions& options,
-                                      Observer& observer) {
-  Judgement result;
+absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
+                                                const ExportOptions& options,
+                                                Observer& observer) {
+  ExportEvaluation result;
   result.json = {{"testAccuracy", nullptr}, {"floatTestAccuracy", nullptr}};
   if (!options.has_data()) {
     if (options.int8) {
@@ -157,13 +157,13 @@ absl::StatusOr<Judgement> JudgeExport(const LoadedModel& loaded,
   for (const std::string& note : data.notes) observer.OnLine(note);
   const std::shared_ptr<const Dataset>& dataset = data.dataset;
   result.files = data.files;
-  ASSIGN_OR_RETURN(const auto floats, Judge(loaded, dataset, observer));
+  ASSIGN_OR_RETURN(const auto floats, EvaluateModel(loaded, dataset, observer));
   result.remarks.push_back(Remark("with float weights", floats, *dataset));
   result.json["floatTestAccuracy"] = IntervalJson(floats.accuracy);
   result.json["testAccuracy"] = IntervalJson(floats.accuracy);
   if (options.int8) {
     ASSIGN_OR_RETURN(const auto bytes,
-                     Judge(WithInt8Weights(loaded), dataset, observer));
+                     EvaluateModel(WithInt8Weights(loaded), dataset, observer));
     result.remarks.push_back(Remark("with int8 weights", bytes, *dataset));
     result.json["testAccuracy"] = IntervalJson(bytes.accuracy);
   }
@@ -187,7 +187,8 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   const Format* const format = FindFormat(options.format);
   ASSIGN_OR_RETURN(const auto loaded, LoadModel(options.model));
   Console console(out, err, console_options);
-  ASSIGN_OR_RETURN(const auto judgement, JudgeExport(loaded, options, console));
+  ASSIGN_OR_RETURN(const auto judgement,
+                   EvaluateExport(loaded, options, console));
   FormatOptions format_options = {options.int8, options.pixels, options.prefix,
                                   judgement.remarks, nullptr};
   absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");

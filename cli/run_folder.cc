@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "training/folder_keeper.h"
+#include "training/checkpoint_folder.h"
 
 namespace distill {
 namespace {
@@ -154,7 +154,7 @@ absl::Status RunFolder::RemoveStates() const {
   for (std::filesystem::directory_iterator entry(checkpoints(), error), end;
        !error && entry != end; entry.increment(error)) {
     const std::string name = WithoutPart(entry->path().filename().string());
-    if (name == kResultsMark || FolderKeeper::IsStateFile(name)) {
+    if (name == kResultsMark || CheckpointFolder::IsStateFile(name)) {
       states.push_back(entry->path().string());
     }
   }

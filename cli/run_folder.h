@@ -51,7 +51,7 @@ class RunFolder {
 
   // Whether it held an unfinished run to go on with.
   bool resumes() const { return resumes_; }
-  // Of the training states (training/folder_keeper.h); is there.
+  // Of the training states (training/checkpoint_folder.h); is there.
   std::string checkpoints() const { return path_ + "/checkpoint"; }
   // Writes a file of the folder.
   absl::Status Write(const std::string& name, const std::string& contents);

@@ -4,12 +4,10 @@
 // arguments, once all libraries are loaded and before any of them starts.
 // Nothing here may use what they set up: no streams, no getenv, no allocation.
 #include <pthread.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 
@@ -92,37 +90,41 @@ bool Begins(const char* text, const char* with) {
 // libgomp's 300,000, before they sleep, unless the user has said how they shall
 // wait. Where another program wants a processor too, a thread that spins takes
 // it from the one that it waits for (docs/benchmarking.md has the numbers).
-// libgomp reads this from its environment once, before main(), and has no other
-// way to be told: so the program starts again in an environment that says it.
-void SpinLess(char** argv, char** environment) {
-  // Started by a loader that was named (ld.so PROGRAM), it is not that program
-  // which /proc would start.
-  if (getauxval(AT_BASE) == 0) return;
-  constexpr size_t kMost = 4096;
+//
+// libgomp's initialiser reads this from the environment, and nothing else tells
+// it. The environment is an array that the kernel has made, without room for
+// one more: so the setting stands in the place of a variable that no
+// initialiser asks for, until all of them have run. Where there is none of
+// these, threads wait as libgomp has it.
+char** borrowed = nullptr;
+char* lender = nullptr;
+
+void SpinLess(char** environment) {
   static char setting[] = "GOMP_SPINCOUNT=10000";
-  static char* larger[kMost + 2];
-  size_t count = 0;
-  for (; environment[count] != nullptr; ++count) {
-    if (count == kMost || Begins(environment[count], "GOMP_SPINCOUNT=") ||
-        Begins(environment[count], "OMP_WAIT_POLICY=")) {
+  for (char** one = environment; *one != nullptr; ++one) {
+    if (Begins(*one, "GOMP_SPINCOUNT=") || Begins(*one, "OMP_WAIT_POLICY=")) {
+      borrowed = nullptr;
       return;
     }
-    larger[count] = environment[count];
+    for (const char* name : {"_=", "PWD=", "OLDPWD=", "SHLVL=", "LOGNAME=",
+                             "USER=", "SHELL=", "TERM=", "HOME=", "PATH="}) {
+      if (Begins(*one, name)) borrowed = one;
+    }
   }
-  larger[count] = setting;
-  // By its own name, which is what ps and killall know it by. Where this fails,
-  // because there is no /proc, all is as it was.
-  char program[PATH_MAX];
-  const ssize_t length = readlink("/proc/self/exe", program, sizeof program);
-  if (length <= 0 || length == sizeof program) return;
-  program[length] = '\0';
-  execve(program, argv, larger);
+  if (borrowed == nullptr) return;
+  lender = *borrowed;
+  *borrowed = setting;
+}
+
+// Runs after the initialisers of all libraries, and before main().
+__attribute__((constructor(101))) void GiveBack() {
+  if (borrowed != nullptr) *borrowed = lender;
 }
 
 void Start(int argc, char** argv, char** environment) {
   const char* const program = argc > 0 ? argv[0] : "distill";
   CheckStack(program);
-  SpinLess(argv, environment);
+  SpinLess(environment);
   CheckAddresses(program);
 }
 using Initializer = void (*)(int, char**, char**);

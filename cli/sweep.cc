@@ -44,10 +44,9 @@ std::vector<std::vector<std::string>> FactsOf(const Json& configuration) {
 }
 
 // Keeps the runs and the tables in the folder.
-class FolderKeeper : public SweepKeeper {
+class SweepFolder : public SweepObserver {
  public:
-  FolderKeeper(const std::string& folder, const Json& configuration,
-               RunLog& log)
+  SweepFolder(const std::string& folder, const Json& configuration, RunLog& log)
       : folder_(folder), configuration_(configuration), log_(log) {}
 
   absl::Status OnRun(const SweepRun& run) override { return log_.Append(run); }
@@ -120,11 +119,11 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
         " was written in part, and is taken off; its run is made again"));
   }
   for (const std::string& line : Remarks(data)) console.OnLine(line);
-  FolderKeeper keeper(arguments.output_dir, configuration, log);
+  SweepFolder sweep_folder(arguments.output_dir, configuration, log);
   ASSIGN_OR_RETURN(const auto result,
                    RunSweep(arguments, compute, data.train, data.test,
-                            log.runs(), keeper, console));
-  RETURN_IF_ERROR(keeper.OnSeed(result));
+                            log.runs(), sweep_folder, console));
+  RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 
   out << SweepTable(result);
   for (const SweepCellResult& cell : result.cells) {

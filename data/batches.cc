@@ -160,20 +160,30 @@ std::vector<Shift> Batches::Shifts(int64_t epoch) const {
   return shifts;
 }
 
+Span Batches::SpanOf(int64_t batch) const {
+  TORCH_CHECK(batch >= 0 && batch < batch_count(), "batch: found ", batch,
+              "; expected 0 to ", batch_count() - 1);
+  const int64_t first = batch * options_.batch_size;
+  return {first, std::min(options_.batch_size, sample_count() - first)};
+}
+
 Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
-                         const std::vector<Shift>& shifts) const {
+                         const std::vector<Shift>& shifts,
+                         const std::optional<Span>& part) const {
   TORCH_CHECK(static_cast<int64_t>(order.size()) == sample_count(),
               "order: found ", order.size(), " samples; expected all ",
               sample_count(), " of the data set");
-  TORCH_CHECK(batch >= 0 && batch < batch_count(), "batch: found ", batch,
-              "; expected 0 to ", batch_count() - 1);
   TORCH_CHECK(shifts.empty() || shifts.size() == order.size(), "shifts: found ",
               shifts.size(), "; expected none or ", sample_count(),
               ", one a sample");
-  const int64_t first = batch * options_.batch_size;
-  return GatherShifted(
-      order.slice(first, std::min(options_.batch_size, sample_count() - first)),
-      shifts);
+  const Span all = SpanOf(batch);
+  const Span taken = part.value_or(Span{0, all.count});
+  TORCH_CHECK(taken.first >= 0 && taken.count >= 1 &&
+                  taken.first + taken.count <= all.count,
+              "part: found ", taken.count, " samples from ", taken.first,
+              " on; expected at least one, of the batch's ", all.count);
+  return GatherShifted(order.slice(all.first + taken.first, taken.count),
+                       shifts);
 }
 
 Batch Batches::Gather(at::IntArrayRef indices) const {

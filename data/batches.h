@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
@@ -32,6 +33,12 @@ Normalization NormalizationOf(const Dataset& train);
 // byte of 0).
 struct Shift {
   int8_t down = 0, right = 0;  // Pixels; below 0: up, left.
+};
+
+// Some things of many in a row.
+struct Span {
+  int64_t first = 0;
+  int64_t count = 0;
 };
 
 struct BatchesOptions {
@@ -81,11 +88,17 @@ class Batches {
   // Random(seed, "jitter", epoch); none at all without jitter.
   std::vector<Shift> Shifts(int64_t epoch) const;
 
+  // The samples of batch number `batch`, in [0, batch_count()), by their places
+  // in an epoch's order.
+  Span SpanOf(int64_t batch) const;
+
   // Batch number `batch`, in [0, batch_count()), of an epoch whose order of the
   // samples is `order` [sample_count], moved by `shifts` [sample_count, by
-  // sample], if there are any.
+  // sample], if there are any. With `part`, that part of the batch alone, which
+  // has at least one sample.
   Batch FromOrder(at::IntArrayRef order, int64_t batch,
-                  const std::vector<Shift>& shifts = {}) const;
+                  const std::vector<Shift>& shifts = {},
+                  const std::optional<Span>& part = std::nullopt) const;
 
   // The samples at `indices`, at least one, each in [0, sample_count()), as
   // they are.

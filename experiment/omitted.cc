@@ -77,8 +77,9 @@ double BestBias(const at::Tensor& logits, const Dataset& dataset,
   return bias;
 }
 
-OmittedResult JudgeOmitted(const at::Tensor& logits, const Dataset& dataset,
-                           const std::vector<int64_t>& omitted, double bias) {
+OmittedResult EvaluateOmitted(const at::Tensor& logits, const Dataset& dataset,
+                              const std::vector<int64_t>& omitted,
+                              double bias) {
   OmittedResult result;
   result.bias = bias;
   for (const Row& row : RowsOf(logits, dataset, omitted)) {

@@ -32,8 +32,8 @@ double BestBias(const at::Tensor& logits, const Dataset& dataset,
                 const std::vector<int64_t>& omitted);
 
 // All of it for these logits and that bias.
-OmittedResult JudgeOmitted(const at::Tensor& logits, const Dataset& dataset,
-                           const std::vector<int64_t>& omitted, double bias);
+OmittedResult EvaluateOmitted(const at::Tensor& logits, const Dataset& dataset,
+                              const std::vector<int64_t>& omitted, double bias);
 
 }  // namespace distill
 

@@ -153,7 +153,7 @@ absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
       stages.Train(name, stages.Make(net, "student's weights"), plan));
   const DataDivision& data = stages.data();
   if (!data.seen) return stage;
-  stage.omitted = JudgeOmitted(
+  stage.omitted = EvaluateOmitted(
       stage.test_logits, data.test.dataset(), stages.options().omit_classes,
       data.validation
           ? BestBias(stage.validation_logits, data.validation->dataset(),
@@ -210,13 +210,13 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                                   std::shared_ptr<const Dataset> train,
                                   std::shared_ptr<const Dataset> test,
                                   Observer& observer,
-                                  const TeacherSource& teacher, Keeper* keeper,
-                                  const Use& use) {
+                                  const TeacherSource& teacher,
+                                  RunCheckpoints* checkpoints, const Use& use) {
   ASSIGN_OR_RETURN(const Plan plan, MakePlan(options, *train, *test, teacher));
   ASSIGN_OR_RETURN(
       const DataDivision data,
       DivideData(std::move(train), std::move(test), DivisionOf(options)));
-  const Stages stages(options, compute, data, observer, keeper);
+  const Stages stages(options, compute, data, observer, checkpoints);
   absl::StatusOr<Result> result = absl::UnknownError("nothing was run");
   RETURN_IF_ERROR(CatchTorchErrors("running the experiment", [&] {
     result = use(stages, plan);
@@ -251,10 +251,10 @@ std::string VerdictLine(const ExperimentResult& result) {
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer, TeacherSource& teacher, Keeper* keeper) {
+    Observer& observer, TeacherSource& teacher, RunCheckpoints* checkpoints) {
   return WithStages<ExperimentResult>(
       options, compute, std::move(train), std::move(test), observer, teacher,
-      keeper, [&](const Stages& stages, const Plan& plan) {
+      checkpoints, [&](const Stages& stages, const Plan& plan) {
         return Run(stages, plan, teacher);
       });
 }
@@ -274,7 +274,7 @@ absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     Observer& observer, TeacherSource& source, bool introduces) {
   return WithStages<std::shared_ptr<Teacher>>(
       options, compute, std::move(train), std::move(test), observer, source,
-      /*keeper=*/nullptr, [&](const Stages& stages, const Plan& plan) {
+      /*checkpoints=*/nullptr, [&](const Stages& stages, const Plan& plan) {
         if (introduces) {
           LogConfiguration(stages, plan.teacher, OutlineOf(plan.student));
         }

@@ -50,7 +50,7 @@ std::string VerdictLine(const ExperimentResult& result);
 // many steps with as many images as the student's: more epochs of fewer images
 // where the student's transfer set has all of them.
 //
-// With a `keeper` each training goes on from where it was kept ("seed 0,
+// With a `checkpoints` each training goes on from where it was kept ("seed 0,
 // teacher", "seed 0, student", "seed 0, control"): see Train.
 //
 // Errors: those of the teacher's source, before any student is trained;
@@ -59,7 +59,8 @@ std::string VerdictLine(const ExperimentResult& result);
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
-    Observer& observer, TeacherSource& teacher, Keeper* keeper = nullptr);
+    Observer& observer, TeacherSource& teacher,
+    RunCheckpoints* checkpoints = nullptr);
 
 // The same with a teacher that is trained here.
 absl::StatusOr<ExperimentResult> RunExperiment(

@@ -44,7 +44,7 @@ std::vector<double> ValuesOf(const std::vector<ExperimentResult>& runs,
   return values;
 }
 
-void Judge(SeedsResult* result) {
+void Conclude(SeedsResult* result) {
   const auto& runs = result->runs;
   result->teacher = MeanInterval(
       ValuesOf(runs,
@@ -61,7 +61,7 @@ void Judge(SeedsResult* result) {
       kShare);
   result->difference = MeanInterval(
       ValuesOf(runs, [](const auto& run) { return Points(run) / 100; }));
-  result->verdict = distill::Judge(*result->difference);
+  result->verdict = VerdictOf(*result->difference);
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    TeacherSource& teacher, Keeper* keeper) {
+    TeacherSource& teacher, RunCheckpoints* checkpoints) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
   OneForAll shared(teacher);
@@ -117,12 +117,12 @@ absl::StatusOr<SeedsResult> RunSeeds(
     ASSIGN_OR_RETURN(
         auto run, RunExperiment(experiment, compute, train, test,
                                 options.seeds == 1 ? observer : one_of_several,
-                                source, keeper));
+                                source, checkpoints));
     result.seconds += run.seconds;
     if (options.seeds > 1) observer.OnLine(LineOf(run, experiment.seed));
     result.runs.push_back(std::move(run));
   }
-  Judge(&result);
+  Conclude(&result);
   if (options.seeds == 1) return result;
   observer.OnLine("teacher: " +
                   (SharesTeacher(result)

@@ -75,13 +75,13 @@ std::string VerdictLine(const SeedsResult& result);
 // more, what runs, a line a seed, and the verdict.
 //
 // `teacher` says where each seed's teacher comes from; with share_teacher the
-// first seed's is there for all. `keeper` as in RunExperiment. Errors: those of
-// RunExperiment, of the first seed that has one.
+// first seed's is there for all. `checkpoints` as in RunExperiment. Errors:
+// those of RunExperiment, of the first seed that has one.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test, Observer& observer,
-    TeacherSource& teacher, Keeper* keeper = nullptr);
+    TeacherSource& teacher, RunCheckpoints* checkpoints = nullptr);
 
 }  // namespace distill
 

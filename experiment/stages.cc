@@ -68,8 +68,9 @@ at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
   return ComputeLogits(model, batches, compute_.device, what, observer_);
 }
 
-StageResult Stages::Judge(const std::string& name, const ModelOutline& outline,
-                          std::shared_ptr<Classifier> model) const {
+StageResult Stages::Evaluate(const std::string& name,
+                             const ModelOutline& outline,
+                             std::shared_ptr<Classifier> model) const {
   StageResult stage;
   stage.outline = outline;
   stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
@@ -96,16 +97,17 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
   train_options.learning_rate = options_.learning_rate;
-  std::unique_ptr<TrainingKeeper> keeper;
-  if (keeper_ != nullptr) {
-    keeper = keeper_->Of(absl::StrCat("seed ", options_.seed, ", ", name));
-    train_options.keeper = keeper.get();
+  std::unique_ptr<CheckpointStore> checkpoints;
+  if (checkpoints_ != nullptr) {
+    checkpoints =
+        checkpoints_->Of(absl::StrCat("seed ", options_.seed, ", ", name));
+    train_options.checkpoints = checkpoints.get();
   }
   ASSIGN_OR_RETURN(TrainResult training,
                    distill::Train(*model, plan.batches, plan.objective,
                                   train_options, observer_));
   const ModelOutline outline = OutlineOf(model->graph());
-  StageResult stage = Judge(name, outline, std::move(model));
+  StageResult stage = Evaluate(name, outline, std::move(model));
   stage.training = std::move(training);
   const EpochLosses& losses = stage.training.epochs.back();
   std::string terms;

@@ -73,14 +73,15 @@ struct StagePlan {
 // What the stages of one run share. Everything given must outlive it.
 class Stages {
  public:
-  // `keeper` may be null: then no training's state is kept.
+  // `checkpoints` may be null: then no training's state is kept.
   Stages(const ExperimentOptions& options, const Compute& compute,
-         const DataDivision& data, Observer& observer, Keeper* keeper)
+         const DataDivision& data, Observer& observer,
+         RunCheckpoints* checkpoints)
       : options_(options),
         compute_(compute),
         data_(data),
         observer_(observer),
-        keeper_(keeper) {}
+        checkpoints_(checkpoints) {}
 
   const ExperimentOptions& options() const { return options_; }
   const Compute& compute() const { return compute_; }
@@ -100,8 +101,8 @@ class Stages {
 
   // Freezes a model that has learnt, and evaluates it: all of a StageResult but
   // its training.
-  StageResult Judge(const std::string& name, const ModelOutline& outline,
-                    std::shared_ptr<Classifier> model) const;
+  StageResult Evaluate(const std::string& name, const ModelOutline& outline,
+                       std::shared_ptr<Classifier> model) const;
 
   // Of all of the batches: see ComputeLogits. `what` is for progress.
   at::Tensor Logits(const FrozenClassifier& model, const Batches& batches,
@@ -112,7 +113,7 @@ class Stages {
   const Compute& compute_;
   const DataDivision& data_;
   Observer& observer_;
-  Keeper* const keeper_;
+  RunCheckpoints* const checkpoints_;
 };
 
 }  // namespace distill

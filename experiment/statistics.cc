@@ -69,7 +69,7 @@ Interval WilsonInterval(int64_t hits, int64_t samples) {
           hits == samples ? 1 : middle + half};
 }
 
-Verdict Judge(const Interval& difference) {
+Verdict VerdictOf(const Interval& difference) {
   if (std::isnan(difference.low)) return Verdict::kUnknown;
   if (difference.low > 0) return Verdict::kBeats;
   if (difference.high < 0) return Verdict::kWorse;

@@ -52,7 +52,7 @@ enum class Verdict {
 };
 
 // The verdict on paired differences, of which those above 0 are improvements.
-Verdict Judge(const Interval& difference);
+Verdict VerdictOf(const Interval& difference);
 
 // "BEATS", "WORSE", "NO DIFFERENCE" or "UNKNOWN".
 std::string VerdictName(Verdict verdict);

@@ -109,11 +109,11 @@ class Sweep {
  public:
   // `cells` are those of `options`.
   Sweep(const SweepOptions& options, std::vector<SweepCell> cells,
-        int64_t all_labels, SweepKeeper& keeper, Observer& observer)
+        int64_t all_labels, SweepObserver& sweep_observer, Observer& observer)
       : options_(options),
         cells_(std::move(cells)),
         all_labels_(all_labels),
-        keeper_(keeper),
+        sweep_observer_(sweep_observer),
         observer_(observer) {}
 
   void TakeOver(const std::vector<SweepRun>& done);
@@ -148,7 +148,7 @@ class Sweep {
   const SweepOptions& options_;
   const std::vector<SweepCell> cells_;
   const int64_t all_labels_;
-  SweepKeeper& keeper_;
+  SweepObserver& sweep_observer_;
   Observer& observer_;
   std::map<RunKey, SweepRun> runs_;
   std::map<ControlKey, SweepScores> controls_;
@@ -246,7 +246,7 @@ absl::Status Sweep::Run(const Compute& compute,
          })) {
     ++whole;
   }
-  if (whole > 0) RETURN_IF_ERROR(keeper_.OnSeed(Result(whole)));
+  if (whole > 0) RETURN_IF_ERROR(sweep_observer_.OnSeed(Result(whole)));
   int64_t number = 0;
   for (int64_t i = 0; i < options_.seeds; ++i) {
     const uint64_t seed = Seed(i);
@@ -259,7 +259,7 @@ absl::Status Sweep::Run(const Compute& compute,
       ASSIGN_OR_RETURN(const auto run,
                        RunOne(cell, seed, name, compute, train, test, source));
       Add(run);
-      RETURN_IF_ERROR(keeper_.OnRun(run));
+      RETURN_IF_ERROR(sweep_observer_.OnRun(run));
       const double student = run.student.validation.accuracy();
       const double control =
           controls_[{cell.labels, seed}].validation.accuracy();
@@ -269,7 +269,7 @@ absl::Status Sweep::Run(const Compute& compute,
           run.seconds));
       ran = true;
     }
-    if (ran) RETURN_IF_ERROR(keeper_.OnSeed(Result(i + 1)));
+    if (ran) RETURN_IF_ERROR(sweep_observer_.OnSeed(Result(i + 1)));
   }
   return absl::OkStatus();
 }
@@ -289,7 +289,7 @@ SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
   result.validation = MeanInterval(students, kShare);
   result.control = MeanInterval(controls, kShare);
   result.difference = MeanInterval(differences);
-  result.verdict = Judge(result.difference);
+  result.verdict = VerdictOf(result.difference);
   return result;
 }
 
@@ -313,7 +313,7 @@ void Sweep::Choose(SweepCellResult* result) const {
   result->chosen = true;
   result->test = MeanInterval(students, kShare);
   result->test_difference = MeanInterval(differences);
-  result->test_verdict = Judge(result->test_difference);
+  result->test_verdict = VerdictOf(result->test_difference);
 }
 
 SweepResult Sweep::Result(int64_t seeds) const {
@@ -366,7 +366,7 @@ absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test,
-    const std::vector<SweepRun>& done, SweepKeeper& keeper,
+    const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
     Observer& observer) {
   RETURN_IF_ERROR(options.Validate());
   const int64_t all_labels =
@@ -389,7 +389,7 @@ absl::StatusOr<SweepResult> RunSweep(
       RETURN_IF_ERROR(CheckExperiment(experiment, train, test, TrainedHere()));
     }
   }
-  Sweep sweep(options, std::move(cells), all_labels, keeper, observer);
+  Sweep sweep(options, std::move(cells), all_labels, sweep_observer, observer);
   sweep.TakeOver(done);
   RETURN_IF_ERROR(sweep.Run(compute, train, test));
   return sweep.Result(options.seeds);

@@ -124,9 +124,9 @@ struct SweepResult {
 };
 
 // Keeps what a sweep finds, while it runs.
-class SweepKeeper {
+class SweepObserver {
  public:
-  virtual ~SweepKeeper() = default;
+  virtual ~SweepObserver() = default;
 
   // A run has ended. An error ends the sweep.
   virtual absl::Status OnRun(const SweepRun& /*run*/) {
@@ -152,12 +152,13 @@ class SweepKeeper {
 // Errors: InvalidArgument for options out of range, and whatever else
 // CheckExperiment finds in any cell, before the first one runs; those of
 // RunExperiment, with the run that had it; FailedPrecondition if the teacher is
-// not the one that `done` had; those of `keeper`.
+// not the one that `done` had; those of `sweep_observer`.
 absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,
     const std::shared_ptr<const Dataset>& train,
     const std::shared_ptr<const Dataset>& test,
-    const std::vector<SweepRun>& done, SweepKeeper& keeper, Observer& observer);
+    const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
+    Observer& observer);
 
 }  // namespace distill
 

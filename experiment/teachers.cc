@@ -161,7 +161,7 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
   model->to(stages.compute().device);
   model->set_compute_dtype(stages.compute().dtype);
   const Normalization& own = loaded_.info.normalization;
-  auto teacher = std::make_shared<ModelTeacher>(stages.Judge(
+  auto teacher = std::make_shared<ModelTeacher>(stages.Evaluate(
       "teacher", OutlineOf(model->graph()),
       Renormalize(model, own, data.train.options().normalization)));
   const double accuracy = OnTrainingImages(stages, *teacher).accuracy();

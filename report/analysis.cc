@@ -17,16 +17,16 @@ std::vector<const StageResult*> StagesOf(const ExperimentResult& run) {
   return stages;
 }
 
-std::vector<Answers> AnswersOfRun(const ExperimentResult& run) {
-  std::vector<Answers> answers;
+std::vector<Predictions> PredictionsOfRun(const ExperimentResult& run) {
+  std::vector<Predictions> predictions;
   for (const StageResult* stage : StagesOf(run)) {
-    answers.push_back(AnswersOf(stage->test_logits));
+    predictions.push_back(PredictionsOf(stage->test_logits));
   }
-  return answers;
+  return predictions;
 }
 
 RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
-                       const std::vector<Answers>& answers,
+                       const std::vector<Predictions>& predictions,
                        const std::vector<uint8_t>& labels) {
   RunAnalysis analysis;
   analysis.seed = seed;
@@ -34,10 +34,10 @@ RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
   for (size_t i = 0; i < stages.size(); ++i) {
     StageAnalysis stage;
     stage.stage = stages[i];
-    stage.metrics = Measure(answers[i], labels);
+    stage.metrics = Measure(predictions[i], labels);
     if (i != kTeacherStage) {
-      stage.fidelity =
-          CompareWithTeacher(answers[kTeacherStage], answers[i], labels);
+      stage.fidelity = CompareWithTeacher(predictions[kTeacherStage],
+                                          predictions[i], labels);
     }
     analysis.stages.push_back(std::move(stage));
   }
@@ -72,11 +72,11 @@ absl::StatusOr<std::vector<Latency>> LatenciesOf(
 
 void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
                     Analysis* analysis) {
-  const std::vector<Answers>& answers = analysis->answers;
-  const Answers& teacher = answers[kTeacherStage];
-  const Answers& student = answers[kStudentStage];
-  const Answers* control =
-      analysis->has_control() ? &answers[kControlStage] : nullptr;
+  const std::vector<Predictions>& predictions = analysis->predictions;
+  const Predictions& teacher = predictions[kTeacherStage];
+  const Predictions& student = predictions[kStudentStage];
+  const Predictions* control =
+      analysis->has_control() ? &predictions[kControlStage] : nullptr;
   if (control != nullptr) {
     analysis->discordance = CompareErrors(student, *control, labels);
   }
@@ -105,11 +105,11 @@ absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
   analysis.shares_teacher = SharesTeacher(result);
   RETURN_IF_ERROR(CatchTorchErrors("making the report", [&]() -> absl::Status {
     for (size_t i = 0; i < result.runs.size(); ++i) {
-      std::vector<Answers> answers = AnswersOfRun(result.runs[i]);
-      analysis.runs.push_back(
-          AnalyseRun(result.runs[i], first_seed + i, answers, test->labels));
+      std::vector<Predictions> predictions = PredictionsOfRun(result.runs[i]);
+      analysis.runs.push_back(AnalyseRun(result.runs[i], first_seed + i,
+                                         predictions, test->labels));
       // Those of 20 seeds of 256 classes would be a gigabyte.
-      if (i == 0) analysis.answers = std::move(answers);
+      if (i == 0) analysis.predictions = std::move(predictions);
     }
     AnalyseAnswers(test->labels, temperature, &analysis);
     ASSIGN_OR_RETURN(auto latencies,

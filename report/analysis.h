@@ -51,7 +51,7 @@ struct Analysis {
   std::vector<RunAnalysis> runs;  // As SeedsResult::runs.
   bool shares_teacher = false;    // See SharesTeacher.
   // Of the first run, by stage.
-  std::vector<Answers> answers;
+  std::vector<Predictions> predictions;
   std::vector<Latency> latencies;
   // The first is the student, the second the control, if there is one.
   std::optional<Discordance> discordance;

@@ -233,7 +233,7 @@ std::string FidelityHtml(const Analysis& analysis) {
   if (analysis.discordance) {
     absl::StrAppend(
         &html, Paragraph(absl::StrCat(
-                   "Of ", WithCommas(analysis.answers[0].samples),
+                   "Of ", WithCommas(analysis.predictions[0].samples),
                    " test images the student alone has ",
                    WithCommas(analysis.discordance->only_first_right),
                    " right, and the control alone ",
@@ -618,7 +618,7 @@ std::string ImageCard(const Dataset& test, int64_t index,
 
 std::string DarkKnowledgeHtml(const ReportContext& context,
                               const Analysis& analysis) {
-  const Answers& teacher = analysis.answers[kTeacherStage];
+  const Predictions& teacher = analysis.predictions[kTeacherStage];
   const std::string at = absl::StrFormat("T = %g", context.temperature);
   std::string cards;
   for (int64_t i : analysis.dark_knowledge) {
@@ -653,9 +653,10 @@ std::string OnlyStudentWrongHtml(const ReportContext& context,
   for (size_t k = 0; k < std::min(wrong.size(), kMostWrongImages); ++k) {
     std::string predictions;
     for (size_t stage : {kStudentStage, kTeacherStage}) {
-      absl::StrAppend(&predictions, TopClasses(NameOf(stage), stage,
-                                               Softened(analysis.answers[stage],
-                                                        wrong[k], 1)));
+      absl::StrAppend(
+          &predictions,
+          TopClasses(NameOf(stage), stage,
+                     Softened(analysis.predictions[stage], wrong[k], 1)));
     }
     absl::StrAppend(&cards, ImageCard(*context.test, wrong[k], predictions));
   }

@@ -40,45 +40,46 @@ double ExpectedCalibrationError(const std::vector<CalibrationBin>& bins,
 
 }  // namespace
 
-double Answers::Probability(int64_t sample, int64_t class_index) const {
+double Predictions::Probability(int64_t sample, int64_t class_index) const {
   return std::exp(LogProbability(sample, class_index));
 }
 
-Answers AnswersOf(const at::Tensor& logits) {
+Predictions PredictionsOf(const at::Tensor& logits) {
   TORCH_CHECK(
       logits.dim() == 2 && logits.numel() > 0 &&
           logits.scalar_type() == at::kFloat && logits.device().is_cpu(),
       "logits: found ", logits.sizes(), " ", logits.scalar_type(), " on ",
       logits.device(), "; expected [samples, classes] float32 on the CPU");
-  Answers answers;
-  answers.samples = logits.size(0);
-  answers.classes = logits.size(1);
+  Predictions predictions;
+  predictions.samples = logits.size(0);
+  predictions.classes = logits.size(1);
   const at::Tensor rows = logits.contiguous();
   const float* values = rows.const_data_ptr<float>();
-  answers.log_probabilities.assign(values, values + rows.numel());
-  answers.predicted.reserve(answers.samples);
-  for (int64_t i = 0; i < answers.samples; ++i) {
-    double* row = &answers.log_probabilities[i * answers.classes];
-    double* end = row + answers.classes;
+  predictions.log_probabilities.assign(values, values + rows.numel());
+  predictions.predicted.reserve(predictions.samples);
+  for (int64_t i = 0; i < predictions.samples; ++i) {
+    double* row = &predictions.log_probabilities[i * predictions.classes];
+    double* end = row + predictions.classes;
     TORCH_CHECK(std::all_of(row, end,
                             [](double value) { return std::isfinite(value); }),
                 "logits: found one of sample ", i, " that is not finite");
-    const double log_sum = LogSumExp(row, answers.classes, 1);
-    answers.predicted.push_back(
+    const double log_sum = LogSumExp(row, predictions.classes, 1);
+    predictions.predicted.push_back(
         static_cast<int>(std::max_element(row, end) - row));
     std::for_each(row, end, [log_sum](double& value) { value -= log_sum; });
   }
-  return answers;
+  return predictions;
 }
 
-std::vector<double> Softened(const Answers& answers, int64_t sample,
+std::vector<double> Softened(const Predictions& predictions, int64_t sample,
                              double temperature) {
-  const double* row = &answers.log_probabilities[sample * answers.classes];
+  const double* row =
+      &predictions.log_probabilities[sample * predictions.classes];
   // Logits less a constant have the same softmax.
-  const double log_sum = LogSumExp(row, answers.classes, 1 / temperature);
-  std::vector<double> probabilities(answers.classes);
+  const double log_sum = LogSumExp(row, predictions.classes, 1 / temperature);
+  std::vector<double> probabilities(predictions.classes);
   std::transform(
-      row, row + answers.classes, probabilities.begin(),
+      row, row + predictions.classes, probabilities.begin(),
       [&](double value) { return std::exp(value / temperature - log_sum); });
   return probabilities;
 }
@@ -91,23 +92,23 @@ double ModelMetrics::ClassAccuracy(int64_t label) const {
                           static_cast<double>(count);
 }
 
-ModelMetrics Measure(const Answers& answers,
+ModelMetrics Measure(const Predictions& predictions,
                      const std::vector<uint8_t>& labels) {
-  TORCH_CHECK(static_cast<int64_t>(labels.size()) == answers.samples,
-              "labels: found ", labels.size(), "; expected ", answers.samples,
-              ", one a sample");
+  TORCH_CHECK(static_cast<int64_t>(labels.size()) == predictions.samples,
+              "labels: found ", labels.size(), "; expected ",
+              predictions.samples, ", one a sample");
   ModelMetrics metrics;
-  metrics.samples = answers.samples;
-  metrics.classes = answers.classes;
+  metrics.samples = predictions.samples;
+  metrics.classes = predictions.classes;
   metrics.bins.resize(kCalibrationBins);
-  metrics.confusion.resize(answers.classes * answers.classes);
-  for (int64_t i = 0; i < answers.samples; ++i) {
-    const int predicted = answers.predicted[i];
+  metrics.confusion.resize(predictions.classes * predictions.classes);
+  for (int64_t i = 0; i < predictions.samples; ++i) {
+    const int predicted = predictions.predicted[i];
     const bool hit = predicted == labels[i];
     metrics.errors += hit ? 0 : 1;
-    metrics.nll -= answers.LogProbability(i, labels[i]);
-    ++metrics.confusion[labels[i] * answers.classes + predicted];
-    const double confidence = answers.Probability(i, predicted);
+    metrics.nll -= predictions.LogProbability(i, labels[i]);
+    ++metrics.confusion[labels[i] * predictions.classes + predicted];
+    const double confidence = predictions.Probability(i, predicted);
     CalibrationBin& bin = metrics.bins[BinOf(confidence)];
     ++bin.samples;
     bin.hits += hit ? 1 : 0;
@@ -116,14 +117,15 @@ ModelMetrics Measure(const Answers& answers,
   for (CalibrationBin& bin : metrics.bins) {
     if (bin.samples > 0) bin.confidence /= static_cast<double>(bin.samples);
   }
-  metrics.nll /= static_cast<double>(answers.samples);
+  metrics.nll /= static_cast<double>(predictions.samples);
   metrics.accuracy =
-      WilsonInterval(answers.samples - metrics.errors, answers.samples);
-  metrics.ece = ExpectedCalibrationError(metrics.bins, answers.samples);
+      WilsonInterval(predictions.samples - metrics.errors, predictions.samples);
+  metrics.ece = ExpectedCalibrationError(metrics.bins, predictions.samples);
   return metrics;
 }
 
-Fidelity CompareWithTeacher(const Answers& teacher, const Answers& student,
+Fidelity CompareWithTeacher(const Predictions& teacher,
+                            const Predictions& student,
                             const std::vector<uint8_t>& labels) {
   Fidelity fidelity;
   for (int64_t i = 0; i < teacher.samples; ++i) {
@@ -141,7 +143,7 @@ Fidelity CompareWithTeacher(const Answers& teacher, const Answers& student,
   return fidelity;
 }
 
-Discordance CompareErrors(const Answers& first, const Answers& second,
+Discordance CompareErrors(const Predictions& first, const Predictions& second,
                           const std::vector<uint8_t>& labels) {
   Discordance discordance;
   for (int64_t i = 0; i < first.samples; ++i) {
@@ -159,7 +161,7 @@ double Entropy(const std::vector<double>& probabilities) {
   return sum;
 }
 
-std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
+std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
                                        const std::vector<uint8_t>& labels,
                                        double temperature, int64_t most) {
   std::vector<std::pair<double, int64_t>> ranked;
@@ -176,9 +178,9 @@ std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
   return samples;
 }
 
-std::vector<int64_t> OnlyStudentWrong(const Answers& teacher,
-                                      const Answers& student,
-                                      const Answers* control,
+std::vector<int64_t> OnlyStudentWrong(const Predictions& teacher,
+                                      const Predictions& student,
+                                      const Predictions* control,
                                       const std::vector<uint8_t>& labels) {
   std::vector<int64_t> samples;
   for (int64_t i = 0; i < student.samples; ++i) {

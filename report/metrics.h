@@ -11,7 +11,7 @@
 namespace distill {
 
 // One model's predictions for every sample of a set.
-struct Answers {
+struct Predictions {
   int64_t samples = 0;
   int64_t classes = 0;
   // log softmax(logits), [samples, classes], row-major, in nats.
@@ -25,12 +25,12 @@ struct Answers {
   double Probability(int64_t sample, int64_t class_index) const;
 };
 
-// The answers in `logits` [samples, classes] float32 on the CPU, at least one
-// of each and all finite (TORCH_CHECK).
-Answers AnswersOf(const at::Tensor& logits);
+// The predictions in `logits` [samples, classes] float32 on the CPU, at least
+// one of each and all finite (TORCH_CHECK).
+Predictions PredictionsOf(const at::Tensor& logits);
 
 // softmax(logits / temperature) of one sample, [classes]; temperature > 0.
-std::vector<double> Softened(const Answers& answers, int64_t sample,
+std::vector<double> Softened(const Predictions& predictions, int64_t sample,
                              double temperature);
 
 // Samples whose predicted class has a probability in one part of (0, 1].
@@ -68,7 +68,7 @@ struct ModelMetrics {
 };
 
 // `labels` [samples], each in [0, classes).
-ModelMetrics Measure(const Answers& answers,
+ModelMetrics Measure(const Predictions& predictions,
                      const std::vector<uint8_t>& labels);
 
 // How near a student is to its teacher.
@@ -82,7 +82,8 @@ struct Fidelity {
   double kl = 0;
 };
 
-Fidelity CompareWithTeacher(const Answers& teacher, const Answers& student,
+Fidelity CompareWithTeacher(const Predictions& teacher,
+                            const Predictions& student,
                             const std::vector<uint8_t>& labels);
 
 // How many samples one of two models predicts right and the other wrong.
@@ -91,13 +92,13 @@ struct Discordance {
   int64_t only_second_right = 0;
 };
 
-Discordance CompareErrors(const Answers& first, const Answers& second,
+Discordance CompareErrors(const Predictions& first, const Predictions& second,
                           const std::vector<uint8_t>& labels);
 
 // Where the teacher has most to say beyond the label: the samples that it
 // predicts right with the largest entropies of softmax(logits / temperature),
 // largest first, at most `most`; of equal ones the first.
-std::vector<int64_t> MostDarkKnowledge(const Answers& teacher,
+std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
                                        const std::vector<uint8_t>& labels,
                                        double temperature, int64_t most);
 
@@ -106,9 +107,9 @@ double Entropy(const std::vector<double>& probabilities);
 
 // The samples that the student predicts wrong, the teacher right, and the
 // control, if there is one (not null), right; in their order.
-std::vector<int64_t> OnlyStudentWrong(const Answers& teacher,
-                                      const Answers& student,
-                                      const Answers* control,
+std::vector<int64_t> OnlyStudentWrong(const Predictions& teacher,
+                                      const Predictions& student,
+                                      const Predictions* control,
                                       const std::vector<uint8_t>& labels);
 
 }  // namespace distill

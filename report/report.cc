@@ -75,7 +75,7 @@ Json DarkKnowledgeJson(const Analysis& analysis, double temperature) {
   Json json = Json::array();
   for (int64_t i : analysis.dark_knowledge) {
     const std::vector<double> softened =
-        Softened(analysis.answers[kTeacherStage], i, temperature);
+        Softened(analysis.predictions[kTeacherStage], i, temperature);
     json.push_back({{"index", i}, {"entropy", Entropy(softened)}});
   }
   return json;
@@ -145,7 +145,7 @@ std::string CurvesJsonl(const Analysis& analysis) {
 
 std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
   std::string csv = "index,label";
-  for (size_t s = 0; s < analysis.answers.size(); ++s) {
+  for (size_t s = 0; s < analysis.predictions.size(); ++s) {
     const std::string name = StageName(static_cast<int>(s));
     absl::StrAppend(&csv, ",", name, ",", name, "_probability,", name,
                     "_label_probability");
@@ -153,11 +153,11 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
   absl::StrAppend(&csv, "\n");
   for (int64_t i = 0; i < test.count; ++i) {
     absl::StrAppend(&csv, i, ",", test.labels[i]);
-    for (const Answers& answers : analysis.answers) {
-      const int predicted = answers.predicted[i];
+    for (const Predictions& predictions : analysis.predictions) {
+      const int predicted = predictions.predicted[i];
       absl::StrAppendFormat(&csv, ",%d,%.9g,%.9g", predicted,
-                            answers.Probability(i, predicted),
-                            answers.Probability(i, test.labels[i]));
+                            predictions.Probability(i, predicted),
+                            predictions.Probability(i, test.labels[i]));
     }
     absl::StrAppend(&csv, "\n");
   }

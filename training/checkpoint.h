@@ -47,27 +47,27 @@ absl::Status Restore(const std::vector<NamedTensor>& kept,
                      const std::vector<NamedTensor>& tensors);
 
 // Where the states of one training go.
-class TrainingKeeper {
+class CheckpointStore {
  public:
-  virtual ~TrainingKeeper() = default;
+  virtual ~CheckpointStore() = default;
 
   // The latest intact state; none if there is none.
-  virtual absl::StatusOr<std::optional<TrainingState>> Newest() = 0;
+  virtual absl::StatusOr<std::optional<TrainingState>> Latest() = 0;
 
   // Whether a state is wanted after so many steps, beside those of the ends of
   // epochs.
   virtual bool Wants(int64_t steps) const = 0;
 
   // Keeps the state; `last`: of a training that is over.
-  virtual absl::Status Keep(const TrainingState& state, bool last) = 0;
+  virtual absl::Status Save(const TrainingState& state, bool last) = 0;
 };
 
 // Where the states of all trainings of a run go.
-class Keeper {
+class RunCheckpoints {
  public:
-  virtual ~Keeper() = default;
+  virtual ~RunCheckpoints() = default;
   // `training` names one, the same in each run: "seed 0, student".
-  virtual std::unique_ptr<TrainingKeeper> Of(const std::string& training) = 0;
+  virtual std::unique_ptr<CheckpointStore> Of(const std::string& training) = 0;
 };
 
 }  // namespace distill

@@ -42,6 +42,8 @@ class DeviceStepper : public Stepper {
         scope_(device),
         samples_(inputs.batches, device),
         adam_(inputs.Parameters(), inputs.adam) {
+    TORCH_CHECK(inputs.ranks.size() == 1, "ranks: found ", inputs.ranks.size(),
+                "; expected one on a device");
     const auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
     const auto numbers = at::TensorOptions().dtype(at::kLong).device(device);
     // LibTorch's fused kernel reads float32 on a GPU, and any type on a CPU.
@@ -163,7 +165,7 @@ class DeviceStepper : public Stepper {
   // [1] int64 each: samples and steps of the epoch that are behind.
   at::Tensor position_, row_;
   at::Tensor no_value_, not_counted_;
-  // On the host: steps in line and steps read, of the epoch.
+  // On the host: steps enqueued and steps read, of the epoch.
   int64_t taken_ = 0, read_ = 0;
   Clock::time_point next_read_ = Clock::now();
 };

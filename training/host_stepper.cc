@@ -1,9 +1,12 @@
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "ATen/ops/argmax.h"
+#include "ATen/ops/cat.h"
 #include "ATen/ops/eq.h"
 #include "ATen/ops/sum.h"
+#include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "training/stepper.h"
 
@@ -29,27 +32,42 @@ class HostStepper : public Stepper {
   }
 
   void Step(bool count_correct) override {
-    const Batch batch = in_.batches.FromOrder(order_, next_batch_++, shifts_);
-    const Outputs outputs =
-        in_.model.Forward(batch.images, in_.objective.features);
-    const LossTerms terms = in_.objective.loss(batch, outputs);
+    const int64_t number = next_batch_++;
+    const int64_t samples = in_.batches.SpanOf(number).count;
+    const Span part = in_.ranks.SpanOf(samples);
     StepLosses losses;
-    losses.total = ValueOf(terms.total);
-    losses.soft = ValueOf(terms.soft);
-    losses.hard = ValueOf(terms.hard);
-    losses.samples = batch.labels.size(0);
+    losses.samples = samples;
     losses.counted = count_correct;
-    if (count_correct) {
-      losses.correct = outputs.logits.detach()
-                           .argmax(1)
-                           .eq(batch.labels)
-                           .sum()
-                           .item<int64_t>();
+    LossTerms terms;
+    if (part.count > 0) {
+      const Batch batch = in_.batches.FromOrder(order_, number, shifts_, part);
+      const Outputs outputs =
+          in_.model.Forward(batch.images, in_.objective.features);
+      terms = in_.objective.loss(batch, outputs);
+      losses.total = ValueOf(terms.total);
+      losses.soft = ValueOf(terms.soft);
+      losses.hard = ValueOf(terms.hard);
+      if (count_correct) {
+        losses.correct = outputs.logits.detach()
+                             .argmax(1)
+                             .eq(batch.labels)
+                             .sum()
+                             .item<int64_t>();
+      }
     }
+    // Losses are means over samples: a part's counts by its size.
+    const double weight =
+        static_cast<double>(part.count) / static_cast<double>(samples);
+    if (in_.ranks.size() > 1) SumLosses(weight, losses);
     unread_.push_back(losses);
     const int64_t step = steps_++;
     if (!std::isfinite(losses.total)) return;
-    terms.total.backward();
+    if (in_.ranks.size() == 1) {
+      terms.total.backward();
+    } else {
+      if (part.count > 0) (terms.total * weight).backward();
+      SumGradients();
+    }
     adam_.Step(in_.schedule.At(step));
   }
 
@@ -64,6 +82,42 @@ class HostStepper : public Stepper {
   std::vector<NamedTensor> State() const override { return in_.State(adam_); }
 
  private:
+  // Of this rank's part, which is `weight` of the batch, to the whole batch's.
+  void SumLosses(double weight, StepLosses& losses) {
+    at::Tensor sums = at::zeros({4}, at::kDouble);
+    double* sum = sums.mutable_data_ptr<double>();
+    if (weight > 0) {
+      sum[0] = weight * losses.total;
+      sum[1] = weight * losses.soft;
+      sum[2] = weight * losses.hard;
+      sum[3] = static_cast<double>(losses.correct);
+    }
+    in_.ranks.Sum(sums);
+    losses.total = sum[0];
+    losses.soft = sum[1];
+    losses.hard = sum[2];
+    losses.correct = std::llround(sum[3]);
+  }
+
+  // In one buffer: a message costs more than its bytes.
+  void SumGradients() {
+    const std::vector<at::Tensor> parameters = in_.Parameters();
+    std::vector<at::Tensor> flat;
+    for (const at::Tensor& parameter : parameters) {
+      flat.push_back(parameter.grad().defined()
+                         ? parameter.grad().reshape({-1})
+                         : at::zeros({parameter.numel()}, parameter.options()));
+    }
+    const at::Tensor sum = at::cat(flat);
+    in_.ranks.Sum(sum);
+    int64_t at = 0;
+    for (const at::Tensor& parameter : parameters) {
+      parameter.mutable_grad() =
+          sum.narrow(0, at, parameter.numel()).view(parameter.sizes());
+      at += parameter.numel();
+    }
+  }
+
   const StepperInputs in_;
   Adam adam_;
   std::vector<int64_t> order_;

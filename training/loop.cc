@@ -29,8 +29,8 @@ class Training {
                                  : options.epochs * batch_count_),
         schedule_{options.schedule, options.learning_rate, steps_} {
     model.train();
-    const StepperInputs inputs = {model, batches, objective, schedule_,
-                                  options.adam};
+    const StepperInputs inputs = {model,     batches,      objective,
+                                  schedule_, options.adam, *options.ranks};
     stepper_ = options.device.is_cpu()
                    ? MakeHostStepper(inputs)
                    : MakeDeviceStepper(inputs, options.device);
@@ -39,6 +39,9 @@ class Training {
   absl::StatusOr<TrainResult> Run() {
     absl::Status status = GoOn();
     if (!status.ok()) return status;
+    for (const NamedTensor& one : stepper_->State()) {
+      options_.ranks->Broadcast(one.value);
+    }
     if (state_.result.steps == steps_) return state_.result;
     start_ = Clock::now();
     observer_.OnBegin(options_.name + ": training", ImagesOf(steps_));
@@ -58,8 +61,8 @@ class Training {
 
   // From the latest state, if there is one.
   absl::Status GoOn() {
-    if (options_.keeper == nullptr) return absl::OkStatus();
-    auto newest = options_.keeper->Newest();
+    if (options_.checkpoints == nullptr) return absl::OkStatus();
+    auto newest = options_.checkpoints->Latest();
     if (!newest.ok() || !newest->has_value()) return newest.status();
     state_ = **std::move(newest);
     seconds_before_ = state_.result.seconds;
@@ -74,7 +77,7 @@ class Training {
     const int64_t end = std::min(before + batch_count_, steps_);
     stepper_->BeginEpoch({batches_.Order(epoch), batches_.Shifts(epoch), before,
                           state_.result.steps - before});
-    // Of the next step to put in line; the result has those that were read.
+    // Of the next step to enqueue; the result has those that were read.
     int64_t next = state_.result.steps;
     while (next < end) {
       if (InterruptSignal() != 0) return Interrupted();
@@ -82,7 +85,7 @@ class Training {
       stepper_->Step(/*count_correct=*/next >= steps_ - late);
       ++next;
       const bool wanted =
-          options_.keeper != nullptr && options_.keeper->Wants(next);
+          options_.checkpoints != nullptr && options_.checkpoints->Wants(next);
       if (!stepper_->Due() && !wanted && next < end) continue;
       absl::Status status = ReadSteps();
       if (next == end && status.ok()) EndEpoch();
@@ -129,13 +132,13 @@ class Training {
 
   absl::Status KeepState() {
     // The same state again would take the place of the one before it.
-    if (options_.keeper == nullptr || state_.result.steps == kept_steps_) {
+    if (options_.checkpoints == nullptr || state_.result.steps == kept_steps_) {
       return absl::OkStatus();
     }
     kept_steps_ = state_.result.steps;
     state_.tensors = stepper_->State();
-    const absl::Status kept =
-        options_.keeper->Keep(state_, /*last=*/state_.result.steps == steps_);
+    const absl::Status kept = options_.checkpoints->Save(
+        state_, /*last=*/state_.result.steps == steps_);
     state_.tensors.clear();
     return kept;
   }

@@ -15,6 +15,7 @@
 #include "training/losses.h"
 #include "training/objective.h"
 #include "training/observer.h"
+#include "training/ranks.h"
 #include "training/schedule.h"
 
 namespace distill {
@@ -35,8 +36,11 @@ struct TrainOptions {
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   double learning_rate = 0.01;
   AdamOptions adam;
+  // The processes that train together. All are given the same arguments; rank
+  // 0's model, or state, is where each begins.
+  Ranks* ranks = &OneProcess();
   // Where states are kept to go on from; none if null.
-  TrainingKeeper* keeper = nullptr;
+  CheckpointStore* checkpoints = nullptr;
 };
 
 // Trains `model` with Adam on all of `batches`, options.epochs times (or for
@@ -49,10 +53,10 @@ struct TrainOptions {
 // FailedPrecondition, with the step, the rate and the likely cause, as soon as
 // the loss is seen to be NaN or infinite; on the CPU that is before the step
 // changes a parameter. Cancelled, after the step and with its state kept, when
-// an InterruptSignal() has come. Those of the keeper.
+// an InterruptSignal() has come. Those of the checkpoints.
 //
-// With a keeper the training goes on from its latest state, and gives the bits
-// of one that was never stopped; one that is over takes no step.
+// With a checkpoints the training goes on from its latest state, and gives the
+// bits of one that was never stopped; one that is over takes no step.
 absl::StatusOr<TrainResult> Train(Classifier& model, const Batches& batches,
                                   const Objective& objective,
                                   const TrainOptions& options,

@@ -12,6 +12,7 @@
 #include "training/adam.h"
 #include "training/losses.h"
 #include "training/objective.h"
+#include "training/ranks.h"
 #include "training/schedule.h"
 
 namespace distill {
@@ -61,6 +62,8 @@ struct StepperInputs {
   // The learning rate by number of step.
   const Schedule& schedule;
   AdamOptions adam;
+  // Which take a part of each batch.
+  Ranks& ranks;
 
   // What Adam changes: the model's parameters, then the objective's.
   std::vector<at::Tensor> Parameters() const;
@@ -69,14 +72,18 @@ struct StepperInputs {
 };
 
 // On the CPU: one step at a time, its batch made on the host. Where the loss is
-// not finite, no parameter is changed.
+// not finite, no parameter is changed. Of several ranks each computes with its
+// part of the batch, and gradients and losses are summed: what one process
+// computes, up to rounding, but where a loss compares samples with each other
+// (RKD), which it then does within a part.
 std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
 
 // On any device, for GPUs: samples, order, learning rates and losses live on
 // the device, and the host never waits for it but in Read(). On a CUDA device
 // a step is one CUDA graph; a batch size that is seen seldom, as the last one
 // of an epoch is, is run as it stands. Everything is enqueued on a stream of
-// its own, current from here to the stepper's end.
+// its own, current from here to the stepper's end. One rank alone, so far
+// (TORCH_CHECK).
 std::unique_ptr<Stepper> MakeDeviceStepper(const StepperInputs& inputs,
                                            at::Device device);
 

@@ -75,6 +75,16 @@ TEST(DoctorTest, ChecksDataAndConvolutionsForReal) {
   EXPECT_EQ(result.exit_code, well ? 0 : 1) << result.out;
 }
 
+// Before main() a program puts a setting for libgomp in a variable's place.
+TEST(DoctorTest, SeesTheEnvironmentThatItsUserMade) {
+  testing::TempFolder folder;
+  testing::WriteFile(folder.File("nvcc"), "");
+  const auto result = RunInShell("/usr/bin/env -i PATH='" + folder.path() +
+                                 "' '" + ProgramPath("cli/doctor") + "' 2>&1");
+  EXPECT_NE(result.out.find(folder.File("nvcc")), std::string::npos)
+      << result.out;
+}
+
 TEST(DoctorTest, NamesMissingData) {
   const testing::TempFolder folder;
   const auto result = RunInShell("'" + ProgramPath("cli/doctor") +

@@ -31,7 +31,7 @@ TEST(OmittedTest, ABiasBringsTheOmittedClassBack) {
   // middle of 0.5 and 1.
   const double bias = BestBias(logits, dataset, {2});
   EXPECT_DOUBLE_EQ(bias, 0.75);
-  const OmittedResult result = JudgeOmitted(logits, dataset, {2}, bias);
+  const OmittedResult result = EvaluateOmitted(logits, dataset, {2}, bias);
   EXPECT_EQ(result.samples, 2);
   EXPECT_EQ(result.errors, 2);
   EXPECT_EQ(result.corrected_errors, 1);
@@ -57,10 +57,11 @@ TEST(OmittedTest, NoOtherBiasLeavesFewerErrors) {
   const Dataset dataset = Labels(labels);
   const double best = BestBias(logits, dataset, {2});
   const int64_t least =
-      JudgeOmitted(logits, dataset, {2}, best).corrected_errors;
+      EvaluateOmitted(logits, dataset, {2}, best).corrected_errors;
   EXPECT_GT(best, 0.5);
   for (double bias = 0; bias < 6; bias += 0.01) {
-    EXPECT_GE(JudgeOmitted(logits, dataset, {2}, bias).corrected_errors, least)
+    EXPECT_GE(EvaluateOmitted(logits, dataset, {2}, bias).corrected_errors,
+              least)
         << bias;
   }
 }

@@ -76,7 +76,7 @@ TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
   }
   ASSERT_TRUE(result->difference.has_value());
   EXPECT_NEAR(result->difference->mean, sum / 3, 1e-12);
-  EXPECT_EQ(result->verdict, Judge(*result->difference));
+  EXPECT_EQ(result->verdict, VerdictOf(*result->difference));
   EXPECT_NE(result->verdict, Verdict::kUnknown);
   EXPECT_EQ(lines.CountOf("data: "), 1) << lines.all;
   EXPECT_EQ(lines.CountOf("\nseed 4: teacher "), 1) << lines.all;

@@ -52,14 +52,14 @@ TEST(StatisticsTest, OneValueHasNoInterval) {
   EXPECT_EQ(interval.mean, 4);
   EXPECT_TRUE(std::isnan(interval.low));
   EXPECT_TRUE(std::isnan(interval.high));
-  EXPECT_EQ(Judge(interval), Verdict::kUnknown);
+  EXPECT_EQ(VerdictOf(interval), Verdict::kUnknown);
 }
 
 TEST(StatisticsTest, TheVerdictIsTheIntervals) {
-  EXPECT_EQ(Judge({2, 1, 3}), Verdict::kBeats);
-  EXPECT_EQ(Judge({-2, -3, -1}), Verdict::kWorse);
-  EXPECT_EQ(Judge({1, -1, 3}), Verdict::kNoDifference);
-  EXPECT_EQ(Judge(MeanInterval({0, 0, 0})), Verdict::kNoDifference);
+  EXPECT_EQ(VerdictOf({2, 1, 3}), Verdict::kBeats);
+  EXPECT_EQ(VerdictOf({-2, -3, -1}), Verdict::kWorse);
+  EXPECT_EQ(VerdictOf({1, -1, 3}), Verdict::kNoDifference);
+  EXPECT_EQ(VerdictOf(MeanInterval({0, 0, 0})), Verdict::kNoDifference);
   EXPECT_EQ(VerdictName(Verdict::kBeats), "BEATS");
   EXPECT_EQ(VerdictName(Verdict::kWorse), "WORSE");
   EXPECT_EQ(VerdictName(Verdict::kNoDifference), "NO DIFFERENCE");

@@ -36,7 +36,7 @@ struct Watch : Observer {
 };
 
 // Keeps everything, and if told to ends the sweep after some runs.
-struct Keep : SweepKeeper {
+struct Keep : SweepObserver {
   absl::Status OnRun(const SweepRun& run) override {
     runs.push_back(run);
     return static_cast<int>(runs.size()) == stop_after

@@ -32,8 +32,8 @@ const std::vector<uint8_t>& FourLabels() {
   static const auto& labels = *new std::vector<uint8_t>{0, 1, 1, 1};
   return labels;
 }
-Answers FourAnswers() {
-  return AnswersOf(
+Predictions FourAnswers() {
+  return PredictionsOf(
       LogitsOf({0.9f, 0.1f, 0.3f, 0.7f, 0.6f, 0.4f, 0.38f, 0.62f}, 2));
 }
 
@@ -49,7 +49,7 @@ struct Made {
                          (c == labels.back() ? 2 : 0));
       }
     }
-    answers = AnswersOf(Logits(values, classes));
+    predictions = PredictionsOf(Logits(values, classes));
   }
   // By the definition, without care for overflow.
   double P(int64_t i, int64_t c, double temperature = 1) const {
@@ -70,7 +70,7 @@ struct Made {
   int64_t classes;
   std::vector<float> values;
   std::vector<uint8_t> labels;
-  Answers answers;
+  Predictions predictions;
 };
 
 TEST(MetricsTest, CountsByHand) {
@@ -92,7 +92,7 @@ TEST(MetricsTest, CountsByHand) {
 // is the mean of |hit - top|: (0.1 + 0.3 + 0.6 + 0.38) / 4.
 TEST(MetricsTest, CalibrationByHand) {
   const ModelMetrics metrics =
-      Measure(AnswersOf(LogitsOf(
+      Measure(PredictionsOf(LogitsOf(
                   {0.9f, 0.1f, 0.3f, 0.7f, 0.599f, 0.401f, 0.38f, 0.62f}, 2)),
               FourLabels());
   for (int bin : {13, 10, 8, 9}) {
@@ -106,7 +106,7 @@ TEST(MetricsTest, CalibrationByHand) {
 // Two samples of one bin, 0.95 and 0.97, one of them right: |1 - 1.92| / 2.
 TEST(MetricsTest, ABinIsJudgedAsAWhole) {
   const ModelMetrics metrics =
-      Measure(AnswersOf(LogitsOf({0.95f, 0.05f, 0.97f, 0.03f}, 2)), {0, 1});
+      Measure(PredictionsOf(LogitsOf({0.95f, 0.05f, 0.97f, 0.03f}, 2)), {0, 1});
   EXPECT_EQ(metrics.bins[14].samples, 2);
   EXPECT_NEAR(metrics.ece, 0.46, 1e-6);
 }
@@ -114,7 +114,7 @@ TEST(MetricsTest, ABinIsJudgedAsAWhole) {
 TEST(MetricsTest, AgreesWithASlowReference) {
   for (int64_t classes : {2, 10, 256}) {
     const Made made(classes);
-    const ModelMetrics metrics = Measure(made.answers, made.labels);
+    const ModelMetrics metrics = Measure(made.predictions, made.labels);
     int64_t errors = 0;
     double nll = 0, ece = 0;
     for (int64_t i = 0; i < Made::kSamples; ++i) {
@@ -147,24 +147,26 @@ TEST(MetricsTest, AgreesWithASlowReference) {
 }
 
 TEST(MetricsTest, ManyAndFewLogitsOverflowNothing) {
-  const Answers answers =
-      AnswersOf(Logits({1000, -1000, 3e38f, -3e38f, 0, 0}, 2));
-  EXPECT_EQ(answers.predicted, (std::vector<int>{0, 0, 0}));
-  EXPECT_DOUBLE_EQ(answers.LogProbability(0, 1), -2000);
-  const ModelMetrics metrics = Measure(answers, {1, 0, 1});
+  const Predictions predictions =
+      PredictionsOf(Logits({1000, -1000, 3e38f, -3e38f, 0, 0}, 2));
+  EXPECT_EQ(predictions.predicted, (std::vector<int>{0, 0, 0}));
+  EXPECT_DOUBLE_EQ(predictions.LogProbability(0, 1), -2000);
+  const ModelMetrics metrics = Measure(predictions, {1, 0, 1});
   EXPECT_NEAR(metrics.nll, (2000 + std::log(2)) / 3, kRounding);
-  EXPECT_NEAR(Softened(answers, 2, 5)[0], 0.5, kRounding);
+  EXPECT_NEAR(Softened(predictions, 2, 5)[0], 0.5, kRounding);
 }
 
 TEST(MetricsTest, NeedsFiniteLogitsAndALabelEach) {
-  EXPECT_THROW(AnswersOf(Logits({1, NAN}, 2)), c10::Error);
-  EXPECT_THROW(AnswersOf(Logits({1, INFINITY}, 2)), c10::Error);
-  EXPECT_THROW(AnswersOf(at::tensor({1.0, 2.0}).reshape({1, 2})), c10::Error);
+  EXPECT_THROW(PredictionsOf(Logits({1, NAN}, 2)), c10::Error);
+  EXPECT_THROW(PredictionsOf(Logits({1, INFINITY}, 2)), c10::Error);
+  EXPECT_THROW(PredictionsOf(at::tensor({1.0, 2.0}).reshape({1, 2})),
+               c10::Error);
   EXPECT_THROW(Measure(FourAnswers(), {0, 1}), c10::Error);
 }
 
 TEST(MetricsTest, AClassWithoutSamplesHasNoAccuracy) {
-  const ModelMetrics metrics = Measure(AnswersOf(Logits({3, 2, 1}, 3)), {0});
+  const ModelMetrics metrics =
+      Measure(PredictionsOf(Logits({3, 2, 1}, 3)), {0});
   EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(0), 1);
   EXPECT_TRUE(std::isnan(metrics.ClassAccuracy(2)));
 }
@@ -197,8 +199,8 @@ TEST(MetricsTest, WilsonsIntervalSolvesItsEquation) {
 // The teacher predicts 0, 1, 0, 1, the student below 0, 1, 0, 0: three in four
 // agree, and on the one that the teacher has wrong (the third) they agree.
 TEST(MetricsTest, FidelityByHand) {
-  const Answers student =
-      AnswersOf(LogitsOf({0.9f, 0.1f, 0.3f, 0.7f, 0.6f, 0.4f, 0.5f, 0.5f}, 2));
+  const Predictions student = PredictionsOf(
+      LogitsOf({0.9f, 0.1f, 0.3f, 0.7f, 0.6f, 0.4f, 0.5f, 0.5f}, 2));
   const Fidelity fidelity =
       CompareWithTeacher(FourAnswers(), student, FourLabels());
   EXPECT_EQ(fidelity.agreed, 3);
@@ -215,8 +217,8 @@ TEST(MetricsTest, FidelityByHand) {
 
 TEST(MetricsTest, FidelityAgreesWithASlowReference) {
   const Made teacher(10), student(10, 2);
-  const Fidelity fidelity =
-      CompareWithTeacher(teacher.answers, student.answers, teacher.labels);
+  const Fidelity fidelity = CompareWithTeacher(
+      teacher.predictions, student.predictions, teacher.labels);
   double kl = 0;
   int64_t agreed = 0;
   for (int64_t i = 0; i < Made::kSamples; ++i) {
@@ -227,9 +229,10 @@ TEST(MetricsTest, FidelityAgreesWithASlowReference) {
   }
   EXPECT_EQ(fidelity.agreed, agreed);
   EXPECT_NEAR(fidelity.kl, kl / Made::kSamples, kRounding);
-  EXPECT_NEAR(
-      CompareWithTeacher(teacher.answers, teacher.answers, teacher.labels).kl,
-      0, kRounding);
+  EXPECT_NEAR(CompareWithTeacher(teacher.predictions, teacher.predictions,
+                                 teacher.labels)
+                  .kl,
+              0, kRounding);
 }
 
 TEST(MetricsTest, DarkKnowledgeIsWhatTheTeacherHasRightAndUnsure) {
@@ -245,7 +248,8 @@ TEST(MetricsTest, DarkKnowledgeIsWhatTheTeacherHasRightAndUnsure) {
 TEST(MetricsTest, SofteningDividesTheLogits) {
   const Made made(10);
   for (double temperature : {0.5, 1.0, 5.0}) {
-    const std::vector<double> softened = Softened(made.answers, 3, temperature);
+    const std::vector<double> softened =
+        Softened(made.predictions, 3, temperature);
     for (int64_t c = 0; c < 10; ++c) {
       EXPECT_NEAR(softened[c], made.P(3, c, temperature), kRounding);
     }
@@ -254,14 +258,14 @@ TEST(MetricsTest, SofteningDividesTheLogits) {
 
 TEST(MetricsTest, OnlyTheStudentIsWrong) {
   const std::vector<uint8_t> labels = {0, 0, 0, 0};
-  const auto answers = [](const std::vector<float>& right) {
+  const auto predictions = [](const std::vector<float>& right) {
     std::vector<float> logits;
     for (float r : right) logits.insert(logits.end(), {r, 1 - r});
-    return AnswersOf(Logits(logits, 2));
+    return PredictionsOf(Logits(logits, 2));
   };
-  const Answers teacher = answers({1, 1, 0, 1});
-  const Answers student = answers({0, 0, 0, 1});
-  const Answers control = answers({1, 0, 1, 1});
+  const Predictions teacher = predictions({1, 1, 0, 1});
+  const Predictions student = predictions({0, 0, 0, 1});
+  const Predictions control = predictions({1, 0, 1, 1});
   EXPECT_EQ(OnlyStudentWrong(teacher, student, &control, labels),
             (std::vector<int64_t>{0}));
   EXPECT_EQ(OnlyStudentWrong(teacher, student, nullptr, labels),

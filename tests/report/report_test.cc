@@ -28,7 +28,8 @@ bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Answers every image with the same logits; the report asks it for its time.
+// Predictions every image with the same logits; the report asks it for its
+// time.
 class Silent : public Classifier {
  public:
   explicit Silent(int64_t classes) : classes_(classes) {}
@@ -71,7 +72,7 @@ class ReportTest : public ::testing::Test {
     }
     if (control && seeds > 1) {
       result_.difference = Interval{-0.01, -0.02, -0.001};
-      result_.verdict = Judge(*result_.difference);
+      result_.verdict = VerdictOf(*result_.difference);
     }
   }
 

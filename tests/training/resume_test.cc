@@ -20,7 +20,7 @@
 #include "tests/testing/files.h"
 #include "tests/testing/status.h"
 #include "training/checkpoint.h"
-#include "training/folder_keeper.h"
+#include "training/checkpoint_folder.h"
 #include "training/loop.h"
 
 namespace distill {
@@ -71,11 +71,12 @@ struct Case {
     objective = FeatureObjective(LiveFeature(teacher, "conv1"), "conv1", method,
                                  {weight, leaf({6})}, at::Tensor());
   }
-  absl::StatusOr<TrainResult> Run(TrainingKeeper* keeper, Observer& observer) {
+  absl::StatusOr<TrainResult> Run(CheckpointStore* checkpoints,
+                                  Observer& observer) {
     TrainOptions options;
     options.name = "model";
     options.epochs = 2;
-    options.keeper = keeper;
+    options.checkpoints = checkpoints;
     SetInterruptSignal(0);
     auto result = Train(*model, *batches, objective, options, observer);
     SetInterruptSignal(0);
@@ -125,16 +126,18 @@ TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
     const int64_t images = step < 5 ? 20 * step : 90 + 20 * (step - 5);
     TempFolder folder;
     Stopper stopper(images);
-    FolderKeeper keeper(folder.path(), 0, stopper);
+    CheckpointFolder checkpoints(folder.path(), 0, stopper);
     Case first;
-    const auto stopped = first.Run(keeper.Of("seed 0, model").get(), stopper);
+    const auto stopped =
+        first.Run(checkpoints.Of("seed 0, model").get(), stopper);
     EXPECT_TRUE(FailsWith(stopped.status(), absl::StatusCode::kCancelled,
                           {"interrupted in the model's training, after step " +
                            std::to_string(step) + " of 10"}));
     EXPECT_NE(first.Bytes(), whole.Bytes());
 
     Case second;
-    const auto resumed = second.Run(keeper.Of("seed 0, model").get(), nobody);
+    const auto resumed =
+        second.Run(checkpoints.Of("seed 0, model").get(), nobody);
     ASSERT_TRUE(resumed.ok()) << resumed.status();
     EXPECT_EQ(second.Bytes(), whole.Bytes()) << step;
     EXPECT_EQ(Text(*resumed), Text(*expected)) << step;
@@ -146,7 +149,7 @@ TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
       }
     } idle;
     Case third;
-    const auto again = third.Run(keeper.Of("seed 0, model").get(), idle);
+    const auto again = third.Run(checkpoints.Of("seed 0, model").get(), idle);
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_EQ(third.Bytes(), whole.Bytes());
     EXPECT_EQ(Text(*again), Text(*expected));
@@ -159,23 +162,24 @@ TEST(ResumeTest, KeepingStatesChangesNothing) {
   Stopper nobody(0);
   const auto expected = whole.Run(nullptr, nobody);
   TempFolder folder;
-  FolderKeeper keeper(folder.path(), 1, nobody);
-  const auto result = kept.Run(keeper.Of("seed 0, model").get(), nobody);
+  CheckpointFolder checkpoints(folder.path(), 1, nobody);
+  const auto result = kept.Run(checkpoints.Of("seed 0, model").get(), nobody);
   ASSERT_TRUE(expected.ok() && result.ok());
   EXPECT_EQ(Text(*result), Text(*expected));
   EXPECT_EQ(kept.Bytes(), whole.Bytes());
 }
 
-TEST(FolderKeeperTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
+TEST(CheckpointFolderTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
   Case whole;
   Stopper nobody(0);
   ASSERT_TRUE(whole.Run(nullptr, nobody).ok());
   for (bool damage_both : {false, true}) {
     TempFolder folder;
     Stopper stopper(70);
-    FolderKeeper keeper(folder.path(), 1, stopper);
+    CheckpointFolder checkpoints(folder.path(), 1, stopper);
     Case first;
-    EXPECT_FALSE(first.Run(keeper.Of("seed 0, model").get(), stopper).ok());
+    EXPECT_FALSE(
+        first.Run(checkpoints.Of("seed 0, model").get(), stopper).ok());
     const std::string newest = folder.File("running-b.safetensors");
     const std::string older = folder.File("running-a.safetensors");
     const auto steps_in = [](const std::string& path) {
@@ -190,7 +194,7 @@ TEST(FolderKeeperTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
     };
     damage(newest);
     if (damage_both) damage(older);
-    auto state = keeper.Of("seed 0, model")->Newest();
+    auto state = checkpoints.Of("seed 0, model")->Latest();
     ASSERT_TRUE(state.ok());
     EXPECT_EQ(state->has_value(), !damage_both);
     if (!damage_both) {
@@ -202,28 +206,28 @@ TEST(FolderKeeperTest, ADamagedFileIsNamedAndTheOtherOneUsed) {
               std::string::npos)
         << stopper.lines;
     Case second;
-    ASSERT_TRUE(second.Run(keeper.Of("seed 0, model").get(), nobody).ok());
+    ASSERT_TRUE(second.Run(checkpoints.Of("seed 0, model").get(), nobody).ok());
     EXPECT_EQ(second.Bytes(), whole.Bytes());
   }
 }
 
-TEST(FolderKeeperTest, StatesOfAnotherTrainingAreLeftAlone) {
+TEST(CheckpointFolderTest, StatesOfAnotherTrainingAreLeftAlone) {
   TempFolder folder;
   Stopper stopper(40);
-  FolderKeeper keeper(folder.path(), 0, stopper);
+  CheckpointFolder checkpoints(folder.path(), 0, stopper);
   Case one;
-  EXPECT_FALSE(one.Run(keeper.Of("seed 0, model").get(), stopper).ok());
-  EXPECT_FALSE(keeper.Of("seed 1, model")->Newest()->has_value());
-  EXPECT_TRUE(keeper.Of("seed 0, model")->Newest()->has_value());
+  EXPECT_FALSE(one.Run(checkpoints.Of("seed 0, model").get(), stopper).ok());
+  EXPECT_FALSE(checkpoints.Of("seed 1, model")->Latest()->has_value());
+  EXPECT_TRUE(checkpoints.Of("seed 0, model")->Latest()->has_value());
 }
 
-TEST(FolderKeeperTest, AStateThatCannotBeWrittenEndsTheTraining) {
+TEST(CheckpointFolderTest, AStateThatCannotBeWrittenEndsTheTraining) {
   TempFolder folder;
   Stopper nobody(0);
-  FolderKeeper keeper(folder.File("missing"), 0, nobody);
+  CheckpointFolder checkpoints(folder.File("missing"), 0, nobody);
   Case one;
   EXPECT_TRUE(
-      FailsWith(one.Run(keeper.Of("seed 0, model").get(), nobody).status(),
+      FailsWith(one.Run(checkpoints.Of("seed 0, model").get(), nobody).status(),
                 absl::StatusCode::kNotFound,
                 {folder.File("missing/running-a.safetensors")}));
 }

@@ -53,7 +53,8 @@ Run TakeSteps(bool on_device, const Objective& objective,
               const Batches& batches, const std::shared_ptr<Network>& model) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
                           2 * batches.batch_count()};
-  const StepperInputs inputs = {*model, batches, objective, schedule, {}};
+  const StepperInputs inputs = {*model,   batches, objective,
+                                schedule, {},      OneProcess()};
   const std::unique_ptr<Stepper> stepper =
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
   Run run;
@@ -155,7 +156,8 @@ TEST(StepperTest, GoesOnFromAnothersState) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01, 3};
   const Objective objective = LabelObjective();
   const auto make = [&](const std::shared_ptr<Network>& model, bool on_device) {
-    const StepperInputs inputs = {*model, batches, objective, schedule, {}};
+    const StepperInputs inputs = {*model,   batches, objective,
+                                  schedule, {},      OneProcess()};
     return on_device ? MakeDeviceStepper(inputs, at::kCPU)
                      : MakeHostStepper(inputs);
   };
@@ -190,7 +192,8 @@ TEST(DeviceStepperTest, ReadsInPartsWhatItWouldReadAtOnce) {
   auto model = MakeModel();
   const Schedule schedule{ScheduleKind::kConstant, 0.001, 3};
   const Objective objective = LabelObjective();
-  const StepperInputs inputs = {*model, batches, objective, schedule, {}};
+  const StepperInputs inputs = {*model,   batches, objective,
+                                schedule, {},      OneProcess()};
   const auto stepper = MakeDeviceStepper(inputs, at::kCPU);
   EXPECT_TRUE(stepper->Due());
   stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
@@ -214,7 +217,8 @@ TEST(HostStepperTest, ChangesNothingWhereTheLossIsNotFinite) {
     terms.total = terms.total * std::numeric_limits<double>::quiet_NaN();
     return terms;
   };
-  const StepperInputs inputs = {*model, batches, broken, schedule, {}};
+  const StepperInputs inputs = {*model,   batches, broken,
+                                schedule, {},      OneProcess()};
   const auto stepper = MakeHostStepper(inputs);
   stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
   stepper->Step(false);

@@ -1,4 +1,4 @@
-#include "cli/judge.h"
+#include "cli/evaluate_model.h"
 
 #include <cstdint>
 #include <string>
@@ -107,7 +107,7 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
   return result;
 }
 
-absl::StatusOr<ModelMetrics> Judge(
+absl::StatusOr<ModelMetrics> EvaluateModel(
     const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
     Observer& observer) {
   BatchesOptions options;
@@ -118,7 +118,7 @@ absl::StatusOr<ModelMetrics> Judge(
     const at::Tensor logits =
         ComputeLogits(FrozenClassifier(loaded.model), batches, at::kCPU,
                       "evaluating", observer);
-    metrics = Measure(AnswersOf(logits), dataset->labels);
+    metrics = Measure(PredictionsOf(logits), dataset->labels);
     return absl::OkStatus();
   }));
   return metrics;

@@ -1,6 +1,6 @@
 // A model from a file, judged on a data set: what `evaluate` and `export` do.
-#ifndef DISTILL_CLI_JUDGE_H_
-#define DISTILL_CLI_JUDGE_H_
+#ifndef DISTILL_CLI_EVALUATE_MODEL_H_
+#define DISTILL_CLI_EVALUATE_MODEL_H_
 
 #include <memory>
 #include <string>
@@ -41,10 +41,10 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is
 // not finite.
-absl::StatusOr<ModelMetrics> Judge(
+absl::StatusOr<ModelMetrics> EvaluateModel(
     const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
     Observer& observer);
 
 }  // namespace distill
 
-#endif  // DISTILL_CLI_JUDGE_H_
+#endif  // DISTILL_CLI_EVALUATE_MODEL_H_

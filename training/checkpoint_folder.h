@@ -1,6 +1,6 @@
 // Training states as files.
-#ifndef DISTILL_TRAINING_FOLDER_KEEPER_H_
-#define DISTILL_TRAINING_FOLDER_KEEPER_H_
+#ifndef DISTILL_TRAINING_CHECKPOINT_FOLDER_H_
+#define DISTILL_TRAINING_CHECKPOINT_FOLDER_H_
 
 #include <cstdint>
 #include <memory>
@@ -19,13 +19,13 @@ namespace distill {
 //
 // A damaged file is named to `observer` and taken for missing; the other one,
 // or the training's beginning, is used.
-class FolderKeeper : public Keeper {
+class CheckpointFolder : public RunCheckpoints {
  public:
   // `every`: states are wanted after so many steps; 0: at ends of epochs alone.
-  FolderKeeper(std::string folder, int64_t every, Observer& observer)
+  CheckpointFolder(std::string folder, int64_t every, Observer& observer)
       : folder_(std::move(folder)), every_(every), observer_(observer) {}
 
-  std::unique_ptr<TrainingKeeper> Of(const std::string& training) override;
+  std::unique_ptr<CheckpointStore> Of(const std::string& training) override;
 
   // Whether a file of that name in the folder is a state: a running one's, or
   // that of a training "seed N, ..." which is over.
@@ -39,4 +39,4 @@ class FolderKeeper : public Keeper {
 
 }  // namespace distill
 
-#endif  // DISTILL_TRAINING_FOLDER_KEEPER_H_
+#endif  // DISTILL_TRAINING_CHECKPOINT_FOLDER_H_

@@ -1,4 +1,4 @@
-#include "training/folder_keeper.h"
+#include "training/checkpoint_folder.h"
 
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ std::string FileName(const std::string& training) {
   return name;
 }
 
-class KeeperOfOne : public TrainingKeeper {
+class KeeperOfOne : public CheckpointStore {
  public:
   KeeperOfOne(const std::string& folder, std::string training, int64_t every,
               Observer& observer)
@@ -42,7 +42,7 @@ class KeeperOfOne : public TrainingKeeper {
         running_{absl::StrCat(folder, "/", kRunning[0]),
                  absl::StrCat(folder, "/", kRunning[1])} {}
 
-  absl::StatusOr<std::optional<TrainingState>> Newest() override {
+  absl::StatusOr<std::optional<TrainingState>> Latest() override {
     auto over = Read(over_);
     if (over) return over;
     std::optional<TrainingState> newest;
@@ -61,7 +61,7 @@ class KeeperOfOne : public TrainingKeeper {
     return every_ > 0 && steps % every_ == 0;
   }
 
-  absl::Status Keep(const TrainingState& state, bool last) override {
+  absl::Status Save(const TrainingState& state, bool last) override {
     ASSIGN_OR_RETURN(const auto bytes, StateToFile(state, training_));
     if (!last) {
       const absl::Status written = WriteFile(running_[next_], bytes);
@@ -101,7 +101,7 @@ class KeeperOfOne : public TrainingKeeper {
 
 }  // namespace
 
-bool FolderKeeper::IsStateFile(const std::string& name) {
+bool CheckpointFolder::IsStateFile(const std::string& name) {
   absl::string_view rest = name;
   if (name == kRunning[0] || name == kRunning[1]) return true;
   return absl::ConsumePrefix(&rest, "seed-") &&
@@ -109,7 +109,8 @@ bool FolderKeeper::IsStateFile(const std::string& name) {
          absl::ascii_isdigit(static_cast<unsigned char>(rest[0]));
 }
 
-std::unique_ptr<TrainingKeeper> FolderKeeper::Of(const std::string& training) {
+std::unique_ptr<CheckpointStore> CheckpointFolder::Of(
+    const std::string& training) {
   return std::make_unique<KeeperOfOne>(folder_, training, every_, observer_);
 }
 
