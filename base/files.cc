@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/paths.h"
+#include "base/status.h"
 #include "zlib.h"
 
 namespace distill {
@@ -27,16 +28,16 @@ absl::Status Failed(const std::string& path, const std::string& doing,
                     const std::string& advice =
                         "Pass another folder, or make this one writable and "
                         "make room in it.") {
-  const std::string message = absl::StrCat(
-      AbsolutePath(path), ": found \"", std::generic_category().message(error),
-      "\" when ", doing, "; expected ", expected, ". ", advice);
   // (ErrnoToStatus would say the system's words a second time.)
   const absl::StatusCode code = absl::ErrnoToStatusCode(error);
   // InvalidArgument is for flags that are wrong whatever the machine is.
-  return absl::Status(code == absl::StatusCode::kInvalidArgument
-                          ? absl::StatusCode::kFailedPrecondition
-                          : code,
-                      message);
+  return Unexpected(code == absl::StatusCode::kInvalidArgument
+                        ? absl::StatusCode::kFailedPrecondition
+                        : code,
+                    AbsolutePath(path),
+                    absl::StrCat("\"", std::generic_category().message(error),
+                                 "\" when ", doing),
+                    expected, advice);
 }
 
 // 0, or the error of the call that failed; `call` gives a negative number then.

@@ -1,11 +1,22 @@
-// An error passed on to the caller, in one line.
+// Errors: made in one form, and passed on to the caller in one line.
 #ifndef DISTILL_BASE_STATUS_H_
 #define DISTILL_BASE_STATUS_H_
 
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+namespace distill {
+
+// "WHAT: found FOUND; expected EXPECTED. ADVICE": what is wrong with a file, an
+// image or a setting, and what its user can do.
+absl::Status Unexpected(absl::StatusCode code, const std::string& what,
+                        const std::string& found, const std::string& expected,
+                        const std::string& advice = "");
+
+}  // namespace distill
 
 // Returns the absl::Status that the expression gives, unless it is OK.
 #define RETURN_IF_ERROR(...)                           \

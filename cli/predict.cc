@@ -191,7 +191,7 @@ class Predictor {
 
 absl::Status WrongSize(const std::string& name, const ImageSpec& found,
                        const ModelInfo& info, const std::string& advice) {
-  return ImageError(
+  return Unexpected(
       absl::StatusCode::kInvalidArgument, name,
       absl::StrCat("an image of ", found.Describe(), " (rows x columns)"),
       absl::StrCat(info.image.Describe(), ", the model's size"), advice);
@@ -224,7 +224,7 @@ absl::Status AddIdx(const std::string& path, const PredictOptions& options,
                     const ModelInfo& info, Predictor* predictor) {
   ASSIGN_OR_RETURN(const auto array, ReadIdx(path));
   if (array.dims.size() != 3) {
-    return ImageError(
+    return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
         absl::StrCat("an IDX file of ", array.dims.size(), " dimensions"),
         "3: images, rows, columns",
@@ -262,7 +262,7 @@ absl::Status CheckFile(const std::string& path) {
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::exists(status) &&
       !std::filesystem::is_regular_file(status)) {
-    return ImageError(absl::StatusCode::kInvalidArgument, path,
+    return Unexpected(absl::StatusCode::kInvalidArgument, path,
                       std::filesystem::is_directory(status)
                           ? "a folder"
                           : "a device, pipe or socket",
@@ -287,7 +287,7 @@ absl::Status AddFile(const std::string& path, const PredictOptions& options,
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
   if (!error && size > kMaxFileSize) {
-    return ImageError(absl::StatusCode::kInvalidArgument, path,
+    return Unexpected(absl::StatusCode::kInvalidArgument, path,
                       absl::StrCat("a file of ", size, " bytes"),
                       absl::StrCat("an image of at most ", kMaxFileSize),
                       "Make the picture smaller.");

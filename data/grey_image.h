@@ -24,11 +24,6 @@ constexpr int64_t kMaxImagePixels = int64_t{1} << 26;
 absl::Status CheckImageSize(const std::string& name, int64_t height,
                             int64_t width);
 
-// "NAME: found FOUND; expected EXPECTED. ADVICE"
-absl::Status ImageError(absl::StatusCode code, const std::string& name,
-                        const std::string& found, const std::string& expected,
-                        const std::string& advice);
-
 // The error of a picture that cannot be decoded to its end: DataLoss, with the
 // decoder's `reason`.
 absl::Status CorruptImage(const std::string& name, const std::string& kind,

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/content.h"
+#include "base/status.h"
 #include "data/jpeg.h"
 #include "data/pgm.h"
 #include "data/png.h"
@@ -15,7 +16,7 @@ absl::StatusOr<GreyImage> Decode(absl::string_view bytes,
   if (IsPng(bytes)) return DecodePng(bytes, name);
   if (IsJpeg(bytes)) return DecodeJpeg(bytes, name);
   if (IsPgm(bytes)) return DecodePgm(bytes, name);
-  return ImageError(absl::StatusCode::kInvalidArgument, name,
+  return Unexpected(absl::StatusCode::kInvalidArgument, name,
                     ContentOf(bytes).name, "a PNG, JPEG or PGM image",
                     "Save the picture as one of these.");
 }
@@ -27,7 +28,7 @@ absl::StatusOr<GreyImage> DecodeImage(absl::string_view bytes,
   try {
     return Decode(bytes, name);
   } catch (const std::bad_alloc&) {
-    return ImageError(absl::StatusCode::kResourceExhausted, name,
+    return Unexpected(absl::StatusCode::kResourceExhausted, name,
                       "an image that does not fit in memory", "one that fits",
                       "Make it smaller.");
   }

@@ -146,7 +146,7 @@ absl::StatusOr<GreyImage> DecodeJpeg(absl::string_view bytes,
   }
   RETURN_IF_ERROR(CheckImageSize(name, decoder.height(), decoder.width()));
   if (!decoder.has_luma()) {
-    return ImageError(absl::StatusCode::kInvalidArgument, name,
+    return Unexpected(absl::StatusCode::kInvalidArgument, name,
                       "a JPEG of printing inks (CMYK)", "a grey or RGB one",
                       "Save the image as RGB or as PNG.");
   }

@@ -101,9 +101,9 @@ class Parser {
  private:
   absl::Status Wrong(const std::string& found,
                      const std::string& expected) const {
-    return absl::DataLossError(absl::StrCat(
-        name_, ": found ", found, "; expected ", expected,
-        ". It is no whole safetensors file: take another copy of it."));
+    return Unexpected(
+        absl::StatusCode::kDataLoss, name_, found, expected,
+        "It is no whole safetensors file: take another copy of it.");
   }
 
   absl::Status ReadHeader() {

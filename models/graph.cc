@@ -25,9 +25,9 @@ std::string Text(const Shape& shape) { return absl::StrJoin(shape, " x "); }
 
 absl::Status Wrong(const Operation& operation, const std::string& found,
                    const std::string& expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the operation \"", operation.name, "\": found ", found,
-                   "; expected ", expected));
+  return Unexpected(absl::StatusCode::kInvalidArgument,
+                    absl::StrCat("the operation \"", operation.name, "\""),
+                    found, expected);
 }
 
 // How many windows there are along an axis; 0 or less if it is too short.

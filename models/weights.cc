@@ -53,10 +53,9 @@ constexpr int64_t kSmallModel = 1'000'000;
 
 absl::Status Wrong(const std::string& file, const std::string& found,
                    const std::string& expected) {
-  return absl::DataLossError(
-      absl::StrCat(file, ": found ", found, "; expected ", expected,
-                   ". Take a file that this program wrote, or add what is "
-                   "missing (docs/deploy.md)."));
+  return Unexpected(absl::StatusCode::kDataLoss, file, found, expected,
+                    "Take a file that this program wrote, or add what is "
+                    "missing (docs/deploy.md).");
 }
 
 // Reads the metadata of one file, and keeps the first thing that is wrong.

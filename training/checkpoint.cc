@@ -41,9 +41,8 @@ std::vector<double> RowOf(const LossSums& sums) {
 }
 
 absl::Status Damaged(const std::string& name, const std::string& found) {
-  return absl::DataLossError(
-      absl::StrCat(name, ": found ", found,
-                   "; expected a training state as it was written"));
+  return Unexpected(absl::StatusCode::kDataLoss, name, found,
+                    "a training state as it was written");
 }
 
 // Reads the tensors of what was found, and remembers whether all were there.

@@ -84,15 +84,16 @@ std::string GuessContent(const uint8_t* magic) {
 // The number of dimensions, from the first kMagicSize bytes.
 absl::StatusOr<int> ParseMagic(const std::string& path, const uint8_t* magic) {
   if (magic[0] != 0 || magic[1] != 0) {
-    return FileError(absl::StatusCode::kInvalidArgument, path,
-                     absl::StrFormat("a start of %02x %02x %02x %02x", magic[0],
-                                     magic[1], magic[2], magic[3]),
-                     "00 00 08 and the number of dimensions, as an IDX file of "
-                     "unsigned bytes starts",
-                     GuessContent(magic));
+    return Unexpected(
+        absl::StatusCode::kInvalidArgument, path,
+        absl::StrFormat("a start of %02x %02x %02x %02x", magic[0], magic[1],
+                        magic[2], magic[3]),
+        "00 00 08 and the number of dimensions, as an IDX file of "
+        "unsigned bytes starts",
+        GuessContent(magic));
   }
   if (magic[2] != kUnsignedByte) {
-    return FileError(
+    return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
         absl::StrFormat("type code 0x%02X (%s)", magic[2], TypeName(magic[2])),
         "0x08 (unsigned byte); the format's others are 0x09 (signed byte), "
@@ -101,7 +102,7 @@ absl::StatusOr<int> ParseMagic(const std::string& path, const uint8_t* magic) {
         "Write the values as unsigned bytes.");
   }
   if (magic[3] < 1 || magic[3] > kMaxRank) {
-    return FileError(
+    return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
         absl::StrCat(magic[3], " dimensions"),
         absl::StrCat("1 to ", kMaxRank, " (images have 3, labels 1)"),
@@ -120,17 +121,17 @@ absl::StatusOr<Shape> ParseShape(const std::string& path, int rank,
   const std::string found =
       absl::StrCat("sizes ", absl::StrJoin(shape.dims, " x "));
   if (std::count(shape.dims.begin(), shape.dims.end(), 0) > 0) {
-    return FileError(absl::StatusCode::kInvalidArgument, path, found,
-                     "at least 1 in each dimension: the file holds no values",
-                     kFetchAgain);
+    return Unexpected(absl::StatusCode::kInvalidArgument, path, found,
+                      "at least 1 in each dimension: the file holds no values",
+                      kFetchAgain);
   }
   // Room for the header, so that FileSize() cannot overflow either.
   const int64_t most = std::numeric_limits<int64_t>::max() - kMaxHeaderSize;
   shape.values = 1;
   for (const int64_t dim : shape.dims) {
     if (shape.values > most / dim) {
-      return FileError(absl::StatusCode::kInvalidArgument, path, found,
-                       "a product below 2^63", kFetchAgain);
+      return Unexpected(absl::StatusCode::kInvalidArgument, path, found,
+                        "a product below 2^63", kFetchAgain);
     }
     shape.values *= dim;
   }
@@ -139,7 +140,7 @@ absl::StatusOr<Shape> ParseShape(const std::string& path, int rank,
 
 absl::Status HeaderTooShort(const PackedFile& file, int64_t found,
                             int64_t header_size) {
-  return FileError(
+  return Unexpected(
       absl::StatusCode::kDataLoss, file.path(),
       absl::StrCat(found, file.is_packed() ? " bytes once unpacked" : " bytes"),
       absl::StrCat("a header of at least ", header_size, " bytes and values"),
@@ -164,7 +165,7 @@ absl::Status CheckSize(const PackedFile& file, const Shape& shape) {
   const int64_t expected = shape.FileSize();
   if (file.is_packed()) {
     if (expected <= file.most_unpacked()) return absl::OkStatus();
-    return FileError(
+    return Unexpected(
         absl::StatusCode::kDataLoss, file.path(),
         absl::StrCat("a .gz of ", file.size(),
                      " bytes, which cannot unpack to more than ",
@@ -173,12 +174,12 @@ absl::Status CheckSize(const PackedFile& file, const Shape& shape) {
         absl::StrCat("The file is incomplete or corrupt. ", kFetchAgain));
   }
   if (file.size() == expected) return absl::OkStatus();
-  return FileError(absl::StatusCode::kDataLoss, file.path(),
-                   absl::StrCat(file.size(), " bytes"), shape.Explain(),
-                   absl::StrCat(file.size() < expected
-                                    ? "The file is incomplete. "
-                                    : "The file has bytes after its end. ",
-                                kFetchAgain));
+  return Unexpected(absl::StatusCode::kDataLoss, file.path(),
+                    absl::StrCat(file.size(), " bytes"), shape.Explain(),
+                    absl::StrCat(file.size() < expected
+                                     ? "The file is incomplete. "
+                                     : "The file has bytes after its end. ",
+                                 kFetchAgain));
 }
 
 absl::StatusOr<IdxArray> ReadArray(PackedFile& file) {
@@ -199,14 +200,14 @@ absl::StatusOr<IdxArray> ReadArray(PackedFile& file) {
       const std::string found =
           absl::StrCat(shape.HeaderSize() + have, " bytes");
       return file.is_packed()
-                 ? FileError(
+                 ? Unexpected(
                        absl::StatusCode::kDataLoss, file.path(),
                        found + " once unpacked", shape.Explain(),
                        absl::StrCat("The file is incomplete. ", kFetchAgain))
-                 : FileError(absl::StatusCode::kDataLoss, file.path(), found,
-                             shape.Explain(),
-                             "The file became shorter while it was read: let "
-                             "nothing write to it, and fetch it again.");
+                 : Unexpected(absl::StatusCode::kDataLoss, file.path(), found,
+                              shape.Explain(),
+                              "The file became shorter while it was read: let "
+                              "nothing write to it, and fetch it again.");
     }
     room = room > shape.values / 2 ? shape.values : 2 * room;
   }
@@ -217,7 +218,7 @@ absl::StatusOr<IdxArray> ReadArray(PackedFile& file) {
     uint8_t extra;
     ASSIGN_OR_RETURN(const int64_t more, file.Read(&extra, 1));
     if (more > 0) {
-      return FileError(
+      return Unexpected(
           absl::StatusCode::kDataLoss, file.path(),
           absl::StrCat("more than ", shape.FileSize(),
                        " bytes once unpacked (the rest was left packed)"),
@@ -257,9 +258,9 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read) {
                      PackedFile::Open(path, "the IDX format", read));
     return ReadArray(*file);
   } catch (const std::bad_alloc&) {
-    return FileError(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
-                     "more values than fit in memory", "a file that fits",
-                     "Free memory, or use a smaller file.");
+    return Unexpected(absl::StatusCode::kResourceExhausted, AbsolutePath(path),
+                      "more values than fit in memory", "a file that fits",
+                      "Free memory, or use a smaller file.");
   }
 }
 

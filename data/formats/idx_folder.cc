@@ -107,20 +107,14 @@ absl::Status MissingFile(const std::string& folder, Split split,
       ". ", WhereFrom(layout)));
 }
 
-absl::Status Invalid(const std::string& path, const std::string& found,
-                     const std::string& expected, const std::string& advice) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": found ", found, "; expected ", expected, ". ", advice));
-}
-
 absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
                        const std::string& meaning) {
   if (static_cast<int>(array.dims.size()) == rank) return absl::OkStatus();
   const auto found = static_cast<int>(array.dims.size());
   // Labels in place of images, or the reverse.
   const bool exchanged = found == (rank == 1 ? 3 : 1);
-  return Invalid(
-      path,
+  return Unexpected(
+      absl::StatusCode::kInvalidArgument, path,
       absl::StrCat(found, " dimensions (", absl::StrJoin(array.dims, " x "),
                    ")"),
       absl::StrCat(rank, " (", meaning, ")"),
@@ -147,8 +141,9 @@ absl::StatusOr<int> TakeLabels(const std::string& path,
   for (size_t i = 0; i < labels->size(); ++i) {
     const int label = (*labels)[i];
     if (label < first || label >= first + classes) {
-      return Invalid(
-          path, absl::StrCat("label ", label, " at index ", i),
+      return Unexpected(
+          absl::StatusCode::kInvalidArgument, path,
+          absl::StrCat("label ", label, " at index ", i),
           absl::StrCat("labels from ", first, " to ", first + classes - 1),
           "Fetch the file again. If this is right, it is of another data set, "
           "or of one with more classes.");
@@ -198,8 +193,9 @@ absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
   }
   if (!fs::exists(status)) return MissingFolder(root, layout);
   if (!fs::is_directory(status)) {
-    return Invalid(root, "a file", "the folder of the data set",
-                   "Name the folder that the file is in.");
+    return Unexpected(absl::StatusCode::kInvalidArgument, root, "a file",
+                      "the folder of the data set",
+                      "Name the folder that the file is in.");
   }
 
   const std::vector<std::string> image_names =
@@ -237,8 +233,9 @@ absl::StatusOr<Dataset> LoadIdxFolder(const std::string& folder, Split split,
   RETURN_IF_ERROR(CheckRank(files.images, images, 3, "count x height x width"));
 
   if (images.dims[0] != labels.dims[0]) {
-    return Invalid(
-        files.labels, absl::StrCat(labels.dims[0], " labels"),
+    return Unexpected(
+        absl::StatusCode::kInvalidArgument, files.labels,
+        absl::StrCat(labels.dims[0], " labels"),
         absl::StrCat(images.dims[0], ", one for each image of ", files.images),
         "The files are of different data sets: fetch both from one place.");
   }

@@ -50,13 +50,6 @@ struct PackedFile::Inflater {
   int64_t members = 0;
 };
 
-absl::Status FileError(absl::StatusCode code, const std::string& path,
-                       const std::string& found, const std::string& expected,
-                       const std::string& advice) {
-  return absl::Status(code, absl::StrCat(path, ": found ", found, "; expected ",
-                                         expected, ". ", advice));
-}
-
 PackedFile::PackedFile(const std::string& path, const std::string& format,
                        ReadFunction read)
     : path_(AbsolutePath(path)), format_(format), read_(read) {}
@@ -79,16 +72,16 @@ absl::StatusOr<std::unique_ptr<PackedFile>> PackedFile::Open(
   if (fstat(file->descriptor_, &info) != 0) return file->ReadError(errno);
   if (!S_ISREG(info.st_mode)) {
     const bool folder = S_ISDIR(info.st_mode);
-    return FileError(absl::StatusCode::kInvalidArgument, file->path_,
-                     folder ? "a folder" : "a device, pipe or socket",
-                     absl::StrCat("a file in ", format, ", plain or .gz"),
-                     folder ? "Name the file itself; it may be in this folder."
-                            : "Copy its content to a file and name that.");
+    return Unexpected(absl::StatusCode::kInvalidArgument, file->path_,
+                      folder ? "a folder" : "a device, pipe or socket",
+                      absl::StrCat("a file in ", format, ", plain or .gz"),
+                      folder ? "Name the file itself; it may be in this folder."
+                             : "Copy its content to a file and name that.");
   }
   file->size_ = info.st_size;
   if (file->size_ == 0) {
-    return FileError(absl::StatusCode::kDataLoss, file->path_, "an empty file",
-                     absl::StrCat("a file in ", format), kFetchAgain);
+    return Unexpected(absl::StatusCode::kDataLoss, file->path_, "an empty file",
+                      absl::StrCat("a file in ", format), kFetchAgain);
   }
   uint8_t start[2];
   ASSIGN_OR_RETURN(const int64_t count, file->ReadPlain(start, 2));
@@ -103,13 +96,13 @@ absl::Status PackedFile::OpenError(int error) const {
   if (error == ENOENT || error == ENOTDIR) {
     struct stat link;
     const bool dangling = lstat(path_.c_str(), &link) == 0;
-    return FileError(
+    return Unexpected(
         absl::StatusCode::kNotFound, path_,
         dangling ? "a link to a file that does not exist" : "no such file",
         expected, dangling ? "Repair the link." : "Check the path.");
   }
   if (error == EACCES || error == EPERM) {
-    return FileError(
+    return Unexpected(
         absl::StatusCode::kPermissionDenied, path_, ErrorText(error), expected,
         "Let this user read the file and enter the folders above it (chmod "
         "a+r, chmod a+x).");
@@ -118,25 +111,26 @@ absl::Status PackedFile::OpenError(int error) const {
 }
 
 absl::Status PackedFile::ReadError(int error) const {
-  return FileError(absl::StatusCode::kUnavailable, path_,
-                   absl::StrCat("the error \"", ErrorText(error), "\""),
-                   "a file that can be read",
-                   "Check the disk or the network file system, and try again.");
+  return Unexpected(
+      absl::StatusCode::kUnavailable, path_,
+      absl::StrCat("the error \"", ErrorText(error), "\""),
+      "a file that can be read",
+      "Check the disk or the network file system, and try again.");
 }
 
 absl::Status PackedFile::Corrupt() const {
   if (inflater_->members > 0 && inflater_->stream.total_out == 0) {
-    return FileError(absl::StatusCode::kDataLoss, path_,
-                     "bytes after the end of the gzip stream",
-                     "nothing there, or another gzip stream",
-                     absl::StrCat("The file is corrupt. ", kFetchAgain));
+    return Unexpected(absl::StatusCode::kDataLoss, path_,
+                      "bytes after the end of the gzip stream",
+                      "nothing there, or another gzip stream",
+                      absl::StrCat("The file is corrupt. ", kFetchAgain));
   }
   const char* reason = inflater_->stream.msg;
-  return FileError(absl::StatusCode::kDataLoss, path_,
-                   absl::StrCat("corrupt gzip data (",
-                                reason == nullptr ? "unknown" : reason, ")"),
-                   "a gzip stream with the CRC that is written in it",
-                   kFetchAgain);
+  return Unexpected(absl::StatusCode::kDataLoss, path_,
+                    absl::StrCat("corrupt gzip data (",
+                                 reason == nullptr ? "unknown" : reason, ")"),
+                    "a gzip stream with the CRC that is written in it",
+                    kFetchAgain);
 }
 
 int64_t PackedFile::most_unpacked() const {
@@ -178,7 +172,7 @@ absl::StatusOr<int64_t> PackedFile::Inflate(uint8_t* to, int64_t most) {
                        ReadPlain(inflater_->input.data(), kChunk));
       if (more == 0 && inflater_->between_members) break;
       if (more == 0) {
-        return FileError(
+        return Unexpected(
             absl::StatusCode::kDataLoss, path_,
             absl::StrCat("a .gz of ", size_, " bytes that ends early"),
             "a complete gzip stream",

@@ -15,11 +15,6 @@
 
 namespace distill {
 
-// "PATH: found ...; expected .... ADVICE".
-absl::Status FileError(absl::StatusCode code, const std::string& path,
-                       const std::string& found, const std::string& expected,
-                       const std::string& advice);
-
 // read(2), or for a test a function that gives few bytes at a time, is
 // interrupted, or fails.
 using ReadFunction = ssize_t (*)(int file, void* to, size_t most);
