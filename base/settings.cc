@@ -69,6 +69,11 @@ Setting& Setting::Path() {
   return *this;
 }
 
+Setting& Setting::Common(const char* short_help) {
+  short_help_ = short_help;
+  return *this;
+}
+
 Setting& Setting::Unless(std::function<std::string()> why_not) {
   conditions_.push_back(std::move(why_not));
   return *this;

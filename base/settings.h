@@ -57,6 +57,8 @@ class Setting {
   Setting& NotInConfiguration();
   // A path, which is relative to where the user stands.
   Setting& Path();
+  // One that many users set: in the short help, as `short_help`.
+  Setting& Common(const char* short_help);
   // `why_not` returns why the setting has no effect on what is asked for, like
   // "--method=at does not use it"; empty if it has.
   Setting& Unless(std::function<std::string()> why_not);
@@ -70,6 +72,10 @@ class Setting {
   bool in_configuration() const { return in_configuration_; }
   bool is_switch() const { return type_ == Type::kSwitch; }
   bool is_path() const { return is_path_; }
+  // Empty if it is not common.
+  const std::string& short_help() const { return short_help_; }
+  // Whether Set was called for it by its user.
+  bool typed() const { return typed_; }
   // The member: what tells one setting from another.
   const void* address() const { return address_; }
 
@@ -92,7 +98,8 @@ class Setting {
   std::string OutOfRange() const;
   std::string RangeText() const;
 
-  std::string name_, group_, help_, default_text_, configuration_name_;
+  std::string name_, group_, help_, short_help_, default_text_;
+  std::string configuration_name_;
   bool in_configuration_ = true, is_path_ = false;
   enum class Type { kSwitch, kInteger, kReal, kText } type_ = Type::kText;
   bool is_list_ = false, typed_ = false;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -23,14 +24,45 @@ constexpr char kClearLine[] = "\r\033[K";
 
 }  // namespace
 
-ConsoleOptions ConsoleOptionsOfStderr() {
+ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output) {
   ConsoleOptions options;
   options.terminal = isatty(STDERR_FILENO) != 0;
+  options.wrap = isatty(STDOUT_FILENO) != 0;
+  options.brief = options.wrap && !output.json;
+  options.quiet = output.quiet;
+  const char* const term = std::getenv("TERM");
+  options.color = options.wrap && std::getenv("NO_COLOR") == nullptr &&
+                  term != nullptr && std::string(term) != "dumb";
   winsize size;
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    options.columns = size.ws_col;
+  for (const int stream : {STDERR_FILENO, STDOUT_FILENO}) {
+    if (ioctl(stream, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+      options.columns = size.ws_col;
+      break;
+    }
   }
   return options;
+}
+
+std::string Wrapped(const std::string& text, int columns) {
+  constexpr int kLabel = 9;  // "teacher: ".
+  const int indent = text.find(':') < kLabel ? kLabel : 0;
+  std::string wrapped, line;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    // A word, with the blanks before it.
+    const size_t word =
+        std::min(text.find_first_not_of(' ', begin), text.size());
+    const size_t end = std::min(text.find(' ', word), text.size());
+    if (!line.empty() &&
+        static_cast<int>(line.size() + end - begin) > columns) {
+      absl::StrAppend(&wrapped, line, "\n");
+      line = std::string(indent, ' ');
+      begin = word;
+    }
+    line += text.substr(begin, end - begin);
+    begin = end;
+  }
+  return wrapped + line;
 }
 
 Console::Console(std::ostream& out, std::ostream& progress,
@@ -58,6 +90,7 @@ void Console::OnProgress(int64_t done, double loss) {
   if (!std::isnan(loss)) {
     loss_ = std::isnan(loss_) ? loss : 0.95 * loss_ + 0.05 * loss;
   }
+  if (options_.quiet) return;
   const double now = options_.now();
   if (now - shown_ < (options_.terminal ? kBarPeriod : kLinePeriod)) return;
   shown_ = now;
@@ -70,12 +103,10 @@ std::string Console::Numbers(int64_t done, double seconds) const {
   if (done > 0 && seconds > 0) {
     const double rate = static_cast<double>(done) / seconds;
     const double left = static_cast<double>(images_ - done) / rate;
-    absl::StrAppend(&text, ", ", WithCommas(std::llround(rate)), "/s, ");
-    if (left < 100) {
-      absl::StrAppendFormat(&text, "%.0f s left", left);
-    } else {
-      absl::StrAppendFormat(&text, "%.0f min left", left / 60);
-    }
+    const bool soon = left < 100;
+    absl::StrAppendFormat(&text, ", %.0f %s left", soon ? left : left / 60,
+                          soon ? "s" : "min");
+    absl::StrAppend(&text, ", ", WithCommas(std::llround(rate)), "/s");
   }
   if (!std::isnan(loss_)) absl::StrAppendFormat(&text, ", loss %.4f", loss_);
   return text;
@@ -92,20 +123,23 @@ void Console::Draw(int64_t done, double seconds) {
     return;
   }
   const std::string percent = absl::StrFormat("%3.0f %%", 100 * fraction);
-  // The bar takes what the words leave of the line, and gives way to them.
-  std::string line = absl::StrCat(what_, " ");
-  const int room =
-      options_.columns - 1 -
-      static_cast<int>(line.size() + percent.size() + numbers.size() + 6);
-  if (room >= 5) {
-    const int width = std::min(room, 30);
-    const int full = static_cast<int>(fraction * width);
-    absl::StrAppend(&line, "[", std::string(full, '#'),
-                    std::string(width - full, '.'), "] ");
+  // The numbers give way to the bar, one after the other, the last one first.
+  constexpr int kLeast = 10, kMost = 30;
+  const std::string begin = absl::StrCat(what_, " [");
+  const int room = options_.columns - 1 -
+                   static_cast<int>(begin.size() + percent.size() + 4);
+  std::string shown = numbers;
+  while (!shown.empty() && room - static_cast<int>(shown.size()) < kLeast) {
+    const size_t comma = shown.rfind(", ");
+    shown.resize(comma == std::string::npos ? 0 : comma);
   }
-  absl::StrAppend(&line, percent, "  ", numbers);
+  const int width = std::clamp(room - static_cast<int>(shown.size()), 0, kMost);
+  const int full = static_cast<int>(fraction * width);
+  std::string line =
+      absl::StrCat(begin, std::string(full, '#'),
+                   std::string(width - full, '.'), "] ", percent, "  ", shown);
   if (static_cast<int>(line.size()) >= options_.columns) {
-    line.resize(std::max(options_.columns - 1, 0));
+    line = percent.substr(0, std::max(options_.columns - 1, 0));
   }
   progress_ << kClearLine << line << std::flush;
   drawn_ = true;
@@ -116,6 +150,9 @@ void Console::OnEnd() {
   drawn_ = false;
 }
 
-void Console::OnLine(const std::string& line) { out_ << line << std::endl; }
+void Console::OnLine(const std::string& line) {
+  if (options_.quiet) return;
+  out_ << (options_.wrap ? Wrapped(line, options_.columns) : line) << std::endl;
+}
 
 }  // namespace distill

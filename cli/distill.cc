@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -187,23 +190,82 @@ absl::Status WriteResults(const ReportContext& context,
   return status.ok() ? folder.Finish() : status;
 }
 
-int ReportError(const absl::Status& status, std::ostream& out,
-                std::ostream& err) {
-  return EndWithError("distill", status, out, err);
+// Where a run's lines and its end go.
+struct Ending {
+  std::ostream &out, &err;
+  const ConsoleOptions& console;
+
+  int Error(const absl::Status& status) const {
+    return EndWithError("distill", status, out, err, console.brief_errors());
+  }
+  // The end of a run that a signal stopped.
+  int Interruption(const absl::Status& status, bool kept) const {
+    Error(absl::CancelledError(
+        absl::StrCat(status.message(),
+                     InterruptSignal() == SIGXCPU
+                         ? " (the limit of processor time, ulimit -t)"
+                         : "",
+                     kept ? "; --resume goes on"
+                          : "; nothing was kept (--output_dir keeps it)")));
+    return 128 + InterruptSignal();
+  }
+};
+
+// "BEATS." in green, "WORSE." in red: the line with its first words coloured.
+std::string Colored(const std::string& line, Verdict verdict) {
+  const char* const code = verdict == Verdict::kBeats   ? "32"
+                           : verdict == Verdict::kWorse ? "31"
+                                                        : "33";
+  const size_t end = line.find(". ");
+  return verdict == Verdict::kUnknown
+             ? line
+             : absl::StrCat("\033[1;", code, "m", line.substr(0, end),
+                            "\033[0m", line.substr(end));
 }
 
-// The end of a run that a signal stopped.
-int ReportInterruption(const absl::Status& status, bool kept, std::ostream& out,
-                       std::ostream& err) {
-  ReportError(absl::CancelledError(absl::StrCat(
-                  status.message(),
-                  InterruptSignal() == SIGXCPU
-                      ? " (the limit of processor time, ulimit -t)"
-                      : "",
-                  kept ? "; --resume goes on"
-                       : "; nothing was kept (--output_dir keeps it)")),
-              out, err);
-  return 128 + InterruptSignal();
+// A command worth to be tried after this run, as its user would type it: with
+// the flags that were typed, and some more; empty if none comes to mind.
+std::string NextCommand(const DistillOptions& options, const Settings& settings,
+                        const SeedsResult& result, int64_t training_images) {
+  const bool bazel = std::getenv("BUILD_WORKING_DIRECTORY") != nullptr;
+  const std::string program =
+      options.data.program.empty() ? "distill" : options.data.program;
+  const auto command = [&](const std::string& name) {
+    if (bazel) return absl::StrCat("bazel run //cli:", name, " --");
+    return absl::StrCat(program.substr(0, program.rfind('/') + 1), name);
+  };
+  // Of so many labels a student alone learns too little.
+  const int64_t few = std::min<int64_t>(1000, training_images / 10);
+  std::vector<std::pair<std::string, std::string>> more;
+  if (result.runs.size() == 1 && result.control) {
+    more.emplace_back("seeds", "5");
+    if (options.experiment.labels == 0 && few >= 10) {
+      more.emplace_back("labels", absl::StrCat(few));
+    }
+  } else if (result.pairs_to_decide > 0) {
+    more.emplace_back("seeds", absl::StrCat(result.pairs_to_decide));
+  } else if (options.output_dir.empty()) {
+    more.emplace_back("output_dir", "distill_out");
+  } else {
+    return absl::StrCat(command("export"), " --model=", options.output_dir, "/",
+                        kStudentFile, " --format=c --output=student.h");
+  }
+  std::string flags;
+  for (const Setting& row : settings.rows()) {
+    const std::set<std::string> of_this_run = {"output_dir", "overwrite",
+                                               "resume", "print_config"};
+    const bool replaced =
+        of_this_run.count(row.name()) > 0 ||
+        std::any_of(more.begin(), more.end(), [&row](const auto& one) {
+          return one.first == row.name();
+        });
+    if (!row.typed() || replaced) continue;
+    absl::StrAppend(&flags, " --", row.name(), "=", row.Text());
+  }
+  for (const auto& [name, value] : more) {
+    absl::StrAppend(&flags, " --", name, "=", value);
+  }
+  return command("distill") + flags;
 }
 
 absl::Status CheckOptions(const DistillOptions& options,
@@ -223,31 +285,29 @@ absl::Status CheckOptions(const DistillOptions& options,
 
 int RunDistill(const DistillOptions& asked, std::ostream& out,
                std::ostream& err, const ConsoleOptions& console_options) {
+  const Ending end = {out, err, console_options};
   DistillOptions options = asked;
   ExperimentOptions& experiment = options.experiment;
   Settings settings = SettingsOf(options);
   settings.MarkTyped(options.given);
   const absl::Status valid = CheckOptions(options, settings);
-  if (!valid.ok()) return ReportError(valid, out, err);
+  if (!valid.ok()) return end.Error(valid);
   const auto teacher = OpenTeacher(options.teacher_weights, &experiment);
-  if (!teacher.ok()) return ReportError(teacher.status(), out, err);
+  if (!teacher.ok()) return end.Error(teacher.status());
   TeacherSource& source = **teacher;
   const auto compute = ResolveCompute(options.compute);
-  if (!compute.ok()) return ReportError(compute.status(), out, err);
+  if (!compute.ok()) return end.Error(compute.status());
 
   const auto splits = LoadSplits(options.data);
-  if (!splits.ok()) return ReportError(splits.status(), out, err);
+  if (!splits.ok()) return end.Error(splits.status());
 
   const Dataset& train = *splits->train;
   const int64_t most_per_class = train.count / train.classes;
   if (options.labels_per_class > most_per_class) {
-    return ReportError(
-        absl::InvalidArgumentError(absl::StrFormat(
-            "--labels_per_class is %d; with %d training images of %d classes "
-            "it must be at most %d",
-            options.labels_per_class, train.count, train.classes,
-            most_per_class)),
-        out, err);
+    return end.Error(absl::InvalidArgumentError(absl::StrFormat(
+        "--labels_per_class is %d; with %d training images of %d classes "
+        "it must be at most %d",
+        options.labels_per_class, train.count, train.classes, most_per_class)));
   }
   if (options.labels_per_class > 0) {
     experiment.labels = options.labels_per_class * splits->train->classes;
@@ -258,12 +318,12 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   if (options.print_config) {
     const absl::Status runs =
         CheckExperiment(experiment, splits->train, splits->test, source);
-    if (!runs.ok()) return ReportError(runs, out, err);
+    if (!runs.ok()) return end.Error(runs);
     out << JsonText(configuration, 2) << std::endl;
     return 0;
   }
   auto folder = OpenFolder(options, configuration, *splits);
-  if (!folder.ok()) return ReportError(folder.status(), out, err);
+  if (!folder.ok()) return end.Error(folder.status());
 
   Console console(out, err, console_options);
   std::optional<CheckpointFolder> checkpoints;
@@ -287,27 +347,26 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     const auto judged =
         GetTeacher(experiment, *compute, splits->train, splits->test, console,
                    source, /*introduces=*/false);
-    if (!judged.ok()) return ReportError(judged.status(), out, err);
+    if (!judged.ok()) return end.Error(judged.status());
   }
   const auto result =
       RunSeeds(options, *compute, splits->train, splits->test, console, source,
                checkpoints ? &*checkpoints : nullptr);
   if (absl::IsCancelled(result.status())) {
-    return ReportInterruption(result.status(), checkpoints.has_value(), out,
-                              err);
+    return end.Interruption(result.status(), checkpoints.has_value());
   }
-  if (!result.ok()) return ReportError(result.status(), out, err);
+  if (!result.ok()) return end.Error(result.status());
 
   ReportContext report;
   report.configuration =
       WhatRan(configuration, options, result->runs[0], *splits);
   const std::string message = "The student has learnt the teacher's wisdom.";
-  report.printed = {{"status", "success"}, {"message", message}};
+  report.printed = {{"status", "success"},
+                    {"message", message},
+                    {"finalLoss", Number(MeanFinalLoss(*result))}};
   report.printed.update(report.configuration);
   report.printed["startSeconds"] = Number(start_seconds);
   report.printed.update(ResultJson(*result, experiment.seed));
-  out << absl::StrFormat("Final loss of the student: %.4f (%.1f s in all).\n",
-                         MeanFinalLoss(*result), result->seconds);
   absl::Status written;
   if (*folder) {
     report.formula = experiment.loss.Formula();
@@ -318,23 +377,25 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     report.test = splits->test;
     written =
         WriteResults(report, experiment, source, *result, **folder, console);
-    if (written.ok()) {
-      out << "wrote    " << (*folder)->path() << "/student.safetensors\n"
-          << "wrote    " << (*folder)->path() << "/student.onnx\n"
-          << "wrote    " << (*folder)->path() << "/report.html\n";
-    }
-  } else {
-    out << "wrote    nothing: with --output_dir=distill_out the student, a "
-           "report and states to resume from are kept\n";
   }
+  console.OnLine("");
+  const std::string verdict =
+      absl::StrFormat("%s (%.1f s)", VerdictLine(*result), result->seconds);
+  console.OnLine(console_options.color ? Colored(verdict, result->verdict)
+                                       : verdict);
   if (!written.ok()) {
     err << "distill: " << written.message() << std::endl;
     report.printed["status"] = "error";
     report.printed["message"] = written.message();
   } else {
-    out << message << "\n";
+    console.OnLine(
+        *folder ? absl::StrCat("report:  ", (*folder)->path(), "/", kReportFile)
+                : "report:  none; nothing was written without "
+                  "--output_dir");
+    console.OnLine("next:    " + NextCommand(options, settings, *result,
+                                             result->runs[0].training_images));
   }
-  out << JsonText(report.printed) << std::endl;
+  PrintResult(report.printed, console_options.brief, out);
   return written.ok() ? 0 : 1;
 }
 

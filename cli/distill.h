@@ -19,7 +19,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
   // A teacher's file (models/weights.h), to be distilled in place of one
   // trained here; experiment.teacher is set from it. Empty: none.
   std::string teacher_weights;
-  // What a run leaves behind (README.md); empty: nothing.
+  // What a run leaves behind (docs/usage.md); empty: nothing.
   std::string output_dir;
   bool overwrite = false;  // Whether it may replace a run that is there.
   bool resume = false;     // Whether it goes on with one that is there.
@@ -30,6 +30,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
   std::string config;
   // Says what would run, and runs nothing.
   bool print_config = false;
+  OutputOptions output;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -48,6 +49,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "A .safetensors file with a teacher that has learnt already, from "
              "another run's output_dir or from PyTorch (docs/deploy.md), "
              "instead of one trained here. Its accuracy is checked first.")
+        .Common("a trained teacher, from a file")
         .Path()
         .NotInConfiguration();
     table.Group("Files");
@@ -59,6 +61,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "metrics.jsonl (the learning curves) and predictions.csv, and "
              "while it runs the states to resume from. Default: nothing is "
              "left.")
+        .Common("folder for models and report")
         .Path()
         .NotInConfiguration();
     table
@@ -69,6 +72,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
         .Add("resume", &resume,
              "With --output_dir: go on with a run that was stopped there, to "
              "the bits of one that was not. Without one there, begin.")
+        .Common("go on with the run in it")
         .NotInConfiguration();
     table
         .Add("checkpoint_every", &checkpoint_every,
@@ -92,6 +96,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "Print the configuration that would run, as config.json has it, "
              "and stop there.")
         .NotInConfiguration();
+    output.AddSettings(table);
     for (const char* name : {"teacher_epochs", "teacher_dropout",
                              "teacher_jitter", "share_teacher"}) {
       table.Find(name)->Unless([this] {

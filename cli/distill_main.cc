@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
         }
         options.given = settings.typed();
         distill::CatchInterrupts();
-        return distill::RunDistill(options, std::cout, std::cerr,
-                                   distill::ConsoleOptionsOfStderr());
+        return distill::RunDistill(
+            options, std::cout, std::cerr,
+            distill::ConsoleOptionsOfProcess(options.output));
       });
 }

@@ -21,14 +21,14 @@ int Run(int argc, char** argv) {
   distill::DoctorOptions options;
   options.program = argv[0];
   distill::Settings settings = distill::SettingsOf(options);
-  const auto help = distill::ParseFlags(
+  const auto instead = distill::ParseFlags(
       std::vector<std::string>(argv + 1, argv + argc), settings);
-  if (!help.ok()) {
-    std::cerr << "doctor: " << help.status().message() << std::endl;
+  if (!instead.ok()) {
+    std::cerr << "doctor: " << instead.status().message() << std::endl;
     return 2;
   }
-  if (*help) {
-    std::cout << distill::HelpText(kUsage, settings);
+  if (!instead->empty()) {
+    std::cout << distill::InsteadText({"doctor", kUsage}, settings, *instead);
     return 0;
   }
   return distill::RunDoctor(options, std::cout);

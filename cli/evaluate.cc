@@ -76,40 +76,43 @@ void Write(const LoadedModel& loaded, const EvaluateOptions& options,
 
 int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
                 std::ostream& err, const ConsoleOptions& console_options) {
+  const auto fail = [&](const absl::Status& status) {
+    return EndWithError(kProgram, status, out, err,
+                        console_options.brief_errors());
+  };
   if (options.split != "test" && options.split != "train") {
-    return EndWithError(
-        kProgram,
-        absl::InvalidArgumentError(absl::StrCat(
-            "--split is \"", options.split, "\"; it must be test or train")),
-        out, err);
+    return fail(absl::InvalidArgumentError(absl::StrCat(
+        "--split is \"", options.split, "\"; it must be test or train")));
   }
   std::string path = options.model;
   const auto loaded = LoadModelOrTwin(&path);
-  if (!loaded.ok()) return EndWithError(kProgram, loaded.status(), out, err);
+  if (!loaded.ok()) return fail(loaded.status());
   const auto data =
       LoadDatasetFor(*loaded, options.data,
                      options.split == "test" ? Split::kTest : Split::kTrain);
-  if (!data.ok()) return EndWithError(kProgram, data.status(), out, err);
+  if (!data.ok()) return fail(data.status());
   Console console(out, err, console_options);
   const auto metrics = EvaluateModel(*loaded, data->dataset, console);
-  if (!metrics.ok()) return EndWithError(kProgram, metrics.status(), out, err);
+  if (!metrics.ok()) return fail(metrics.status());
 
-  Write(*loaded, options, path, *data, *metrics, out);
-  out << JsonText({{"status", "success"},
-                   {"message", "The model has been evaluated."},
-                   {"model", options.model},
-                   {"architecture", loaded->info.architecture},
-                   {"parameters", loaded->model->ParameterCount()},
-                   {"mflop", MegaFlop(*loaded)},
-                   {"dataset", data->dataset->name},
-                   {"split", options.split},
-                   {"images", metrics->samples},
-                   {"errors", metrics->errors},
-                   {"accuracy", IntervalJson(metrics->accuracy)},
-                   {"nll", Number(metrics->nll)},
-                   {"ece", Number(metrics->ece)},
-                   {"classes", ClassesJson(loaded->info, *metrics)}})
-      << std::endl;
+  if (!console_options.quiet) {
+    Write(*loaded, options, path, *data, *metrics, out);
+  }
+  PrintResult({{"status", "success"},
+               {"message", "The model has been evaluated."},
+               {"model", options.model},
+               {"architecture", loaded->info.architecture},
+               {"parameters", loaded->model->ParameterCount()},
+               {"mflop", MegaFlop(*loaded)},
+               {"dataset", data->dataset->name},
+               {"split", options.split},
+               {"images", metrics->samples},
+               {"errors", metrics->errors},
+               {"accuracy", IntervalJson(metrics->accuracy)},
+               {"nll", Number(metrics->nll)},
+               {"ece", Number(metrics->ece)},
+               {"classes", ClassesJson(loaded->info, *metrics)}},
+              console_options.brief, out);
   return 0;
 }
 

@@ -15,6 +15,7 @@ struct EvaluateOptions {
   std::string model = "student.safetensors";
   DataOptions data;
   std::string split = "test";  // Or "train".
+  OutputOptions output = {};
 
   // The table of base/settings.h.
   template <typename Table>
@@ -24,9 +25,12 @@ struct EvaluateOptions {
              "The model: a file that distill left in its --output_dir. Of a "
              ".onnx file the safetensors file beside it is taken, if the one "
              "is the other's export.")
+        .Common("a model of distill")
         .Path();
-    table.Add("split", &split, "The images to judge by: test or train.");
+    table.Add("split", &split, "The images to judge by: test or train.")
+        .Common("test or train");
     data.AddSettings(table);
+    output.AddSettings(table);
   }
 };
 

@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
   options.data.program = argv[0];
   distill::Settings settings = distill::SettingsOf(options);
   return distill::RunProgram({"evaluate", kUsage}, settings, argc, argv, [&] {
-    return distill::RunEvaluate(options, std::cout, std::cerr,
-                                distill::ConsoleOptionsOfStderr());
+    return distill::RunEvaluate(
+        options, std::cout, std::cerr,
+        distill::ConsoleOptionsOfProcess(options.output));
   });
 }

@@ -187,10 +187,10 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   const Format* const format = FindFormat(options.format);
   ASSIGN_OR_RETURN(const auto loaded, LoadModel(options.model));
   Console console(out, err, console_options);
-  ASSIGN_OR_RETURN(const auto judgement,
+  ASSIGN_OR_RETURN(const auto evaluation,
                    EvaluateExport(loaded, options, console));
   FormatOptions format_options = {options.int8, options.pixels, options.prefix,
-                                  judgement.remarks, nullptr};
+                                  evaluation.remarks, nullptr};
   absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");
   if (!options.teacher.empty()) {
     teacher = LoadModel(options.teacher);
@@ -199,13 +199,15 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   }
   ASSIGN_OR_RETURN(const auto contents,
                    format->contents(loaded, format_options));
-  RETURN_IF_ERROR(CheckNotAnInput(options, judgement.files));
+  RETURN_IF_ERROR(CheckNotAnInput(options, evaluation.files));
   RETURN_IF_ERROR(WriteFile(options.output, contents));
 
   const auto bytes = static_cast<int64_t>(contents.size());
-  out << options.output << ": " << loaded.info.architecture << " as "
-      << format->name << ", " << WithCommas(bytes) << " bytes\n";
-  for (const std::string& remark : judgement.remarks) out << remark << "\n";
+  std::ostream silent(nullptr);
+  std::ostream& lines = console_options.quiet ? silent : out;
+  lines << options.output << ": " << loaded.info.architecture << " as "
+        << format->name << ", " << WithCommas(bytes) << " bytes\n";
+  for (const std::string& remark : evaluation.remarks) lines << remark << "\n";
   Json json = {{"status", "success"},
                {"message", "The model has been exported."},
                {"model", options.model},
@@ -216,9 +218,9 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
                {"pixels", options.pixels},
                {"output", options.output},
                {"bytes", bytes}};
-  json.update(judgement.json);
-  if (options.format == "c") AddCSizes(loaded, options, out, json);
-  out << JsonText(json) << std::endl;
+  json.update(evaluation.json);
+  if (options.format == "c") AddCSizes(loaded, options, lines, json);
+  PrintResult(json, console_options.brief, out);
   return absl::OkStatus();
 }
 
@@ -228,7 +230,9 @@ int RunExport(const ExportOptions& options, std::ostream& out,
               std::ostream& err, const ConsoleOptions& console) {
   std::ostream& lines = IsStdout(options.output) ? err : out;
   const absl::Status status = Export(options, lines, err, console);
-  return status.ok() ? 0 : EndWithError(kProgram, status, out, err);
+  return status.ok()
+             ? 0
+             : EndWithError(kProgram, status, out, err, console.brief_errors());
 }
 
 std::string WhyNotForFormat(const std::string& setting,

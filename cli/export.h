@@ -29,6 +29,7 @@ struct ExportOptions {
   // Whose test images say how good what is written is; if none is given,
   // nothing says so.
   DataOptions data;
+  OutputOptions output_options;
   // The names of the flags that the user has typed, for CheckApplies.
   std::set<std::string> given;
 
@@ -42,15 +43,20 @@ struct ExportOptions {
     table
         .Add("model", &model,
              "The model: a file that distill left in its --output_dir.")
+        .Common("a model of distill")
         .Path();
     table
         .Add("output", &output,
              "The file to write, in place of one that is there.")
+        .Common("the file to write")
         .Path();
-    table.Add("format", &format, ExportFormatsHelp() + ".");
-    table.Add("int8", &int8,
-              "With --format=c: weights of one byte instead of four. With "
-              "--dataset or --data_dir the cost in accuracy is measured.");
+    table.Add("format", &format, ExportFormatsHelp() + ".")
+        .Common("onnx, c or html");
+    table
+        .Add("int8", &int8,
+             "With --format=c: weights of one byte instead of four. With "
+             "--dataset or --data_dir the cost in accuracy is measured.")
+        .Common("with c: weights of one byte");
     table.Add("prefix", &prefix,
               "With --format=c: what the header's names begin with, "
               "student_predict and STUDENT_WIDTH for example, so that one "
@@ -64,6 +70,7 @@ struct ExportOptions {
               "With --format=onnx: the file takes pixels from 0 to 255 (uint8) "
               "and normalises them itself. Else it takes normalised float32.");
     data.AddSettings(table);
+    output_options.AddSettings(table);
     for (const char* name : {"int8", "prefix", "teacher", "pixels"}) {
       table.Find(name)->Unless(
           [this, name] { return WhyNotForFormat(name, format); });

@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
   distill::Settings settings = distill::SettingsOf(options);
   return distill::RunProgram({"export", kUsage}, settings, argc, argv, [&] {
     options.given = settings.typed();
-    return distill::RunExport(options, std::cout, std::cerr,
-                              distill::ConsoleOptionsOfStderr());
+    return distill::RunExport(
+        options, std::cout, std::cerr,
+        distill::ConsoleOptionsOfProcess(options.output_options));
   });
 }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "base/status.h"
@@ -14,6 +17,10 @@ namespace distill {
 namespace {
 
 constexpr int kColumns = 80;
+
+// What a flag may ask for in place of a run.
+constexpr const char* kInstead[] = {"help", "help=all", "version",
+                                    "completion=bash", "completion=zsh"};
 
 // Insertions, deletions and replacements from one word to the other.
 size_t EditDistance(const std::string& from, const std::string& to) {
@@ -62,9 +69,21 @@ absl::Status Unknown(const std::string& name, const Settings& settings) {
     absl::StrAppend(&question, question.empty() ? "; did you mean --" : ", --",
                     flag);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown flag --", name, question,
-                   question.empty() ? "; " : "? ", "--help lists all flags"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown flag --", name, question, question.empty() ? "; " : "? ",
+      "--help=all lists all flags"));
+}
+
+// The headings, in their order.
+std::vector<std::string> Groups(const Settings& settings) {
+  std::vector<std::string> groups;
+  for (const Setting& setting : settings.rows()) {
+    if (std::find(groups.begin(), groups.end(), setting.group()) ==
+        groups.end()) {
+      groups.push_back(setting.group());
+    }
+  }
+  return groups;
 }
 
 // Appends `text`, indented, as lines of whole words.
@@ -88,10 +107,10 @@ std::string FromUsersFolder(const std::string& path) {
   return absl::StrCat(folder, "/", path);
 }
 
-absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
-                                Settings& settings,
-                                std::vector<std::string>* others) {
-  bool help = false;
+absl::StatusOr<std::string> ParseFlags(
+    const std::vector<std::string>& arguments, Settings& settings,
+    std::vector<std::string>* others) {
+  std::string instead;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (others != nullptr && argument == "--") {
@@ -103,15 +122,21 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
         others->push_back(argument);
         continue;
       }
-      return absl::InvalidArgumentError(
-          absl::StrCat("unexpected argument \"", argument,
-                       "\": everything is set by flags; --help lists them"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "unexpected argument \"", argument,
+          "\": everything is set by flags; --help=all lists them"));
     }
     const size_t begin = argument[1] == '-' ? 2 : 1;
     const size_t equals = argument.find('=');
     std::string name = argument.substr(begin, equals - begin);
-    if (name == "help" || name == "h") {
-      help = true;
+    const std::string word = argument.substr(begin);
+    if (word == "h") {
+      instead = "help";
+      continue;
+    }
+    if (std::find(std::begin(kInstead), std::end(kInstead), word) !=
+        std::end(kInstead)) {
+      instead = word;
       continue;
     }
     std::string value;
@@ -143,17 +168,11 @@ absl::StatusOr<bool> ParseFlags(const std::vector<std::string>& arguments,
     RETURN_IF_ERROR(setting->Set(value));
   }
   settings.ChangePaths(&FromUsersFolder);
-  return help;
+  return instead;
 }
 
 std::string HelpText(const std::string& usage, const Settings& settings) {
-  std::vector<std::string> groups;
-  for (const Setting& setting : settings.rows()) {
-    if (std::find(groups.begin(), groups.end(), setting.group()) ==
-        groups.end()) {
-      groups.push_back(setting.group());
-    }
-  }
+  const std::vector<std::string> groups = Groups(settings);
   std::string text = usage;
   for (const std::string& group : groups) {
     if (!group.empty()) absl::StrAppend(&text, "\n", group, "\n");
@@ -166,6 +185,62 @@ std::string HelpText(const std::string& usage, const Settings& settings) {
     }
   }
   return text;
+}
+
+std::string ShortHelpText(const std::string& usage, const Settings& settings) {
+  // What it does, and examples.
+  std::string text =
+      usage.substr(0, usage.find("\n\n", usage.find("\n\n") + 2));
+  text.erase(text.find_last_not_of('\n') + 1);
+  absl::StrAppend(&text, "\n\n");
+  for (const std::string& group : Groups(settings)) {
+    for (const Setting& setting : settings.rows()) {
+      if (setting.group() != group || setting.short_help().empty()) continue;
+      const std::string flag = setting.is_switch()
+                                   ? absl::StrCat("  --", setting.name())
+                                   : absl::StrCat("  --", setting.name(), "=",
+                                                  setting.default_text().empty()
+                                                      ? "..."
+                                                      : setting.default_text());
+      absl::StrAppendFormat(&text, "%-30s %s\n", flag, setting.short_help());
+    }
+  }
+  absl::StrAppendFormat(&text, "%-30s all %d flags\n", "  --help=all",
+                        settings.rows().size());
+  return text;
+}
+
+std::string CompletionText(const std::string& program, const std::string& shell,
+                           const Settings& settings) {
+  const bool bash = shell == "bash";
+  std::string flags;
+  for (const Setting& setting : settings.rows()) {
+    const char* const value = setting.is_switch() ? "" : "=";
+    if (bash) {
+      absl::StrAppend(&flags, " --", setting.name(), value);
+    } else {
+      // Brackets would end the description, and a quote the word.
+      const std::string help = absl::StrReplaceAll(
+          setting.Help(), {{"[", "("}, {"]", ")"}, {"'", ""}, {":", ";"}});
+      absl::StrAppend(&flags, " \\\n  '--", setting.name(), value, "[",
+                      help.substr(0, help.find(". ")), "]",
+                      setting.is_switch() ? ""
+                      : setting.is_path() ? ":file:_files"
+                                          : ":value:",
+                      "'");
+    }
+  }
+  if (!bash) {
+    return absl::StrCat("#compdef ", program, "\n_arguments", flags, "\n");
+  }
+  return absl::StrFormat(
+      "_%1$s() {\n"
+      "  mapfile -t COMPREPLY < <(compgen -W '%2$s' -- "
+      "\"${COMP_WORDS[COMP_CWORD]}\")\n"
+      "  [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n"
+      "}\n"
+      "complete -o default -F _%1$s %1$s\n",
+      program, flags.substr(1));
 }
 
 }  // namespace distill

@@ -39,6 +39,7 @@ struct DataOptions {
                  ", or a folder. Default: mnist, or whatever is in --data_dir. "
                  "The content says whether files are MNIST's or "
                  "Fashion-MNIST's; the other names are taken at your word.")
+        .Common("a name, or a folder of IDX files")
         .NotInConfiguration();
     table
         .Add("data_dir", &data_dir,

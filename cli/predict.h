@@ -34,6 +34,7 @@ struct PredictOptions {
     table
         .Add("model", &model,
              "The model: a safetensors file that distill has written.")
+        .Common("a model of distill")
         .Path();
     table.Add("index", &index,
               "Of an IDX file: the images to predict, counted from 0, like 7 "

@@ -20,15 +20,15 @@ int Run(int argc, char** argv) {
       "Exit code: 0; 1 if an image failed; 2 for wrong flags.\n";
   distill::PredictOptions options;
   distill::Settings settings = distill::SettingsOf(options);
-  const auto help =
+  const auto instead =
       distill::ParseFlags(std::vector<std::string>(argv + 1, argv + argc),
                           settings, &options.files);
-  if (!help.ok()) {
-    std::cerr << "predict: " << help.status().message() << std::endl;
+  if (!instead.ok()) {
+    std::cerr << "predict: " << instead.status().message() << std::endl;
     return 2;
   }
-  if (*help) {
-    std::cout << distill::HelpText(kUsage, settings);
+  if (!instead->empty()) {
+    std::cout << distill::InsteadText({"predict", kUsage}, settings, *instead);
     return 0;
   }
   distill::IgnoreSignalsOfWriting();

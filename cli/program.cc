@@ -6,11 +6,14 @@
 
 #include "absl/status/status.h"
 #include "base/torch_status.h"
+#include "cli/console.h"
 #include "cli/errors.h"
 #include "cli/flags.h"
+#include "cli/version.h"
 #include "training/threads.h"
 
 namespace distill {
+
 int FinishOutput(const std::string& program, int code) {
   if (std::cout.flush()) return code;
   std::cerr << program
@@ -26,6 +29,15 @@ void IgnoreSignalsOfWriting() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
+std::string InsteadText(const Program& program, const Settings& settings,
+                        const std::string& instead) {
+  if (instead == "help") return ShortHelpText(program.usage, settings);
+  if (instead == "help=all") return HelpText(program.usage, settings);
+  if (instead == "version") return VersionText(program.name);
+  return CompletionText(program.name, instead.substr(instead.find('=') + 1),
+                        settings);
+}
+
 void StartThreads(const std::string& program) {
   const std::string fewer = UseStartableThreads();
   if (!fewer.empty()) std::cerr << program << ": " << fewer << std::endl;
@@ -34,24 +46,25 @@ void StartThreads(const std::string& program) {
 int RunProgram(const Program& program, Settings& settings, int argc,
                char** argv, const std::function<absl::StatusOr<int>()>& run) {
   IgnoreSignalsOfWriting();
-  const auto help =
+  const auto instead =
       ParseFlags(std::vector<std::string>(argv + 1, argv + argc), settings);
-  if (help.ok() && *help) {
-    std::cout << HelpText(program.usage, settings);
+  if (instead.ok() && !instead->empty()) {
+    std::cout << InsteadText(program, settings, *instead);
     return FinishOutput(program.name, 0);
   }
   int code = 0;
   const absl::Status status =
-      help.ok() ? CatchTorchErrors("running " + program.name,
-                                   [&] {
-                                     StartThreads(program.name);
-                                     const absl::StatusOr<int> end = run();
-                                     if (end.ok()) code = *end;
-                                     return end.status();
-                                   })
-                : help.status();
+      instead.ok() ? CatchTorchErrors("running " + program.name,
+                                      [&] {
+                                        StartThreads(program.name);
+                                        const absl::StatusOr<int> end = run();
+                                        if (end.ok()) code = *end;
+                                        return end.status();
+                                      })
+                   : instead.status();
   if (!status.ok()) {
-    code = EndWithError(program.name, status, std::cout, std::cerr);
+    code = EndWithError(program.name, status, std::cout, std::cerr,
+                        ConsoleOptionsOfProcess({}).brief_errors());
   }
   return FinishOutput(program.name, code);
 }

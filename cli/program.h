@@ -25,15 +25,19 @@ int FinishOutput(const std::string& program, int code);
 // (SIGXFSZ).
 void IgnoreSignalsOfWriting();
 
+// What is printed in place of a run, which `instead` of ParseFlags says.
+std::string InsteadText(const Program& program, const Settings& settings,
+                        const std::string& instead);
+
 // What a program does before its work: LibTorch gets no more threads than can
 // be started, which stderr then tells (training/threads.h).
 void StartThreads(const std::string& program);
 
 // Does both, and between them reads the flags into `settings`, of which paths
-// are as the user meant them (FromUsersFolder); prints the help on stdout if it
-// is asked for; else calls `run`, which returns the exit code. Wrong flags, and
-// an error that `run` returns, end as EndWithError says, on stdout and stderr.
-// Returns the exit code, by way of FinishOutput.
+// are as the user meant them (FromUsersFolder); prints help or version on
+// stdout if it is asked for; else calls `run`, which returns the exit code.
+// Wrong flags, and an error that `run` returns, end as EndWithError says, on
+// stdout and stderr. Returns the exit code, by way of FinishOutput.
 //
 // An exception that nobody caught, of memory that ran out above all, is an
 // error of that form too. What has to happen before main() is in start.cc,

@@ -125,9 +125,11 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
                             log.runs(), sweep_folder, console));
   RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 
-  out << SweepTable(result);
+  std::ostream silent(nullptr);
+  std::ostream& lines = console_options.quiet ? silent : out;
+  lines << SweepTable(result);
   for (const SweepCellResult& cell : result.cells) {
-    if (cell.chosen) out << ChosenLine(cell) << "\n";
+    if (cell.chosen) lines << ChosenLine(cell) << "\n";
   }
   const std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
@@ -143,7 +145,8 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
                {"seconds", seconds.count()},
                {"chosen", ChosenJson(result)}};
   json.update(configuration);
-  out << message << std::endl << JsonText(json) << std::endl;
+  if (!console_options.brief) lines << message << "\n";
+  PrintResult(json, console_options.brief, out);
   return absl::OkStatus();
 }
 
@@ -152,7 +155,9 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
 int RunSweepProgram(const SweepArguments& arguments, std::ostream& out,
                     std::ostream& err, const ConsoleOptions& console) {
   const absl::Status status = Run(arguments, out, err, console);
-  return status.ok() ? 0 : EndWithError("sweep", status, out, err);
+  return status.ok()
+             ? 0
+             : EndWithError("sweep", status, out, err, console.brief_errors());
 }
 
 }  // namespace distill

@@ -22,6 +22,7 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
   }
 
   std::string output_dir = "sweep_out";
+  OutputOptions output;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -34,8 +35,10 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
         .Add("output_dir", &output_dir,
              "Folder for runs.jsonl, sweep.csv and sweep.html. Runs that are "
              "there already are taken over.")
+        .Common("table, page, runs; goes on there")
         .Path()
         .NotInConfiguration();
+    output.AddSettings(table);
     const auto above_0 = [](const auto& values) {
       return std::any_of(values.begin(), values.end(),
                          [](auto value) { return value > 0; });

@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
   distill::Settings settings = distill::SettingsOf(arguments);
   return distill::RunProgram({"sweep", kUsage}, settings, argc, argv, [&] {
     arguments.given = settings.typed();
-    return distill::RunSweepProgram(arguments, std::cout, std::cerr,
-                                    distill::ConsoleOptionsOfStderr());
+    return distill::RunSweepProgram(
+        arguments, std::cout, std::cerr,
+        distill::ConsoleOptionsOfProcess(arguments.output));
   });
 }

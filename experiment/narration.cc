@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -26,9 +27,9 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
       data.name, WithCommas(train.count), validation,
       WithCommas(data.test.sample_count()), train.image.Describe(),
       train.classes));
-  observer.OnLine(absl::StrFormat(
-      "device:  %s (%s), precision %s, seed %d", compute.device_name,
-      compute.description, compute.precision_name, stages.options().seed));
+  observer.OnLine(absl::StrFormat("device:  %s, %s, seed %d (%s)",
+                                  compute.device_name, compute.precision_name,
+                                  stages.options().seed, compute.description));
   const std::vector<int64_t> missing = ClassesWithoutImages(train);
   if (!missing.empty()) {
     observer.OnLine(absl::StrFormat(
@@ -36,18 +37,18 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
         missing.size() == 1 ? "class" : "the classes", RangesText(missing),
         missing.size() == 1 ? "it" : "them"));
   }
-  const auto describe = [&](const char* whose, const ModelOutline& model) {
-    const std::string size =
+  const auto describe = [&](const char* whose, const std::string& spelling,
+                            const ModelOutline& model) {
+    observer.OnLine(absl::StrFormat(
+        "%-8s %s", whose,
         model.parameters == 0
-            ? ""
-            : absl::StrFormat(" (%s parameters, %.2f MFLOP an image)",
-                              WithCommas(model.parameters),
-                              static_cast<double>(model.flop) / 1e6);
-    observer.OnLine(
-        absl::StrFormat("%-8s %s%s", whose, model.architecture, size));
+            ? model.architecture
+            : absl::StrFormat("%s (%s parameters, %.2f MFLOP an image)",
+                              spelling, WithCommas(model.parameters),
+                              static_cast<double>(model.flop) / 1e6)));
   };
-  describe("teacher:", teacher);
-  describe("student:", student);
+  describe("teacher:", stages.options().teacher, teacher);
+  describe("student:", stages.options().student, student);
   if (teacher.parameters > 0 && student.parameters > teacher.parameters) {
     observer.OnLine(
         "warning: the student is larger than its teacher; distillation makes "
@@ -60,7 +61,8 @@ void LogStudent(const Stages& stages,
   const ExperimentOptions& options = stages.options();
   const DataDivision& data = stages.data();
   Observer& observer = stages.observer();
-  observer.OnLine("student: " + options.loss.Formula());
+  observer.OnLine(absl::StrCat(
+      "loss:    ", absl::StripPrefix(options.loss.Formula(), "loss = ")));
   if (features) {
     Random random(options.seed, "regressor's weights");
     const at::Tensor weight = MakeRegressor(*FindMethod(options.loss.method),
@@ -77,23 +79,47 @@ void LogStudent(const Stages& stages,
   }
   const int64_t images = data.students().sample_count();
   if (data.seen) {
-    observer.OnLine(absl::StrCat("student and control: no image of ",
-                                 absl::StrJoin(options.omit_classes, ", "),
-                                 " to train on; ", WithCommas(images),
-                                 " of others"));
+    observer.OnLine(
+        absl::StrCat("omitted: student and control see no image of ",
+                     absl::StrJoin(options.omit_classes, ", "), "; ",
+                     WithCommas(images), " of others"));
   }
   if (!data.labelled) return;
-  const std::string labels =
-      absl::StrCat(WithCommas(options.labels), " labels");
-  observer.OnLine(
-      options.transfer_set == TransferSet::kAll
-          ? absl::StrCat("student: ", labels, "; the other ",
-                         WithCommas(images - options.labels),
-                         " images have the teacher's predictions alone")
-          : absl::StrCat("student: ", labels, ", and their images alone"));
   observer.OnLine(absl::StrCat(
-      "control: ", labels,
-      ", and their images alone, in as many steps as the student's"));
+      "labels:  ", WithCommas(options.labels), " of ", WithCommas(images),
+      options.transfer_set == TransferSet::kAll
+          ? absl::StrCat("; for the other ",
+                         WithCommas(images - options.labels),
+                         " images only the teacher's output")
+          : "; no other image is seen"));
+}
+
+void LogStage(const Stages& stages, const std::string& name,
+              const StageResult& stage) {
+  const bool validated = stage.validation.has_value();
+  // 80 columns have room for either.
+  const auto row = [&](const std::string& first, const std::string& accuracy,
+                       const std::string& validation, const std::string& errors,
+                       const std::string& loss, const std::string& parameters,
+                       const std::string& last) {
+    stages.observer().OnLine(
+        absl::StrFormat("%-18s%10s%8s%9s%12s  %s", first, accuracy, errors,
+                        loss, validated ? validation : parameters, last));
+  };
+  if (name == "teacher") {
+    row(absl::StrCat(WithCommas(stage.test.samples), " test images"),
+        "accuracy", "validation", "errors", "loss", "parameters", "training");
+  }
+  const TrainResult& training = stage.training;
+  const bool trained = training.steps > 0;
+  row(name, Percent(stage.test.accuracy()),
+      validated ? Percent(stage.validation->accuracy()) : "",
+      WithCommas(stage.test.errors),
+      trained ? absl::StrFormat("%.4f", training.epochs.back().total) : "",
+      stage.outline.parameters == 0 ? "" : WithCommas(stage.outline.parameters),
+      trained ? absl::StrFormat("%s steps, %.1f s", WithCommas(training.steps),
+                                training.seconds)
+              : "from a file");
 }
 
 void LogOmitted(const Stages& stages, const std::string& name,

@@ -19,6 +19,11 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
 void LogStudent(const Stages& stages,
                 const std::optional<FeatureChoice>& features);
 
+// A row of the table of models: on the test images, and, if there are any, on
+// the validation images. The teacher's, which is the first, has the heading.
+void LogStage(const Stages& stages, const std::string& name,
+              const StageResult& stage);
+
 // How a model does on classes that it never saw (stage.omitted).
 void LogOmitted(const Stages& stages, const std::string& name,
                 const StageResult& stage);

@@ -58,21 +58,25 @@ struct ExperimentOptions {
   void AddSettings(Table& table) {
     table.Group("Models");
     table.Add("teacher", &teacher, "The teacher: " + ModelHelp() + ".")
+        .Common("blocks of channels, then layers")
         .InConfigurationAs("teacherModel");
     table
         .Add("student", &student,
              "The student, and the control; spelled like --teacher.")
+        .Common("spelled like it")
         .InConfigurationAs("studentModel");
     table.Group("Training");
     table.Add("batch_size", &batch_size, "Images in a step.").AtLeast(1);
     table
         .Add("teacher_epochs", &teacher_epochs,
              "Times that the teacher sees every training image.")
+        .Common("times it sees each image")
         .AtLeast(1);
     table
         .Add("student_epochs", &student_epochs,
              "Times that the student, and the control, see every training "
              "image.")
+        .Common("the same for the student")
         .AtLeast(1);
     table
         .Add("learning_rate", &learning_rate,
@@ -111,6 +115,7 @@ struct ExperimentOptions {
              "Training images whose labels the student and the control may "
              "see, drawn by the seed in equal shares of the classes; 0: all. "
              "The teacher sees all.")
+        .Common("training images with labels; 0: all")
         .AtLeast(0);
     table.Add(
         "transfer_set", &transfer_set,

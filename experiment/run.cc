@@ -151,6 +151,7 @@ absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
   ASSIGN_OR_RETURN(
       StageResult stage,
       stages.Train(name, stages.Make(net, "student's weights"), plan));
+  LogStage(stages, name, stage);
   const DataDivision& data = stages.data();
   if (!data.seen) return stage;
   stage.omitted = EvaluateOmitted(
@@ -176,6 +177,7 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
   ASSIGN_OR_RETURN(const std::shared_ptr<Teacher> teacher, source.Get(stages));
   const StagePlan student = StudentPlan(stages, plan.features, *teacher);
   result.teacher = teacher->stage();
+  LogStage(stages, "teacher", result.teacher);
   result.teacher_logits_seconds = teacher->logits_seconds();
 
   ASSIGN_OR_RETURN(result.student,
@@ -188,6 +190,7 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
   const Batches& labelled = stages.data().controls();
   result.labels = labelled.sample_count();
   result.transfer_images = student.batches.sample_count();
+  result.training_images = stages.data().train.sample_count();
 
   if (options.control) {
     StagePlan control = {labelled, LabelObjective(), options.student_epochs};
@@ -198,7 +201,6 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
                      TrainStudent(stages, "control", plan.student, control));
   }
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  stages.observer().OnLine(VerdictLine(result));
   return result;
 }
 
@@ -237,15 +239,27 @@ std::string VerdictLine(const ExperimentResult& result) {
   const double points =
       100 * (result.student.test.accuracy() - result.control->test.accuracy());
   return absl::StrFormat(
-      "Distillation %s: %+.2f points of test accuracy against the same student "
-      "trained without the teacher (%s). One seed proves nothing.",
-      saved > 0   ? "helped in this run"
-      : saved < 0 ? "made the student worse in this run"
-                  : "changed nothing in this run",
-      points,
-      saved == 0  ? "as many errors"
-      : saved > 0 ? Count(saved, "error") + " fewer"
-                  : Count(-saved, "error") + " more");
+      "%s: the student makes %s the control, which learnt %s (%+.2f points of "
+      "test accuracy). One seed proves nothing.",
+      Condition(result),
+      saved == 0  ? "as many errors as"
+      : saved > 0 ? Count(saved, "error") + " fewer than"
+                  : Count(-saved, "error") + " more than",
+      HowTheControlLearnt(result), points);
+}
+
+std::string HowTheControlLearnt(const ExperimentResult& result) {
+  return result.labels == result.training_images
+             ? "without the teacher"
+             : "from these alone, in as many steps";
+}
+
+std::string Condition(const ExperimentResult& result) {
+  return result.labels == result.training_images
+             ? absl::StrFormat("With all %s labels", WithCommas(result.labels))
+             : absl::StrFormat("With %s of %s labels",
+                               WithCommas(result.labels),
+                               WithCommas(result.training_images));
 }
 
 absl::StatusOr<ExperimentResult> RunExperiment(
@@ -278,7 +292,11 @@ absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
         if (introduces) {
           LogConfiguration(stages, plan.teacher, OutlineOf(plan.student));
         }
-        return source.Get(stages);
+        auto teacher = source.Get(stages);
+        if (introduces && teacher.ok()) {
+          LogStage(stages, "teacher", (*teacher)->stage());
+        }
+        return teacher;
       });
 }
 

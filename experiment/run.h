@@ -28,6 +28,7 @@ struct ExperimentResult {
   std::optional<StageResult> control;
   // What the student trained on: labels, and images with the teacher's term.
   int64_t labels = 0, transfer_images = 0;
+  int64_t training_images = 0;            // That the teacher learnt from.
   std::optional<FeatureChoice> features;  // If the method compares them.
   // What was learnt with the student and is no part of it: [] or [weight,
   // bias].
@@ -36,7 +37,13 @@ struct ExperimentResult {
   double seconds = 0;  // From first to last step, evaluations included.
 };
 
-// What one run says of distillation, in a sentence or two.
+// What the student had: "With 1,000 of 60,000 labels".
+std::string Condition(const ExperimentResult& result);
+
+// And the control: "from these alone, in as many steps".
+std::string HowTheControlLearnt(const ExperimentResult& result);
+
+// What one run says of distillation, in two sentences.
 std::string VerdictLine(const ExperimentResult& result);
 
 // Gets the teacher, then trains the student on the same samples (but for

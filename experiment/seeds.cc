@@ -59,9 +59,13 @@ void Conclude(SeedsResult* result) {
       ValuesOf(runs,
                [](const auto& run) { return run.control->test.accuracy(); }),
       kShare);
-  result->difference = MeanInterval(
-      ValuesOf(runs, [](const auto& run) { return Points(run) / 100; }));
-  result->verdict = VerdictOf(*result->difference);
+  const std::vector<double> differences =
+      ValuesOf(runs, [](const auto& run) { return Points(run) / 100; });
+  result->difference = MeanInterval(differences);
+  result->verdict = VerdictOf(*result->difference, result->margin / 100);
+  if (result->verdict == Verdict::kInconclusive) {
+    result->pairs_to_decide = PairsToDecide(differences, result->margin / 100);
+  }
 }
 
 }  // namespace
@@ -71,11 +75,24 @@ std::string VerdictLine(const SeedsResult& result) {
     return VerdictLine(result.runs[0]);
   }
   const Interval& d = *result.difference;
-  return absl::StrFormat(
-      "%s: with the teacher the student has %+.2f points of test accuracy "
-      "against the control (95 %% interval %+.2f to %+.2f, %s).",
-      VerdictName(result.verdict), 100 * d.mean, 100 * d.low, 100 * d.high,
+  std::string line = absl::StrFormat(
+      "%s%s. %s: %+.2f points of test accuracy against the control, which "
+      "learnt %s (95 %% interval %+.2f to %+.2f, %s).",
+      VerdictName(result.verdict),
+      result.verdict == Verdict::kNoDifference
+          ? absl::StrFormat(" of %g points or more", result.margin)
+          : "",
+      Condition(result.runs[0]), 100 * d.mean,
+      HowTheControlLearnt(result.runs[0]), 100 * d.low, 100 * d.high,
       Count(static_cast<int64_t>(result.runs.size()), "pair"));
+  if (result.verdict == Verdict::kInconclusive) {
+    absl::StrAppend(&line, " ",
+                    result.pairs_to_decide > 0
+                        ? absl::StrCat("About ", result.pairs_to_decide,
+                                       " seeds would probably decide it.")
+                        : "More than 1,000 seeds would be needed.");
+  }
+  return line;
 }
 
 bool SharesTeacher(const SeedsResult& result) {
@@ -107,6 +124,7 @@ absl::StatusOr<SeedsResult> RunSeeds(
     TeacherSource& teacher, RunCheckpoints* checkpoints) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
+  result.margin = options.margin;
   OneForAll shared(teacher);
   TeacherSource& source = options.share_teacher ? shared : teacher;
   for (int64_t i = 0; i < options.seeds; ++i) {
@@ -130,7 +148,6 @@ absl::StatusOr<SeedsResult> RunSeeds(
                        : WithEnds(result.teacher)));
   observer.OnLine("student: " + WithEnds(result.student));
   if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
-  observer.OnLine(VerdictLine(result));
   return result;
 }
 

@@ -26,6 +26,8 @@ struct SeedsOptions {
   // One teacher, of the first seed, for all: quicker, and the intervals then
   // say nothing of how teachers differ.
   bool share_teacher = false;
+  // A difference of fewer points of accuracy, in percent, does not matter.
+  double margin = 0.5;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -36,6 +38,7 @@ struct SeedsOptions {
              "Runs to make, with this many seeds from --seed on. One seed "
              "proves nothing; with several the difference between student and "
              "control has an interval and a verdict.")
+        .Common("runs; with several, a verdict")
         .AtLeast(1);
     table
         .Add("share_teacher", &share_teacher,
@@ -44,6 +47,12 @@ struct SeedsOptions {
           return std::string(
               seeds > 1 ? "" : "there is one seed; --seeds makes more");
         });
+    table
+        .Add("margin", &margin,
+             "Points of test accuracy that do not matter: with several seeds "
+             "the verdict is NO DIFFERENCE where the interval is narrower.")
+        .Above(0)
+        .NotInConfiguration();
   }
 
   // InvalidArgument, naming the command line's flag.
@@ -60,6 +69,10 @@ struct SeedsResult {
   Interval teacher, student;
   std::optional<Interval> control, difference;
   Verdict verdict = Verdict::kUnknown;
+  double margin = 0;  // Of the verdict, in points.
+  // Where the verdict is kInconclusive: how many pairs would probably decide
+  // it; 0 if more than 1,000.
+  int64_t pairs_to_decide = 0;
   double seconds = 0;
 };
 

@@ -20,17 +20,6 @@ ModelOutline OutlineOf(const Graph& graph) {
           FeaturesOf(graph)};
 }
 
-std::string AccuraciesText(const StageResult& stage) {
-  std::string text = absl::StrFormat(
-      "test accuracy %s (%s wrong of %s)", Percent(stage.test.accuracy()),
-      WithCommas(stage.test.errors), WithCommas(stage.test.samples));
-  if (stage.validation) {
-    absl::StrAppend(&text, "; validation accuracy ",
-                    Percent(stage.validation->accuracy()));
-  }
-  return text;
-}
-
 absl::StatusOr<SafeTensors> StageFile(const std::string& role,
                                       const std::string& spelling,
                                       const StageResult& stage,
@@ -109,17 +98,6 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   const ModelOutline outline = OutlineOf(model->graph());
   StageResult stage = Evaluate(name, outline, std::move(model));
   stage.training = std::move(training);
-  const EpochLosses& losses = stage.training.epochs.back();
-  std::string terms;
-  if (!std::isnan(losses.soft) && !std::isnan(losses.hard)) {
-    terms =
-        absl::StrFormat(" (soft %.4f, hard %.4f)", losses.soft, losses.hard);
-  }
-  observer_.OnLine(absl::StrFormat(
-      "%-8s %s; training loss %.4f%s; %s in %.1f s", name + ":",
-      AccuraciesText(stage), losses.total, terms,
-      plan.steps > 0 ? Count(plan.steps, "step") : Count(plan.epochs, "epoch"),
-      stage.training.seconds));
   return stage;
 }
 

@@ -52,9 +52,6 @@ struct StageResult {
   at::Tensor validation_logits, test_logits;
 };
 
-// "test accuracy 99.07 % (93 wrong of 10,000); validation accuracy 99.00 %".
-std::string AccuraciesText(const StageResult& stage);
-
 // The contents of the file of a model that was trained here; `stage` is of
 // `spelling`, and `role` is "teacher" or "student".
 absl::StatusOr<SafeTensors> StageFile(const std::string& role,

@@ -69,11 +69,28 @@ Interval WilsonInterval(int64_t hits, int64_t samples) {
           hits == samples ? 1 : middle + half};
 }
 
-Verdict VerdictOf(const Interval& difference) {
+Verdict VerdictOf(const Interval& difference, double margin) {
   if (std::isnan(difference.low)) return Verdict::kUnknown;
   if (difference.low > 0) return Verdict::kBeats;
   if (difference.high < 0) return Verdict::kWorse;
-  return Verdict::kNoDifference;
+  return difference.low > -margin && difference.high < margin
+             ? Verdict::kNoDifference
+             : Verdict::kInconclusive;
+}
+
+int64_t PairsToDecide(const std::vector<double>& differences, double margin) {
+  constexpr int64_t kMost = 1000;
+  const Interval now = MeanInterval(differences);
+  const auto pairs = static_cast<int64_t>(differences.size());
+  const double deviation = (now.high - now.mean) / StudentT95(pairs - 1) *
+                           std::sqrt(static_cast<double>(pairs));
+  for (int64_t n = pairs; n <= kMost; ++n) {
+    const double half =
+        StudentT95(n - 1) * deviation / std::sqrt(static_cast<double>(n));
+    const Interval then = {now.mean, now.mean - half, now.mean + half};
+    if (VerdictOf(then, margin) != Verdict::kInconclusive) return n;
+  }
+  return 0;
 }
 
 std::string VerdictName(Verdict verdict) {
@@ -84,6 +101,8 @@ std::string VerdictName(Verdict verdict) {
       return "WORSE";
     case Verdict::kNoDifference:
       return "NO DIFFERENCE";
+    case Verdict::kInconclusive:
+      return "INCONCLUSIVE";
     case Verdict::kUnknown:
       break;
   }

@@ -48,13 +48,20 @@ enum class Verdict {
   kUnknown,       // One pair: no interval.
   kBeats,         // The interval of the differences is above 0,
   kWorse,         // below 0,
-  kNoDifference,  // or has 0 in it.
+  kNoDifference,  // or has 0 in it and is within the margin on both sides,
+  kInconclusive,  // or is too wide for either.
 };
 
-// The verdict on paired differences, of which those above 0 are improvements.
-Verdict VerdictOf(const Interval& difference);
+// The verdict on paired differences, of which those above 0 are improvements
+// and those smaller than `margin` do not matter (both in the same unit).
+Verdict VerdictOf(const Interval& difference, double margin);
 
-// "BEATS", "WORSE", "NO DIFFERENCE" or "UNKNOWN".
+// How many pairs like `differences`, at least two, would give an interval that
+// decides, if their mean and standard deviation stayed what they are; 0 if more
+// than 1,000.
+int64_t PairsToDecide(const std::vector<double>& differences, double margin);
+
+// "BEATS", "WORSE", "NO DIFFERENCE", "INCONCLUSIVE" or "UNKNOWN".
 std::string VerdictName(Verdict verdict);
 
 }  // namespace distill

@@ -289,7 +289,7 @@ SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
   result.validation = MeanInterval(students, kShare);
   result.control = MeanInterval(controls, kShare);
   result.difference = MeanInterval(differences);
-  result.verdict = VerdictOf(result.difference);
+  result.verdict = VerdictOf(result.difference, options_.margin / 100);
   return result;
 }
 
@@ -313,7 +313,8 @@ void Sweep::Choose(SweepCellResult* result) const {
   result->chosen = true;
   result->test = MeanInterval(students, kShare);
   result->test_difference = MeanInterval(differences);
-  result->test_verdict = VerdictOf(result->test_difference);
+  result->test_verdict =
+      VerdictOf(result->test_difference, options_.margin / 100);
 }
 
 SweepResult Sweep::Result(int64_t seeds) const {

@@ -44,6 +44,8 @@ struct SweepOptions {
   std::vector<double> temperatures = {5};
   std::vector<double> alphas = {0.5};
   int64_t seeds = 5;  // Runs of each cell; at least 1.
+  // A difference of fewer points of accuracy, in percent, does not matter.
+  double margin = 0.5;
 
   // The table of base/settings.h. What the grid varies is no part of a
   // configuration: each run says it.
@@ -54,29 +56,40 @@ struct SweepOptions {
                   "omit_classes"});
     table.Group("Grid: values with commas between them");
     table.Add("temperature", &temperatures, "T of the distillation loss.")
+        .Common("values of the grid")
         .Above(0)
         .NotInConfiguration();
     table
         .Add("alpha", &alphas,
              "Weight of the soft term (the teacher's predictions); the labels "
              "have the rest.")
+        .Common("values of the grid")
         .Within(0, 1)
         .NotInConfiguration();
     table
         .Add("labels", &labels,
              "Training images whose labels the students and the controls may "
              "see; 0 is all that are left. The teacher sees all.")
+        .Common("values of the grid; 0: all")
         .AtLeast(0)
         .NotInConfiguration();
     table
         .Add("method", &methods,
              "How the student learns from the teacher: " + MethodsHelp() + ".")
+        .Common("values of the grid")
         .NotInConfiguration();
     table
         .Add("seeds", &seeds,
              "Runs of each cell, with this many seeds from --seed on. The "
              "teacher is that of the first.")
+        .Common("runs of each cell")
         .AtLeast(1)
+        .NotInConfiguration();
+    table
+        .Add("margin", &margin,
+             "Points of accuracy that do not matter: a verdict is NO "
+             "DIFFERENCE where its interval is narrower.")
+        .Above(0)
         .NotInConfiguration();
   }
 

@@ -175,9 +175,9 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
         from_, Percent(accuracy), data.name, Percent(bar.chance),
         NumbersText(own.mean), NumbersText(own.std)));
   }
-  stages.observer().OnLine(absl::StrFormat(
-      "teacher: %s; %s of the training images; from %s",
-      AccuraciesText(teacher->stage()), Percent(accuracy), from_));
+  stages.observer().OnLine(absl::StrCat("teacher: from ", from_, ", which has ",
+                                        Percent(accuracy),
+                                        " of the training images right"));
   teacher_ = std::move(teacher);
   return teacher_;
 }

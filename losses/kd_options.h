@@ -21,11 +21,6 @@ struct KdOptions {
 
   // InvalidArgument that names the field, its value and its range.
   absl::Status Validate() const;
-
-  // The loss with its numbers, for a person to check before training:
-  // "loss = 0.5 * 5^2 * KL(softmax(teacher/5) || softmax(student/5)) +
-  //  0.5 * CE(student, labels)" (on one line). A term of weight 0 is left out.
-  std::string Formula() const;
 };
 
 }  // namespace distill

@@ -45,10 +45,8 @@ const std::vector<Method>& Table() {
        false,
        {"temperature", "standardize_logits"},
        [](const MethodOptions& options) {
-         return absl::StrFormat(
-             "%.9g^2 * KL(softmax(teacher/%.9g) || softmax(student/%.9g))",
-             options.kd.temperature, options.kd.temperature,
-             options.kd.temperature);
+         return absl::StrFormat("%.9g^2 * KL(teacher || student at T=%.9g)",
+                                options.kd.temperature, options.kd.temperature);
        },
        [](const at::Tensor& student, const at::Tensor& teacher,
           const at::Tensor& /*labels*/, const MethodOptions& options) {

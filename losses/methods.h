@@ -37,18 +37,21 @@ struct MethodOptions {
   // The table of base/settings.h.
   template <typename Table>
   void AddSettings(Table& table) {
-    table.Add(
-        "method", &method,
-        "How the student learns from the teacher: " + MethodsHelp() + ".");
+    table
+        .Add("method", &method,
+             "How the student learns from the teacher: " + MethodsHelp() + ".")
+        .Common("or logit_mse, dkd, fitnets, at, rkd");
     table
         .Add("temperature", &kd.temperature,
              "T of the distillation loss. Both models' logits are divided by "
              "it, and the soft term is multiplied by its square.")
+        .Common("softens the predictions")
         .Above(0);
     table
         .Add("alpha", &kd.alpha,
              "Weight of the soft term (the teacher's predictions); the labels "
              "have the rest.")
+        .Common("the teacher's share of the loss")
         .Within(0, 1);
     table.Add("standardize_logits", &standardize_logits,
               "Compare logits less their mean and over their standard "

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/empty.h"
 #include "base/random.h"

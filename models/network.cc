@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
 #include "ATen/ops/batch_norm.h"
 #include "ATen/ops/conv2d.h"

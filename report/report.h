@@ -20,7 +20,7 @@ struct Report {
 };
 
 // The report on `result`, whose stages were evaluated on context.test;
-// README.md says what is in it. Where it is of one seed, that is the first.
+// docs/usage.md says what is in it. Where it is of one seed, that is the first.
 //
 // Internal, or ResourceExhausted, if LibTorch fails, or a logit is not finite.
 absl::StatusOr<Report> MakeReport(const ReportContext& context,

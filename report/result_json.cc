@@ -72,6 +72,10 @@ Json ResultJson(const SeedsResult& result, uint64_t first_seed) {
   const ExperimentResult& first = result.runs[0];
   Json json = {
       {"verdict", VerdictName(result.verdict)},
+      {"margin", result.margin},
+      {"pairsToDecide", result.pairs_to_decide > 0
+                            ? Json(result.pairs_to_decide)
+                            : Json(nullptr)},
       {"difference",
        result.difference ? IntervalJson(*result.difference) : Json(nullptr)}};
   if (result.runs.size() == 1) {

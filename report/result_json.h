@@ -16,7 +16,7 @@ Json IntervalJson(const Interval& interval);
 double MeanFinalLoss(const SeedsResult& result);
 
 // The verdict, the losses, the seconds and the stages; with several seeds also
-// each one's, from `first_seed` on. README.md says what the fields are.
+// each one's, from `first_seed` on. docs/usage.md says what the fields are.
 Json ResultJson(const SeedsResult& result, uint64_t first_seed);
 
 }  // namespace distill

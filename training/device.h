@@ -45,9 +45,11 @@ struct ComputeOptions {
   template <typename Table>
   void AddSettings(Table& table) {
     table.Group("Where it computes");
-    table.Add("device", &device,
-              "cuda, cuda:N, cpu, or auto (CUDA if it works, else the CPU). "
-              "Only auto ever falls back.");
+    table
+        .Add("device", &device,
+             "cuda, cuda:N, cpu, or auto (CUDA if it works, else the CPU). "
+             "Only auto ever falls back.")
+        .Common("cpu, cuda, cuda:N or auto");
     table.Add("precision", &precision,
               "Of the products in convolutions and hidden layers: f32, tf32 "
               "(GPUs only), bf16, or auto (bf16 where the device multiplies it "

@@ -39,8 +39,8 @@ TEST(ConsoleTest, PlainLinesComeEveryFewSeconds) {
   screen.now += 4;
   console.OnProgress(10000, 2.0);
   EXPECT_EQ(screen.progress.str(),
-            "teacher: training, 17 %: 10,000 of 60,000 images, 2,000/s, 25 s "
-            "left, loss 2.0000\n");
+            "teacher: training, 17 %: 10,000 of 60,000 images, 25 s left, "
+            "2,000/s, loss 2.0000\n");
   console.OnEnd();
   EXPECT_EQ(screen.progress.str().find('\r'), std::string::npos);
 }
@@ -60,7 +60,7 @@ TEST(ConsoleTest, ABarIsRedrawnInPlaceAndCleared) {
   screen.now += 0.99;
   console.OnProgress(100, 0.5);
   const std::string drawn = screen.progress.str();
-  EXPECT_NE(drawn.find(" 50 %  100 of 200 images, 100/s, 1 s left, loss 0.5"),
+  EXPECT_NE(drawn.find(" 50 %  100 of 200 images, 1 s left, 100/s, loss 0.5"),
             std::string::npos)
       << drawn;
   EXPECT_EQ(drawn.find('\n'), std::string::npos);
@@ -79,6 +79,25 @@ TEST(ConsoleTest, ABarNeverWraps) {
     const std::string line = screen.progress.str().substr(4);
     EXPECT_LE(static_cast<int>(line.size()), std::max(columns - 1, 0));
   }
+}
+
+TEST(ConsoleTest, AtEightyColumnsThereIsABar) {
+  Screen screen;
+  Console console = screen.Make(true, 80);
+  console.OnBegin("seed 12, student: training", 600000);
+  screen.now += 10;
+  console.OnProgress(300000, 0.25);
+  EXPECT_NE(screen.progress.str().find("[#####"), std::string::npos)
+      << screen.progress.str();
+}
+
+TEST(WrappedTest, BreaksBetweenWordsAndIndents) {
+  EXPECT_EQ(Wrapped("teacher: one two", 80), "teacher: one two");
+  EXPECT_EQ(Wrapped("teacher: one two three", 16),
+            "teacher: one two\n         three");
+  EXPECT_EQ(Wrapped("a    table  row", 80), "a    table  row");
+  EXPECT_EQ(Wrapped("onewordthatistoolong", 5), "onewordthatistoolong");
+  EXPECT_EQ(Wrapped("", 5), "");
 }
 
 TEST(ConsoleTest, LongWaitsAreInMinutes) {

@@ -1,4 +1,5 @@
 // The program itself, as its user starts it.
+#include <algorithm>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -86,8 +87,22 @@ TEST_F(BinaryTest, AWrongFlagIsExitCodeTwoWithTheReasonOnStderr) {
             std::string::npos);
 }
 
-TEST_F(BinaryTest, HelpListsEveryFlagWithItsDefault) {
-  const ProcessResult result = RunInShell("'" + Binary() + "' --help");
+TEST_F(BinaryTest, HelpIsOneScreen) {
+  const std::string help = RunInShell("'" + Binary() + "' --help").out;
+  EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 24) << help;
+  EXPECT_NE(help.find("--temperature=5"), std::string::npos) << help;
+  EXPECT_EQ(help.find("--rkd_angle_weight"), std::string::npos) << help;
+}
+
+TEST_F(BinaryTest, SaysWhatItIsMadeOf) {
+  const ProcessResult result = RunInShell("'" + Binary() + "' --version");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out.find("distill 1."), 0u) << result.out;
+  EXPECT_NE(result.out.find("\nLibTorch 2."), std::string::npos) << result.out;
+}
+
+TEST_F(BinaryTest, TheWholeHelpListsEveryFlagWithItsDefault) {
+  const ProcessResult result = RunInShell("'" + Binary() + "' --help=all");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* flag :
        {"--device=cuda", "--data_dir=\"\"", "--batch_size=64",

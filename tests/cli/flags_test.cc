@@ -7,6 +7,8 @@
 
 #include "base/settings.h"
 #include "gtest/gtest.h"
+#include "tests/testing/files.h"
+#include "tests/testing/process.h"
 #include "tests/testing/status.h"
 
 namespace distill {
@@ -32,7 +34,7 @@ struct Options {
 
 class ParseFlagsTest : public ::testing::Test {
  protected:
-  absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments,
+  absl::StatusOr<std::string> Parse(const std::vector<std::string>& arguments,
                              std::vector<std::string>* others = nullptr) {
     return ParseFlags(arguments, settings_, others);
   }
@@ -44,7 +46,7 @@ TEST_F(ParseFlagsTest, ReadsEveryForm) {
   const auto help =
       Parse({"--test_word=a=b", "--test_number", "2.5", "--notest_switch"});
   ASSERT_TRUE(help.ok()) << help.status();
-  EXPECT_FALSE(*help);
+  EXPECT_EQ(*help, "");
   EXPECT_EQ(options_.word, "a=b");
   EXPECT_EQ(options_.number, 2.5);
   EXPECT_FALSE(options_.on);
@@ -62,7 +64,7 @@ TEST_F(ParseFlagsTest, KeepsWhatIsNoFlagWhereThatIsWanted) {
       {"a.png", "--test_number", "2", "-", "--notest_switch", "--", "--b"},
       &others);
   ASSERT_TRUE(help.ok()) << help.status();
-  EXPECT_FALSE(*help);
+  EXPECT_EQ(*help, "");
   EXPECT_EQ(others, (std::vector<std::string>{"a.png", "-", "--b"}));
   EXPECT_EQ(options_.number, 2);
   EXPECT_FALSE(options_.on);
@@ -71,9 +73,12 @@ TEST_F(ParseFlagsTest, KeepsWhatIsNoFlagWhereThatIsWanted) {
 }
 
 TEST_F(ParseFlagsTest, KnowsHelp) {
-  EXPECT_TRUE(*Parse({"--help"}));
-  EXPECT_TRUE(*Parse({"--test_number=1", "-h"}));
-  EXPECT_FALSE(*Parse({}));
+  EXPECT_EQ(*Parse({"--help"}), "help");
+  EXPECT_EQ(*Parse({"--test_number=1", "-h"}), "help");
+  EXPECT_EQ(*Parse({"--help=all"}), "help=all");
+  EXPECT_EQ(*Parse({"--version"}), "version");
+  EXPECT_EQ(*Parse({"--completion=zsh"}), "completion=zsh");
+  EXPECT_EQ(*Parse({}), "");
 }
 
 TEST_F(ParseFlagsTest, RefusesWhatItDoesNotKnow) {
@@ -145,6 +150,37 @@ TEST_F(ParseFlagsTest, TheHelpShowsTheFlagsByGroup) {
             "      A word that is explained at some length, so that the text "
             "needs more than\n"
             "      one line of the help.\n");
+}
+
+TEST_F(ParseFlagsTest, TheShortHelpHasTheCommonFlagsAlone) {
+  settings_.Find("test_number")->Common("how many");
+  EXPECT_EQ(ShortHelpText("usage: test\n", settings_),
+            "usage: test\n"
+            "\n"
+            "  --test_number=0.5            how many\n"
+            "  --help=all                   all 3 flags\n");
+}
+
+// What bash, if it is there, makes of the script for it.
+TEST_F(ParseFlagsTest, BashCompletesFlags) {
+  const testing::TempFolder folder;
+  const std::string script = folder.File("test");
+  testing::WriteFile(script, CompletionText("test", "bash", settings_));
+  const auto result = testing::RunInShell(
+      "command -v bash >/dev/null || exit 77; bash -c '. " + script +
+      "; COMP_WORDS=(test --test_n) COMP_CWORD=1; _test 2>/dev/null; "
+      "echo ${COMPREPLY[@]}'");
+  if (result.exit_code == 77) GTEST_SKIP() << "there is no bash";
+  EXPECT_EQ(result.out, "--test_number=\n");
+}
+
+TEST_F(ParseFlagsTest, ZshIsToldWhatFlagsAreFor) {
+  const std::string script = CompletionText("test", "zsh", settings_);
+  EXPECT_EQ(script.find("#compdef test\n_arguments"), 0u);
+  EXPECT_NE(script.find("'--test_number=[A number.]:value:'"),
+            std::string::npos)
+      << script;
+  EXPECT_NE(script.find("'--test_switch[A switch.]'"), std::string::npos);
 }
 
 TEST(FromUsersFolderTest, FollowsBazelRunsVariable) {

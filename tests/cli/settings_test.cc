@@ -79,12 +79,14 @@ TEST(ProgramSettingsTest, EveryMemberOfTheOptionsHasARow) {
   EXPECT_EQ(RowsIn(settings, options.compute), FieldCount<ComputeOptions>());
   EXPECT_EQ(RowsIn(settings, options.data), FieldCount<DataOptions>() - 1)
       << "but the program's own path";
-  // The rest: its own, without its two bases.
+  EXPECT_EQ(RowsIn(settings, options.output), FieldCount<OutputOptions>());
+  // The rest: its own, without its two bases and what is said above.
   EXPECT_EQ(
       RowsIn(settings, options) -
           RowsIn(settings, static_cast<const SeedsOptions&>(options)) -
-          RowsIn(settings, static_cast<const ExperimentArguments&>(options)),
-      FieldCount<DistillOptions>() - 2);
+          RowsIn(settings, static_cast<const ExperimentArguments&>(options)) -
+          RowsIn(settings, options.output),
+      FieldCount<DistillOptions>() - 3);
 }
 
 TEST(ProgramSettingsTest, EverySideOfTheGridHasARow) {
@@ -105,10 +107,11 @@ TEST(ProgramSettingsTest, OnlyTheseAreNoPartOfTheConfiguration) {
   for (const Setting& row : settings.rows()) {
     if (!row.in_configuration()) not_there.insert(row.name());
   }
-  EXPECT_EQ(not_there, (std::set<std::string>{
-                           "checkpoint_every", "config", "data_dir", "dataset",
-                           "labels_per_class", "output_dir", "overwrite",
-                           "print_config", "resume", "teacher_weights"}));
+  EXPECT_EQ(not_there,
+            (std::set<std::string>{
+                "checkpoint_every", "config", "data_dir", "dataset", "json",
+                "labels_per_class", "margin", "output_dir", "overwrite",
+                "print_config", "quiet", "resume", "teacher_weights"}));
   EXPECT_EQ(settings.Configuration().size(),
             settings.rows().size() - not_there.size());
 }

@@ -76,13 +76,13 @@ TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
   }
   ASSERT_TRUE(result->difference.has_value());
   EXPECT_NEAR(result->difference->mean, sum / 3, 1e-12);
-  EXPECT_EQ(result->verdict, VerdictOf(*result->difference));
+  EXPECT_EQ(result->verdict, VerdictOf(*result->difference, 0.005));
   EXPECT_NE(result->verdict, Verdict::kUnknown);
   EXPECT_EQ(lines.CountOf("data: "), 1) << lines.all;
   EXPECT_EQ(lines.CountOf("\nseed 4: teacher "), 1) << lines.all;
   EXPECT_EQ(lines.CountOf("\nseed 6: teacher "), 1) << lines.all;
   EXPECT_EQ(lines.CountOf("One seed proves nothing"), 0) << lines.all;
-  EXPECT_EQ(lines.CountOf(VerdictName(result->verdict) + ": "), 1) << lines.all;
+  EXPECT_EQ(VerdictLine(*result).find(VerdictName(result->verdict)), 0u);
   EXPECT_EQ(lines.WorkWith("seed 5, student: training"), 1);
 }
 
@@ -91,7 +91,8 @@ TEST(SeedsTest, OneSeedProvesNothing) {
   const auto result = RunToy(Options(1), lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->verdict, Verdict::kUnknown);
-  EXPECT_EQ(lines.CountOf("One seed proves nothing"), 1) << lines.all;
+  EXPECT_NE(VerdictLine(*result).find("One seed proves nothing"),
+            std::string::npos);
 }
 
 TEST(SeedsTest, ASharedTeacherIsTrainedOnceAndStudentsDiffer) {
@@ -120,7 +121,7 @@ TEST(SeedsTest, WithoutAControlThereIsNoVerdict) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_FALSE(result->difference.has_value());
   EXPECT_EQ(result->verdict, Verdict::kUnknown);
-  EXPECT_EQ(lines.CountOf("is not known"), 1) << lines.all;
+  EXPECT_NE(VerdictLine(*result).find("is not known"), std::string::npos);
 }
 
 TEST(SeedsTest, RefusesNoSeeds) {

@@ -52,17 +52,33 @@ TEST(StatisticsTest, OneValueHasNoInterval) {
   EXPECT_EQ(interval.mean, 4);
   EXPECT_TRUE(std::isnan(interval.low));
   EXPECT_TRUE(std::isnan(interval.high));
-  EXPECT_EQ(VerdictOf(interval), Verdict::kUnknown);
+  EXPECT_EQ(VerdictOf(interval, 5), Verdict::kUnknown);
 }
 
 TEST(StatisticsTest, TheVerdictIsTheIntervals) {
-  EXPECT_EQ(VerdictOf({2, 1, 3}), Verdict::kBeats);
-  EXPECT_EQ(VerdictOf({-2, -3, -1}), Verdict::kWorse);
-  EXPECT_EQ(VerdictOf({1, -1, 3}), Verdict::kNoDifference);
-  EXPECT_EQ(VerdictOf(MeanInterval({0, 0, 0})), Verdict::kNoDifference);
+  EXPECT_EQ(VerdictOf({2, 1, 3}, 5), Verdict::kBeats);
+  EXPECT_EQ(VerdictOf({-2, -3, -1}, 5), Verdict::kWorse);
+  EXPECT_EQ(VerdictOf({1, -1, 3}, 3.5), Verdict::kNoDifference);
+  EXPECT_EQ(VerdictOf({1, -1, 3}, 3), Verdict::kInconclusive);
+  EXPECT_EQ(VerdictOf({-1, -3, 1}, 3), Verdict::kInconclusive);
+  EXPECT_EQ(VerdictOf(MeanInterval({0, 0, 0}), 0.1), Verdict::kNoDifference);
   EXPECT_EQ(VerdictName(Verdict::kBeats), "BEATS");
   EXPECT_EQ(VerdictName(Verdict::kWorse), "WORSE");
   EXPECT_EQ(VerdictName(Verdict::kNoDifference), "NO DIFFERENCE");
+  EXPECT_EQ(VerdictName(Verdict::kInconclusive), "INCONCLUSIVE");
+}
+
+TEST(StatisticsTest, SaysHowManyPairsWouldDecide) {
+  // Deviation 1, mean 0.5: t(n - 1) / sqrt(n) must be below 0.5 to be above 0,
+  // or, with a margin of 2, below 1.5 to be between. Of a table of Student's t:
+  // 2.110 / sqrt(18) = 0.497, 2.120 / sqrt(17) = 0.514; 3.182 / sqrt(4) = 1.59,
+  // 2.776 / sqrt(5) = 1.24.
+  const std::vector<double> differences = {0.5 - std::sqrt(0.5),
+                                           0.5 + std::sqrt(0.5)};
+  EXPECT_EQ(PairsToDecide(differences, 0.1), 18);
+  EXPECT_EQ(PairsToDecide(differences, 2), 5);
+  // A mean of 0 can only be shown to be small.
+  EXPECT_EQ(PairsToDecide({-1, 1}, 1e-3), 0);
 }
 
 }  // namespace

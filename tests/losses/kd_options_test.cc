@@ -45,20 +45,5 @@ TEST(KdOptionsTest, ValidateNamesFieldRangeAndValue) {
             std::string::npos);
 }
 
-TEST(KdOptionsTest, FormulaHasItsNumbers) {
-  EXPECT_EQ(KdOptions().Formula(),
-            "loss = 0.5 * 5^2 * KL(softmax(teacher/5) || softmax(student/5)) + "
-            "0.5 * CE(student, labels)");
-  EXPECT_EQ(Options(2.5, 0.7).Formula(),
-            "loss = 0.7 * 2.5^2 * KL(softmax(teacher/2.5) || "
-            "softmax(student/2.5)) + 0.3 * CE(student, labels)");
-}
-
-TEST(KdOptionsTest, FormulaLeavesOutATermOfWeightZero) {
-  EXPECT_EQ(Options(5, 0).Formula(), "loss = CE(student, labels)");
-  EXPECT_EQ(Options(5, 1).Formula(),
-            "loss = 5^2 * KL(softmax(teacher/5) || softmax(student/5))");
-}
-
 }  // namespace
 }  // namespace distill

@@ -278,7 +278,6 @@ TEST(MethodsTest, KdIsKdLossToTheBit) {
   const LossTerms expected =
       KdLoss(in.student, in.teacher, in.labels, options.kd);
   EXPECT_TRUE(at::equal(found.total, expected.total));
-  EXPECT_EQ(options.Formula(), options.kd.Formula());
 }
 
 TEST(DkdTest, WithKdsOwnWeightsItIsKd) {
@@ -389,6 +388,18 @@ TEST(MethodOptionsTest, TheFormulaHasItsNumbers) {
   EXPECT_EQ(options.Formula(),
             "loss = 0.25 * 5^2 * (1 * TCKD + 8 * NCKD) of standardised logits "
             "+ 0.75 * CE(student, labels)");
+  options = MethodOptions();
+  EXPECT_EQ(options.Formula(),
+            "loss = 0.5 * 5^2 * KL(teacher || student at T=5) + 0.5 * "
+            "CE(student, labels)");
+}
+
+TEST(MethodOptionsTest, TheFormulaLeavesOutATermOfWeightZero) {
+  MethodOptions options;
+  options.kd.alpha = 0;
+  EXPECT_EQ(options.Formula(), "loss = CE(student, labels)");
+  options.kd.alpha = 1;
+  EXPECT_EQ(options.Formula(), "loss = 5^2 * KL(teacher || student at T=5)");
 }
 
 }  // namespace

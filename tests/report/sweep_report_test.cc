@@ -30,7 +30,7 @@ SweepCellResult Cell(const std::string& method, double temperature,
   cell.control = {0.9, 0.89, 0.91};
   cell.validation = {0.9 + difference, 0.8 + difference, 1.0 + difference};
   cell.difference = {difference, difference - 0.01, difference + 0.01};
-  cell.verdict = VerdictOf(cell.difference);
+  cell.verdict = VerdictOf(cell.difference, 0.02);
   return cell;
 }
 
