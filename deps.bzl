@@ -1,0 +1,28 @@
+"""What this project needs of others, as one call for a WORKSPACE."""
+
+load("//third_party/abseil:repository.bzl", "abseil")
+load("//third_party/benchmark:repository.bzl", "benchmark")
+load("//third_party/cuda:repository.bzl", "local_cuda")
+load("//third_party/googletest:repository.bzl", "googletest")
+load("//third_party/jpeg:repository.bzl", "jpeg")
+load("//third_party/json:repository.bzl", "json")
+load("//third_party/libtorch:repository.bzl", "libtorch")
+load("//third_party/mnist:repository.bzl", "mnist")
+load("//third_party/python_proof:repository.bzl", "python_proof")
+load("//third_party/png:repository.bzl", "png")
+load("//third_party/zlib:repository.bzl", "zlib")
+
+def distill_deps():
+    """Declares all repositories that //losses, //models, //training and the programs use."""
+    abseil()
+    benchmark()
+    googletest()
+    jpeg()
+    json()
+    libtorch(name = "libtorch")
+    libtorch(name = "libtorch_cuda", cuda = True)
+    local_cuda(name = "local_cuda")
+    mnist(name = "mnist")
+    png()
+    python_proof(name = "python_proof")
+    zlib()
