@@ -891,7 +891,9 @@ TEST_F(DistillTest, OnATerminalTheLastLineHasNoMoreThanPeopleRead) {
   EXPECT_EQ(result["status"], "success");
   EXPECT_GT(result["finalLoss"], 0);
   for (const std::string& line : lines) {
-    if (line != lines.back()) EXPECT_LE(line.size(), 80u) << line;
+    if (line != lines.back()) {
+      EXPECT_LE(line.size(), 80u) << line;
+    }
   }
 }
 

@@ -34,8 +34,9 @@ struct Options {
 
 class ParseFlagsTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::string> Parse(const std::vector<std::string>& arguments,
-                             std::vector<std::string>* others = nullptr) {
+  absl::StatusOr<std::string> Parse(
+      const std::vector<std::string>& arguments,
+      std::vector<std::string>* others = nullptr) {
     return ParseFlags(arguments, settings_, others);
   }
   Options options_;
