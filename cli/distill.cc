@@ -17,9 +17,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/interrupt.h"
 #include "base/paths.h"
 #include "base/settings.h"
@@ -223,8 +226,18 @@ std::string Colored(const std::string& line, Verdict verdict) {
                             "\033[0m", line.substr(end));
 }
 
-// A command worth to be tried after this run, as its user would type it: with
-// the flags that were typed, and some more; empty if none comes to mind.
+// `word` as a shell takes it for one, whatever a path has in it.
+std::string Quoted(const std::string& word) {
+  const bool plain = std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains("-_=./:,", c);
+  });
+  return plain ? word
+               : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}),
+                              "'");
+}
+
+// A command worth trying after this run, as its user would type it: the flags
+// that were typed and some more, or the export of what the run has left.
 std::string NextCommand(const DistillOptions& options, const Settings& settings,
                         const SeedsResult& result, int64_t training_images) {
   const bool bazel = std::getenv("BUILD_WORKING_DIRECTORY") != nullptr;
@@ -234,7 +247,7 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
     if (bazel) return absl::StrCat("bazel run //cli:", name, " --");
     return absl::StrCat(program.substr(0, program.rfind('/') + 1), name);
   };
-  // Of so many labels a student alone learns too little.
+  // So few that a teacher can help.
   const int64_t few = std::min<int64_t>(1000, training_images / 10);
   std::vector<std::pair<std::string, std::string>> more;
   if (result.runs.size() == 1 && result.control) {
@@ -247,20 +260,20 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
   } else if (options.output_dir.empty()) {
     more.emplace_back("output_dir", "distill_out");
   } else {
-    return absl::StrCat(command("export"), " --model=", options.output_dir, "/",
-                        kStudentFile, " --format=c --output=student.h");
+    return absl::StrCat(
+        command("export"), " ",
+        Quoted(absl::StrCat("--model=", options.output_dir, "/", kStudentFile)),
+        " --format=c --output=student.h");
   }
+  // Of this run alone, or said anew.
+  std::set<std::string> passed_over = {"output_dir", "overwrite", "resume",
+                                       "print_config"};
+  for (const auto& [name, value] : more) passed_over.insert(name);
   std::string flags;
   for (const Setting& row : settings.rows()) {
-    const std::set<std::string> of_this_run = {"output_dir", "overwrite",
-                                               "resume", "print_config"};
-    const bool replaced =
-        of_this_run.count(row.name()) > 0 ||
-        std::any_of(more.begin(), more.end(), [&row](const auto& one) {
-          return one.first == row.name();
-        });
-    if (!row.typed() || replaced) continue;
-    absl::StrAppend(&flags, " --", row.name(), "=", row.Text());
+    if (!row.typed() || passed_over.count(row.name()) > 0) continue;
+    absl::StrAppend(&flags, " ",
+                    Quoted(absl::StrCat("--", row.name(), "=", row.Text())));
   }
   for (const auto& [name, value] : more) {
     absl::StrAppend(&flags, " --", name, "=", value);
@@ -387,6 +400,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     err << "distill: " << written.message() << std::endl;
     report.printed["status"] = "error";
     report.printed["message"] = written.message();
+    // The same terminal shows it already.
+    if (console_options.brief_errors()) report.printed.erase("message");
   } else {
     console.OnLine(
         *folder ? absl::StrCat("report:  ", (*folder)->path(), "/", kReportFile)

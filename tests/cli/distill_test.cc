@@ -915,6 +915,15 @@ TEST_F(DistillTest, NamesACommandToTryNext) {
             std::string::npos)
       << run.text;
   EXPECT_NE(run.text.find(" --seeds=5"), std::string::npos) << run.text;
+  // A path with a blank and a quote is one word of the shell's.
+  testing::TempFolder parent;
+  const std::string folder = parent.File("it's mine");
+  options_.given = {"data_dir"};
+  std::filesystem::copy(options_.data.data_dir, folder);
+  options_.data.data_dir = folder;
+  const Finished quoted(options_);
+  EXPECT_NE(quoted.text.find("/it'\\''s mine' "), std::string::npos)
+      << quoted.text;
 }
 
 TEST(EndWithErrorTest, OnATerminalTheMessageIsThereOnce) {
