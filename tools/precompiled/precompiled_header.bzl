@@ -29,7 +29,11 @@ def _precompile(ctx, header, context):
         output_file = precompiled.path,
         include_directories = context.includes,
         quote_include_directories = depset([ctx.label.workspace_root or "."], transitive = [context.quote_includes]),
-        system_include_directories = context.system_includes,
+        # Bazel 7 has those of other repositories apart.
+        system_include_directories = depset(transitive = [
+            context.system_includes,
+            getattr(context, "external_includes", depset()),
+        ]),
         preprocessor_defines = context.defines,
     )
     action = ACTION_NAMES.cpp_compile
