@@ -187,17 +187,22 @@ absl::Status Settings::CheckRanges() const {
   return absl::OkStatus();
 }
 
+std::string Setting::WhyNot() const {
+  for (const auto& condition : conditions_) {
+    std::string why_not = condition();
+    if (!why_not.empty()) return why_not;
+  }
+  return "";
+}
+
 absl::Status Settings::CheckApplies() const {
   for (const Setting& row : rows_) {
-    if (!row.IsGiven()) continue;
-    for (const auto& condition : row.conditions_) {
-      const std::string why_not = condition();
-      if (why_not.empty()) continue;
-      return absl::InvalidArgumentError(absl::StrCat(
-          row.Text() == "false" && row.default_text_ == "true" ? "--no" : "--",
-          row.name_, " is given and would change nothing: ", why_not,
-          ". Leave it out."));
-    }
+    const std::string why_not = row.IsGiven() ? row.WhyNot() : "";
+    if (why_not.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        row.Text() == "false" && row.default_text_ == "true" ? "--no" : "--",
+        row.name_, " is given and would change nothing: ", why_not,
+        ". Leave it out."));
   }
   return absl::OkStatus();
 }

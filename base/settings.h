@@ -83,6 +83,8 @@ class Setting {
   std::string Text() const { return text_(); }
   // Whether the user has set it: by Set, or to another value than the default.
   bool IsGiven() const { return typed_ || Text() != default_text_; }
+  // Why it has no effect on what is asked for; empty if it has.
+  std::string WhyNot() const;
 
   // Sets the value. InvalidArgument that names the setting, for a text that is
   // no value of its type; the range is checked by Settings::Check.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -22,13 +23,16 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "base/interrupt.h"
 #include "base/paths.h"
 #include "base/settings.h"
 #include "base/status.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
+#include "cli/version.h"
 #include "data/dataset.h"
 #include "data/safetensors.h"
 #include "experiment/seeds.h"
@@ -71,6 +75,15 @@ double SecondsSinceStart() {
          ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+// "2026-11-28 16:05 +0100"
+std::string DateOf(std::time_t now) {
+  std::tm local = {};
+  localtime_r(&now, &local);
+  char text[32] = "";
+  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M %z", &local);
+  return text;
+}
+
 std::string OutputFolder(const DistillOptions& options) {
   return options.output_dir.empty() ? "" : AbsolutePath(options.output_dir);
 }
@@ -101,6 +114,20 @@ Json WhatRan(Json configuration, const DistillOptions& options,
   return configuration;
 }
 
+// `configuration` by group of the settings, without those that have no effect;
+// what is no setting is in the last group.
+Json ByGroup(const Settings& settings, Json configuration) {
+  Json groups = Json::object();
+  for (const Setting& row : settings.rows()) {
+    const std::string& name = row.configuration_name();
+    if (!row.in_configuration() || !configuration.contains(name)) continue;
+    if (row.WhyNot().empty()) groups[row.group()][name] = configuration[name];
+    configuration.erase(name);
+  }
+  if (!configuration.empty()) groups["Found"] = std::move(configuration);
+  return groups;
+}
+
 // The files of an output folder, besides those of RunFolder itself.
 constexpr char kTeacherFile[] = "teacher.safetensors";
 constexpr char kStudentFile[] = "student.safetensors";
@@ -109,6 +136,7 @@ constexpr char kOnnxFile[] = "student.onnx";
 constexpr char kReportFile[] = "report.html";
 constexpr char kMetricsFile[] = "metrics.jsonl";
 constexpr char kPredictionsFile[] = "predictions.csv";
+constexpr char kEventsFile[] = "events.out.tfevents.distill";
 
 // None if nothing is to be left behind.
 absl::StatusOr<std::optional<RunFolder>> OpenFolder(
@@ -125,8 +153,8 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   folder.path = OutputFolder(options);
   folder.resume = options.resume;
   folder.overwrite = options.overwrite;
-  folder.results = {kTeacherFile, kStudentFile, kOnnxFile,
-                    kReportFile,  kMetricsFile, kPredictionsFile};
+  folder.results = {kTeacherFile, kStudentFile,     kOnnxFile,  kReportFile,
+                    kMetricsFile, kPredictionsFile, kEventsFile};
   if (FindMethod(options.experiment.loss.method)->needs_same_channels) {
     folder.results.emplace_back(kRegressorFile);
   }
@@ -185,6 +213,7 @@ absl::Status WriteResults(const ReportContext& context,
   files.push_back({kReportFile, std::move(report.html)});
   files.push_back({kMetricsFile, std::move(report.metrics_jsonl)});
   files.push_back({kPredictionsFile, std::move(report.predictions_csv)});
+  files.push_back({kEventsFile, std::move(report.events)});
   files.push_back({"report.json", std::move(report.json)});
   absl::Status status = folder.BeginResults();
   for (const OutputFile& file : files) {
@@ -236,17 +265,52 @@ std::string Quoted(const std::string& word) {
                               "'");
 }
 
-// A command worth trying after this run, as its user would type it: the flags
-// that were typed and some more, or the export of what the run has left.
-std::string NextCommand(const DistillOptions& options, const Settings& settings,
-                        const SeedsResult& result, int64_t training_images) {
-  const bool bazel = std::getenv("BUILD_WORKING_DIRECTORY") != nullptr;
+// How the user calls the program `name`, which is beside the one that ran.
+std::string ProgramAsTyped(const DistillOptions& options,
+                           const std::string& name) {
+  if (std::getenv("BUILD_WORKING_DIRECTORY") != nullptr) {
+    return absl::StrCat("bazel run //cli:", name, " --");
+  }
   const std::string program =
       options.data.program.empty() ? "distill" : options.data.program;
-  const auto command = [&](const std::string& name) {
-    if (bazel) return absl::StrCat("bazel run //cli:", name, " --");
-    return absl::StrCat(program.substr(0, program.rfind('/') + 1), name);
+  return absl::StrCat(program.substr(0, program.rfind('/') + 1), name);
+}
+
+// A command of this program with the flags that `is_kept`, and then `more`, as
+// its user would type it.
+std::string CommandWith(
+    const DistillOptions& options, const Settings& settings,
+    const std::function<bool(const Setting&)>& is_kept,
+    const std::vector<std::pair<std::string, std::string>>& more) {
+  // Of one run alone, or said anew.
+  std::set<std::string> passed_over = {"output_dir", "overwrite", "resume",
+                                       "print_config"};
+  for (const auto& [name, value] : more) passed_over.insert(name);
+  std::string command = ProgramAsTyped(options, "distill");
+  for (const Setting& row : settings.rows()) {
+    if (!is_kept(row) || passed_over.count(row.name()) > 0) continue;
+    absl::StrAppend(&command, " ",
+                    Quoted(absl::StrCat("--", row.name(), "=", row.Text())));
+  }
+  for (const auto& [name, value] : more) {
+    absl::StrAppend(&command, " --", name, "=", value);
+  }
+  return command;
+}
+
+// What makes this run again, whatever file its settings came from.
+std::string RepeatCommand(const DistillOptions& options,
+                          const Settings& settings) {
+  const auto is_kept = [](const Setting& row) {
+    return row.IsGiven() && row.name() != "config";
   };
+  return CommandWith(options, settings, is_kept, {});
+}
+
+// A command worth trying after this run: its own with more flags, or the export
+// of what it has left.
+std::string NextCommand(const DistillOptions& options, const Settings& settings,
+                        const SeedsResult& result, int64_t training_images) {
   // So few that a teacher can help.
   const int64_t few = std::min<int64_t>(1000, training_images / 10);
   std::vector<std::pair<std::string, std::string>> more;
@@ -261,24 +325,12 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
     more.emplace_back("output_dir", "distill_out");
   } else {
     return absl::StrCat(
-        command("export"), " ",
+        ProgramAsTyped(options, "export"), " ",
         Quoted(absl::StrCat("--model=", options.output_dir, "/", kStudentFile)),
         " --format=c --output=student.h");
   }
-  // Of this run alone, or said anew.
-  std::set<std::string> passed_over = {"output_dir", "overwrite", "resume",
-                                       "print_config"};
-  for (const auto& [name, value] : more) passed_over.insert(name);
-  std::string flags;
-  for (const Setting& row : settings.rows()) {
-    if (!row.typed() || passed_over.count(row.name()) > 0) continue;
-    absl::StrAppend(&flags, " ",
-                    Quoted(absl::StrCat("--", row.name(), "=", row.Text())));
-  }
-  for (const auto& [name, value] : more) {
-    absl::StrAppend(&flags, " --", name, "=", value);
-  }
-  return command("distill") + flags;
+  const auto is_kept = [](const Setting& row) { return row.typed(); };
+  return CommandWith(options, settings, is_kept, more);
 }
 
 absl::Status CheckOptions(const DistillOptions& options,
@@ -305,6 +357,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   settings.MarkTyped(options.given);
   const absl::Status valid = CheckOptions(options, settings);
   if (!valid.ok()) return end.Error(valid);
+  const std::string repeat = RepeatCommand(options, settings);
+  experiment.judges_epochs = !options.output_dir.empty();
   const auto teacher = OpenTeacher(options.teacher_weights, &experiment);
   if (!teacher.ok()) return end.Error(teacher.status());
   TeacherSource& source = **teacher;
@@ -371,17 +425,23 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   if (!result.ok()) return end.Error(result.status());
 
   ReportContext report;
-  report.configuration =
+  const Json what_ran =
       WhatRan(configuration, options, result->runs[0], *splits);
   const std::string message = "The student has learnt the teacher's wisdom.";
   report.printed = {{"status", "success"},
                     {"message", message},
                     {"finalLoss", Number(MeanFinalLoss(*result))}};
-  report.printed.update(report.configuration);
+  report.printed.update(what_ran);
   report.printed["startSeconds"] = Number(start_seconds);
   report.printed.update(ResultJson(*result, experiment.seed));
   absl::Status written;
   if (*folder) {
+    report.what_ran = ByGroup(settings, what_ran);
+    report.command = repeat;
+    report.version = absl::StrJoin(
+        absl::StrSplit(VersionText("distill"), '\n', absl::SkipEmpty()), ", ");
+    report.ended = std::time(nullptr);
+    report.date = DateOf(report.ended);
     report.formula = experiment.loss.Formula();
     report.first_seed = experiment.seed;
     report.temperature = experiment.loss.kd.temperature;

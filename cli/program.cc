@@ -44,10 +44,14 @@ void StartThreads(const std::string& program) {
 }
 
 int RunProgram(const Program& program, Settings& settings, int argc,
-               char** argv, const std::function<absl::StatusOr<int>()>& run) {
+               char** argv, const std::function<absl::StatusOr<int>()>& run,
+               std::vector<std::string>* others) {
   IgnoreSignalsOfWriting();
-  const auto instead =
-      ParseFlags(std::vector<std::string>(argv + 1, argv + argc), settings);
+  const auto instead = ParseFlags(
+      std::vector<std::string>(argv + 1, argv + argc), settings, others);
+  if (others != nullptr) {
+    for (std::string& path : *others) path = FromUsersFolder(path);
+  }
   if (instead.ok() && !instead->empty()) {
     std::cout << InsteadText(program, settings, *instead);
     return FinishOutput(program.name, 0);

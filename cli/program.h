@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/settings.h"
@@ -36,6 +37,7 @@ void StartThreads(const std::string& program);
 // Does both, and between them reads the flags into `settings`, of which paths
 // are as the user meant them (FromUsersFolder); prints help or version on
 // stdout if it is asked for; else calls `run`, which returns the exit code.
+// Arguments that are no flags are paths, and go to `others`, if that is given.
 // Wrong flags, and an error that `run` returns, end as EndWithError says, on
 // stdout and stderr. Returns the exit code, by way of FinishOutput.
 //
@@ -43,7 +45,8 @@ void StartThreads(const std::string& program);
 // error of that form too. What has to happen before main() is in start.cc,
 // which every program that links this has.
 int RunProgram(const Program& program, Settings& settings, int argc,
-               char** argv, const std::function<absl::StatusOr<int>()>& run);
+               char** argv, const std::function<absl::StatusOr<int>()>& run,
+               std::vector<std::string>* others = nullptr);
 
 }  // namespace distill
 

@@ -52,6 +52,9 @@ struct ExperimentOptions {
   // Training images held out of all training, to choose by: the same for every
   // seed, in equal shares of the classes. At least 0.
   int64_t validation = 0;
+  // Whether a model is judged after every epoch's steps, by the held out images
+  // or else the test images (TrainResult::accuracies). Changes nothing else.
+  bool judges_epochs = false;
 
   // The table of base/settings.h.
   template <typename Table>

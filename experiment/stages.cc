@@ -86,6 +86,11 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
   train_options.learning_rate = options_.learning_rate;
+  if (options_.judges_epochs) {
+    train_options.judged = data_.validation ? &*data_.validation : &data_.test;
+    // The control's epochs are short where few images have labels.
+    train_options.judge_every = data_.train.batch_count();
+  }
   std::unique_ptr<CheckpointStore> checkpoints;
   if (checkpoints_ != nullptr) {
     checkpoints =

@@ -26,7 +26,7 @@ struct Shown {
   const LoadedModel& loaded;
   const char* id;     // Of its elements.
   const char* title;  // For people.
-  const char* color;  // The page's class.
+  const char* color;  // The page's class: as ColorOfStage has it.
 };
 
 // The layers' sizes, and all weights in one text: weight, bias, layer by layer.
@@ -100,9 +100,9 @@ std::string Body(const std::vector<Shown>& models, const std::string& json) {
 
 absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
                                      const LoadedModel* teacher) {
-  std::vector<Shown> models = {{student, "student", "Student", "c1"}};
+  std::vector<Shown> models = {{student, "student", "Student", "c2"}};
   if (teacher != nullptr) {
-    models.push_back({*teacher, "teacher", "Teacher", "c2"});
+    models.push_back({*teacher, "teacher", "Teacher", "c1"});
   }
   Json json = {{"height", student.info.image.height},
                {"width", student.info.image.width},

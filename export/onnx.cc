@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/protobuf_writer.h"
 #include "export/layers.h"
-#include "export/protobuf_writer.h"
 #include "nlohmann/json.hpp"
 
 namespace distill {

@@ -82,8 +82,10 @@ void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
   }
   analysis->dark_knowledge =
       MostDarkKnowledge(teacher, labels, temperature, kDarkImages);
+  analysis->only_student_right =
+      StudentAlone(/*right=*/true, teacher, student, control, labels);
   analysis->only_student_wrong =
-      OnlyStudentWrong(teacher, student, control, labels);
+      StudentAlone(/*right=*/false, teacher, student, control, labels);
 }
 
 }  // namespace
@@ -95,6 +97,15 @@ std::string StageName(int stage) {
 
 int64_t WeightBytes(const StageResult& stage) {
   return stage.outline.parameters * static_cast<int64_t>(sizeof(float));
+}
+
+std::vector<AccuracyPoint> AccuraciesOf(const StageResult& stage) {
+  std::vector<AccuracyPoint> points = stage.training.accuracies;
+  if (stage.training.steps > 0) {
+    const Evaluation& last = stage.validation ? *stage.validation : stage.test;
+    points.push_back({stage.training.steps, last.accuracy()});
+  }
+  return points;
 }
 
 absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,

@@ -28,6 +28,11 @@ struct StageAnalysis {
 // The size of its parameters as float32, in bytes.
 int64_t WeightBytes(const StageResult& stage);
 
+// Its accuracy by step, from its training and, last, its evaluation: of the
+// validation images, or if there are none of the test images. Empty if it was
+// not trained.
+std::vector<AccuracyPoint> AccuraciesOf(const StageResult& stage);
+
 // Median times of a forward pass, in milliseconds; NaN where the teacher is no
 // model of ours.
 struct Latency {
@@ -55,8 +60,8 @@ struct Analysis {
   std::vector<Latency> latencies;
   // The first is the student, the second the control, if there is one.
   std::optional<Discordance> discordance;
-  // Test images, see MostDarkKnowledge and OnlyStudentWrong.
-  std::vector<int64_t> dark_knowledge, only_student_wrong;
+  // Test images, see MostDarkKnowledge and StudentAlone.
+  std::vector<int64_t> dark_knowledge, only_student_right, only_student_wrong;
 
   const RunAnalysis& first() const { return runs[0]; }
   bool has_control() const { return first().stages.size() > kControlStage; }

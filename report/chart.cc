@@ -154,29 +154,46 @@ class Drawing {
   }
 
   std::string Series(const ChartSeries& series) const {
-    std::string line, marks;
+    std::string marks;
     for (const ChartPoint& point : series.points) {
       if (!Has(point)) continue;
       const std::string x = Coordinate(x_.Place(point.x));
       const std::string y = Coordinate(y_.Place(point.y));
-      absl::StrAppend(&line, line.empty() ? "" : " ", x, ",", y);
       if (std::isfinite(point.low) && std::isfinite(point.high)) {
         absl::StrAppend(&marks,
                         Line(x, Coordinate(y_.Clamp(point.low)), x,
                              Coordinate(y_.Clamp(point.high)), "whisker"));
       }
-      if (series.dots) {
-        absl::StrAppend(&marks, "<circle class=\"dot\" cx=\"", x, "\" cy=\"", y,
-                        "\" r=\"3.5\"/>\n");
+      if (!series.name.empty() || series.dots) {
+        absl::StrAppend(
+            &marks, Dot(x, y, series.dots ? "dot" : "hit",
+                        absl::StrFormat("%s%s%s %.6g: %.4g", series.name,
+                                        series.name.empty() ? "" : ", ",
+                                        options_.x_label, point.x, point.y)));
       }
     }
     std::string svg = absl::StrCat("<g class=\"c", series.color, "\">\n");
-    if (series.line && !line.empty()) {
-      absl::StrAppend(&svg, "<polyline class=\"line",
-                      series.dashed ? " dashed" : "", "\" points=\"", line,
-                      "\"/>\n");
+    if (series.line) {
+      if (series.smooth) absl::StrAppend(&svg, Line(series.points, "line raw"));
+      absl::StrAppend(
+          &svg, Line(series.smooth ? Smoothed(series.points) : series.points,
+                     series.dashed ? "line dashed" : "line"));
     }
     return absl::StrCat(svg, marks, "</g>\n");
+  }
+
+  static std::string Dot(const std::string& x, const std::string& y,
+                         const char* kind, const std::string& text) {
+    return absl::StrCat("<circle class=\"", kind, "\" cx=\"", x, "\" cy=\"", y,
+                        "\" r=\"4\"><title>", EscapeHtml(text),
+                        "</title></circle>\n");
+  }
+
+  static std::string Line(const std::string& x1, const std::string& y1,
+                          const std::string& x2, const std::string& y2,
+                          const char* kind) {
+    return absl::StrCat("<line class=\"", kind, "\" x1=\"", x1, "\" y1=\"", y1,
+                        "\" x2=\"", x2, "\" y2=\"", y2, "\"/>\n");
   }
 
   static std::string Text(double x, double y, const char* anchor,
@@ -191,11 +208,31 @@ class Drawing {
     return x_.Has(point.x) && y_.Has(point.y);
   }
 
-  static std::string Line(const std::string& x1, const std::string& y1,
-                          const std::string& x2, const std::string& y2,
-                          const char* kind) {
-    return absl::StrCat("<line class=\"", kind, "\" x1=\"", x1, "\" y1=\"", y1,
-                        "\" x2=\"", x2, "\" y2=\"", y2, "\"/>\n");
+  // Through the points that can be drawn; empty if there are none.
+  std::string Line(const std::vector<ChartPoint>& points,
+                   const char* kind) const {
+    std::string line;
+    for (const ChartPoint& point : points) {
+      if (!Has(point)) continue;
+      absl::StrAppend(&line, line.empty() ? "" : " ",
+                      Coordinate(x_.Place(point.x)), ",",
+                      Coordinate(y_.Place(point.y)));
+    }
+    return line.empty() ? ""
+                        : absl::StrCat("<polyline class=\"", kind,
+                                       "\" points=\"", line, "\"/>\n");
+  }
+
+  // Each the mean of those up to two places away, as many on either side.
+  static std::vector<ChartPoint> Smoothed(std::vector<ChartPoint> points) {
+    const std::vector<ChartPoint> raw = points;
+    for (size_t i = 0; i < raw.size(); ++i) {
+      const size_t reach = std::min({size_t{2}, i, raw.size() - 1 - i});
+      double sum = 0;
+      for (size_t k = i - reach; k <= i + reach; ++k) sum += raw[k].y;
+      points[i].y = sum / static_cast<double>(2 * reach + 1);
+    }
+    return points;
   }
 
   // Of the points that can be drawn, whiskers included.
@@ -267,8 +304,7 @@ std::string LineChart(const ChartOptions& options,
 }
 
 std::string BarChart(const std::string& title,
-                     const std::vector<ChartBar>& bars, int color,
-                     int negative_color) {
+                     const std::vector<ChartBar>& bars) {
   constexpr double kRow = 20;
   // Beside the bars: room for a label, and at both ends for a value.
   constexpr double kFrom = 110, kTo = kWidth - 70;
@@ -286,17 +322,83 @@ std::string BarChart(const std::string& title,
     const double end = zero + bar.value * scale;
     const bool negative = bar.value < 0;
     absl::StrAppend(&content, Drawing::Text(4, top + 14, "start", bar.label),
-                    "<rect class=\"bar c", negative ? negative_color : color,
-                    "\" x=\"", Coordinate(std::min(zero, end)), "\" y=\"",
+                    "<rect class=\"bar ", negative ? "loss" : "gain", "\" x=\"",
+                    Coordinate(std::min(zero, end)), "\" y=\"",
                     Coordinate(top + 4), "\" width=\"",
                     Coordinate(std::max(std::fabs(end - zero), 1.0)),
-                    "\" height=\"12\"/>\n",
+                    "\" height=\"12\"><title>",
+                    EscapeHtml(absl::StrCat(bar.label, ": ", bar.text)),
+                    "</title></rect>\n",
                     Drawing::Text(negative ? end - 5 : end + 5, top + 14,
                                   negative ? "end" : "start", bar.text));
   }
   const double height = kRow * static_cast<double>(bars.size());
   return Figure(title, absl::StrCat("<div class=\"tall\">\n",
                                     Svg(height, title, content), "</div>\n"));
+}
+
+std::string DotChart(const std::string& title, const std::string& x_label,
+                     const std::vector<ChartRow>& rows) {
+  constexpr double kRow = 24, kFrom = 90, kTo = kWidth - 14, kAxis = 38;
+  std::vector<double> values;
+  std::vector<ChartSeries> keys;
+  for (const ChartRow& row : rows) {
+    for (const ChartRow::Dot& dot : row.dots) {
+      for (double value : {dot.value, dot.low, dot.high}) {
+        if (std::isfinite(value)) values.push_back(value);
+      }
+      const auto same = [&](const auto& key) { return key.name == dot.name; };
+      if (std::none_of(keys.begin(), keys.end(), same)) {
+        keys.push_back({dot.name, dot.color, true, false, false, false, {}});
+      }
+    }
+  }
+  const Axis axis(false, {}, values, kFrom, kTo);
+  const double bottom = kRow * static_cast<double>(rows.size()) + 4;
+  std::string content;
+  for (double tick : axis.Ticks()) {
+    const std::string at = Coordinate(axis.Place(tick));
+    absl::StrAppend(&content,
+                    Drawing::Line(at, "0", at, Coordinate(bottom), "rule"),
+                    Drawing::Text(axis.Place(tick), bottom + 15, "middle",
+                                  absl::StrFormat("%.6g", tick)));
+  }
+  absl::StrAppend(&content, Drawing::Text((kFrom + kTo) / 2, bottom + 32,
+                                          "middle", x_label));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double middle = kRow * (static_cast<double>(i) + 0.5) + 2;
+    const std::string y = Coordinate(middle);
+    absl::StrAppend(&content,
+                    Drawing::Text(4, middle + 4, "start", rows[i].label));
+    std::string dots;
+    double low = kTo, high = kFrom;
+    for (const ChartRow::Dot& dot : rows[i].dots) {
+      if (!std::isfinite(dot.value)) continue;
+      low = std::min(low, axis.Place(dot.value));
+      high = std::max(high, axis.Place(dot.value));
+      absl::StrAppend(&dots, "<g class=\"c", dot.color, "\">\n");
+      std::string text =
+          absl::StrFormat("%s, %s: %.6g", rows[i].label, dot.name, dot.value);
+      if (std::isfinite(dot.low) && std::isfinite(dot.high)) {
+        absl::StrAppend(&dots, Drawing::Line(Coordinate(axis.Place(dot.low)), y,
+                                             Coordinate(axis.Place(dot.high)),
+                                             y, "whisker"));
+        absl::StrAppendFormat(&text, " (%.6g to %.6g)", dot.low, dot.high);
+      }
+      absl::StrAppend(
+          &dots,
+          Drawing::Dot(Coordinate(axis.Place(dot.value)), y, "dot", text),
+          "</g>\n");
+    }
+    if (high > low) {
+      absl::StrAppend(&content, Drawing::Line(Coordinate(low), y,
+                                              Coordinate(high), y, "axis"));
+    }
+    absl::StrAppend(&content, dots);
+  }
+  return Figure(title,
+                absl::StrCat(Legend(keys), "<div class=\"tall\">\n",
+                             Svg(bottom + kAxis, title, content), "</div>\n"));
 }
 
 }  // namespace distill

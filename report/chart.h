@@ -21,6 +21,9 @@ struct ChartSeries {
   bool line = true;  // Connects the points.
   bool dashed = false;
   bool dots = false;  // Marks the points.
+  // Draws a moving mean over five points, and the points' own line faintly
+  // behind it.
+  bool smooth = false;
   // In the order to connect them. A point that is not finite, or not above 0 on
   // a logarithmic axis, is left out.
   std::vector<ChartPoint> points;
@@ -39,7 +42,8 @@ struct ChartOptions {
 };
 
 // A figure of lines, or of dots, in one pair of axes, with a legend. What the
-// axes' ends leave out is not drawn. Without any point it says so.
+// axes' ends leave out is not drawn. Without any point it says so. Under a
+// pointer each point says its numbers, as in all charts here.
 std::string LineChart(const ChartOptions& options,
                       const std::vector<ChartSeries>& series);
 
@@ -49,11 +53,29 @@ struct ChartBar {
   std::string text;   // At its end; says the value.
 };
 
-// A figure of horizontal bars, one below the other, in `color`; bars below 0 in
-// `negative_color`. Many of them scroll in a box of their own.
+// A figure of horizontal bars, one below the other, in the colour of a gain;
+// bars below 0 in that of a loss. Many of them scroll in a box of their own.
 std::string BarChart(const std::string& title,
-                     const std::vector<ChartBar>& bars, int color,
-                     int negative_color);
+                     const std::vector<ChartBar>& bars);
+
+// Dots in one row, tied to each other by a line.
+struct ChartRow {
+  std::string label;
+  struct Dot {
+    int color = 1;
+    std::string name;
+    double value = 0;
+    // A whisker; NaN for none.
+    double low = std::numeric_limits<double>::quiet_NaN();
+    double high = std::numeric_limits<double>::quiet_NaN();
+  };
+  std::vector<Dot> dots;
+};
+
+// A figure of rows, one below the other, over one axis named `x_label`. Many of
+// them scroll in a box of their own. The legend has each name once.
+std::string DotChart(const std::string& title, const std::string& x_label,
+                     const std::vector<ChartRow>& rows);
 
 }  // namespace distill
 

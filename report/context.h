@@ -13,9 +13,13 @@
 namespace distill {
 
 struct ReportContext {
-  // What ran, a field a line; and all that the program prints of the result,
-  // which report.json starts with.
-  Json configuration, printed;
+  // What ran: groups by title, each a field a line; and all that the program
+  // prints of the result, which report.json starts with.
+  Json what_ran, printed;
+  // The command that repeats the run, by what program, and when it ended, in
+  // words and in seconds since 1970.
+  std::string command, version, date;
+  int64_t ended = 0;
   // The student's loss, for people.
   std::string formula;
   uint64_t first_seed = 0;

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "report/assets.h"
 #include "report/chart.h"
+#include "report/first_screen.h"
 #include "report/latency.h"
 #include "report/metrics.h"
 #include "report/page.h"
@@ -29,12 +30,9 @@ using Rows = std::vector<std::vector<std::string>>;
 // More classes than these have no table of all confusions.
 constexpr int64_t kMostHeatClasses = 30;
 constexpr size_t kMostConfusions = 30;
-constexpr size_t kMostWrongImages = 12;
+constexpr size_t kMostAloneImages = 12;
 // Classes that a model's bars show.
 constexpr size_t kTopClasses = 4;
-
-// The colour of a stage in every chart; teacher, student, control.
-int ColorOf(size_t stage) { return static_cast<int>(stage) + 1; }
 
 std::string NameOf(size_t stage) { return StageName(static_cast<int>(stage)); }
 
@@ -52,34 +50,6 @@ std::string Share(int64_t part, int64_t whole) {
 
 std::string Ends(const Interval& interval) {
   return absl::StrCat(Percent(interval.low), " to ", Percent(interval.high));
-}
-
-// ---- The answer.
-
-std::string VerdictHtml(const ReportContext& context,
-                        const SeedsResult& result) {
-  std::string html = Paragraph(VerdictLine(result), "verdict");
-  if (result.runs.size() == 1 && result.runs[0].control) {
-    absl::StrAppend(
-        &html,
-        "<p>What one seed shows may be luck, and another may turn it round. "
-        "Run it again with <code>--seeds=5</code>, and the difference has an "
-        "interval and a verdict.</p>\n");
-  }
-  absl::StrAppend(
-      &html,
-      Paragraph(absl::StrCat("The student learns by ", context.formula, "."),
-                "note"),
-      Paragraph(absl::StrCat(context.test->name, ", ",
-                             WithCommas(context.train->count), " training and ",
-                             WithCommas(context.test->count), " test images, ",
-                             context.test->image.Describe(), ", ",
-                             context.test->classes,
-                             " classes. Device: ", context.compute.device_name,
-                             " (", context.compute.description, "), precision ",
-                             context.compute.precision_name, "."),
-                "note"));
-  return html;
 }
 
 // ---- Tables of stages.
@@ -117,8 +87,8 @@ class StageTable {
   Rows rows_;
 };
 
-std::string SummaryHtml(const ReportContext& context,
-                        const Analysis& analysis) {
+PageSection SummarySection(const ReportContext& context,
+                           const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   StageTable table(stages);
   table.Add("test accuracy", [](const StageAnalysis& s) {
@@ -184,16 +154,16 @@ std::string SummaryHtml(const ReportContext& context,
                         ", from the host's memory and back",
               "."),
           "note"));
-  return Section(analysis.runs.size() == 1
-                     ? "Teacher and students"
-                     : absl::StrCat("Teacher and students of seed ",
-                                    analysis.first().seed),
-                 html);
+  return {analysis.runs.size() == 1
+              ? "Teacher and students"
+              : absl::StrCat("Teacher and students of seed ",
+                             analysis.first().seed),
+          html};
 }
 
-std::string OmittedHtml(const Analysis& analysis) {
+PageSection OmittedSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
-  if (!stages[kStudentStage].stage->omitted) return "";
+  if (!stages[kStudentStage].stage->omitted) return {};
   const auto number = [](int64_t OmittedResult::*field) {
     return [field](const StageAnalysis& s) {
       return s.stage->omitted ? WithCommas((*s.stage->omitted).*field) : "-";
@@ -208,17 +178,17 @@ std::string OmittedHtml(const Analysis& analysis) {
   table.Add("errors of these with it",
             number(&OmittedResult::corrected_omitted_errors));
   table.Add("errors of all with it", number(&OmittedResult::corrected_errors));
-  return Section(
+  return {
       "Classes that the students never saw",
       table.Html() +
           Paragraph("The bias is added to the logits of these classes, as in "
                     "Hinton et al. 2015, section 3; it is chosen by the "
                     "validation images, or if none were held out by the test "
                     "images.",
-                    "note"));
+                    "note")};
 }
 
-std::string FidelityHtml(const Analysis& analysis) {
+PageSection FidelitySection(const Analysis& analysis) {
   StageTable table(analysis.first().stages, kStudentStage);
   table.Add("predicts what the teacher does", [](const StageAnalysis& s) {
     return Share(s.fidelity->agreed, s.metrics.samples);
@@ -244,13 +214,13 @@ std::string FidelityHtml(const Analysis& analysis) {
                             "(temperature 1), the mean over the test images: "
                             "0 if they are the teacher's.",
                             "note"));
-  return Section("How near to the teacher", html);
+  return {"How near to the teacher", html};
 }
 
 // ---- Seeds.
 
-std::string SeedsHtml(const Analysis& analysis) {
-  if (analysis.runs.size() == 1) return "";
+PageSection SeedsSection(const Analysis& analysis) {
+  if (analysis.runs.size() == 1) return {};
   struct Quantity {
     const char* name;
     bool percent;
@@ -313,7 +283,7 @@ std::string SeedsHtml(const Analysis& analysis) {
     }
     rows.push_back(std::move(row));
   }
-  return Section(
+  return {
       absl::StrCat("Over ", analysis.runs.size(), " seeds"),
       absl::StrCat(
           means.Html(),
@@ -321,12 +291,50 @@ std::string SeedsHtml(const Analysis& analysis) {
                     "them: the seeds are what is counted, not the images. The "
                     "sections below are of the first seed.",
                     "note"),
-          Table(header, rows)));
+          Table(header, rows))};
 }
 
 // ---- Charts.
 
-std::string CurvesHtml(const Analysis& analysis) {
+// Of each stage, through the points that `points_of` finds.
+std::vector<ChartSeries> SeriesOf(
+    const std::vector<StageAnalysis>& stages,
+    const std::function<std::vector<ChartPoint>(const StageResult&)>&
+        points_of) {
+  std::vector<ChartSeries> all;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    ChartSeries series;
+    series.name = NameOf(i);
+    series.color = ColorOfStage(i);
+    series.dashed = i == kControlStage;
+    for (const ChartPoint& point : points_of(*stages[i].stage)) {
+      if (std::isfinite(point.y)) series.points.push_back(point);
+    }
+    if (!series.points.empty()) all.push_back(std::move(series));
+  }
+  return all;
+}
+
+std::string AccuracyChart(const std::vector<StageAnalysis>& stages) {
+  const bool validated = stages[kStudentStage].stage->validation.has_value();
+  const auto points_of = [](const StageResult& stage) {
+    std::vector<ChartPoint> points;
+    for (const AccuracyPoint& point : AccuraciesOf(stage)) {
+      points.push_back({static_cast<double>(point.step), 100 * point.accuracy});
+    }
+    return points;
+  };
+  std::vector<ChartSeries> all = SeriesOf(stages, points_of);
+  for (ChartSeries& series : all) series.dots = true;
+  ChartOptions options;
+  options.title =
+      validated ? "Validation accuracy by epoch" : "Test accuracy by epoch";
+  options.x_label = "step";
+  options.y_label = "%";
+  return LineChart(options, all);
+}
+
+PageSection CurvesSection(const Analysis& analysis) {
   struct Term {
     const char* title;
     double EpochLosses::*field;
@@ -334,23 +342,19 @@ std::string CurvesHtml(const Analysis& analysis) {
   constexpr Term kTerms[] = {{"Total loss", &EpochLosses::total},
                              {"Soft term", &EpochLosses::soft},
                              {"Hard term", &EpochLosses::hard}};
-  std::string charts;
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  std::string charts = AccuracyChart(stages);
   for (const Term& term : kTerms) {
-    std::vector<ChartSeries> all;
-    const std::vector<StageAnalysis>& stages = analysis.first().stages;
-    for (size_t i = 0; i < stages.size(); ++i) {
-      ChartSeries series;
-      series.name = NameOf(i);
-      series.color = ColorOf(i);
-      series.dashed = i == kControlStage;
-      for (const CurvePoint& point : stages[i].stage->training.curve) {
-        const double loss = point.losses.*term.field;
-        if (std::isfinite(loss)) {
-          series.points.push_back({static_cast<double>(point.step), loss});
-        }
+    const auto points_of = [&](const StageResult& stage) {
+      std::vector<ChartPoint> points;
+      for (const CurvePoint& point : stage.training.curve) {
+        points.push_back(
+            {static_cast<double>(point.step), point.losses.*term.field});
       }
-      if (!series.points.empty()) all.push_back(std::move(series));
-    }
+      return points;
+    };
+    std::vector<ChartSeries> all = SeriesOf(stages, points_of);
+    for (ChartSeries& series : all) series.smooth = true;
     ChartOptions options;
     options.title = term.title;
     options.x_label = "step";
@@ -358,20 +362,22 @@ std::string CurvesHtml(const Analysis& analysis) {
     options.log_y = true;
     absl::StrAppend(&charts, LineChart(options, all));
   }
-  return Section(
-      "Learning curves",
-      absl::StrCat(
-          "<div class=\"grid\">\n", charts, "</div>\n",
-          Paragraph("Each point is the mean over the training images of the "
-                    "steps since the point before, on a logarithmic scale. The "
-                    "soft term pulls towards the teacher, the hard one towards "
-                    "the labels; both are without their weights, and the total "
-                    "has them. The totals of student and control are different "
-                    "losses and do not compare.",
-                    "note")));
+  return {"Learning curves",
+          absl::StrCat(
+              "<div class=\"grid\">\n", charts, "</div>\n",
+              Paragraph("Each point of a loss is the mean over the training "
+                        "images of the steps since the point before, faint; "
+                        "the line is the mean over five of them. The scale is "
+                        "logarithmic. The soft term pulls towards the teacher, "
+                        "the hard one towards the labels, and is the mean over "
+                        "the images that have one; both are without their "
+                        "weights, and the total has them. The totals of "
+                        "student and control are different losses and do not "
+                        "compare.",
+                        "note"))};
 }
 
-std::string CalibrationHtml(const Analysis& analysis) {
+PageSection CalibrationSection(const Analysis& analysis) {
   std::string charts;
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   for (size_t i = 0; i < stages.size(); ++i) {
@@ -381,7 +387,7 @@ std::string CalibrationHtml(const Analysis& analysis) {
     perfect.dashed = true;
     perfect.points = {{0, 0}, {1, 1}};
     ChartSeries found;
-    found.color = ColorOf(i);
+    found.color = ColorOfStage(i);
     found.dots = true;
     for (const CalibrationBin& bin : metrics.bins) {
       if (bin.samples == 0) continue;
@@ -396,7 +402,7 @@ std::string CalibrationHtml(const Analysis& analysis) {
     options.x = options.y = {0, 1};
     absl::StrAppend(&charts, LineChart(options, {perfect, found}));
   }
-  return Section(
+  return {
       "Calibration",
       absl::StrCat(
           "<div class=\"grid\">\n", charts, "</div>\n",
@@ -404,10 +410,10 @@ std::string CalibrationHtml(const Analysis& analysis) {
                     "dashed line; below it, it is too sure. Each dot is a bin "
                     "of test images, its whisker Wilson's interval of 95 %: a "
                     "long one is a bin of few images.",
-                    "note")));
+                    "note"))};
 }
 
-std::string ClassesHtml(const Analysis& analysis) {
+PageSection ClassesSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   const size_t other = analysis.has_control() ? kControlStage : kTeacherStage;
   const ModelMetrics& student = stages[kStudentStage].metrics;
@@ -428,14 +434,13 @@ std::string ClassesHtml(const Analysis& analysis) {
   }
   std::vector<std::string> header = {"test accuracy"};
   for (size_t i = 0; i < stages.size(); ++i) header.push_back(NameOf(i));
-  return Section(
-      "Class by class",
-      absl::StrCat("<div class=\"grid\">\n",
-                   BarChart(absl::StrCat("Student less ", NameOf(other),
-                                         ", points of test accuracy"),
-                            bars, 3, 2),
-                   "<div class=\"tall\">\n", Table(header, rows),
-                   "</div>\n</div>\n"));
+  return {"Class by class",
+          absl::StrCat("<div class=\"grid\">\n",
+                       BarChart(absl::StrCat("Student less ", NameOf(other),
+                                             ", points of test accuracy"),
+                                bars),
+                       "<div class=\"tall\">\n", Table(header, rows),
+                       "</div>\n</div>\n")};
 }
 
 // ---- Confusions.
@@ -557,11 +562,11 @@ std::string TopConfusions(const std::vector<StageAnalysis>& stages) {
       Table(header, rows));
 }
 
-std::string ConfusionHtml(const Analysis& analysis) {
+PageSection ConfusionSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   const ModelMetrics& student = stages[kStudentStage].metrics;
   if (student.classes > kMostHeatClasses) {
-    return Section("Confusions", TopConfusions(stages));
+    return {"Confusions", TopConfusions(stages)};
   }
   std::string tables = ConfusionTable("Student", student);
   if (analysis.has_control()) {
@@ -569,7 +574,7 @@ std::string ConfusionHtml(const Analysis& analysis) {
     absl::StrAppend(&tables, ConfusionTable("Control", control),
                     ChangeTable(student, control));
   }
-  return Section(
+  return {
       "Confusions",
       absl::StrCat(
           "<div class=\"heats\">\n", tables, "</div>\n",
@@ -580,7 +585,7 @@ std::string ConfusionHtml(const Analysis& analysis) {
                                ? " In the difference green is a gain: fewer "
                                  "errors, or more that is right."
                                : ""),
-              "note")));
+              "note"))};
 }
 
 // ---- Images.
@@ -599,7 +604,7 @@ std::string TopClasses(const std::string& title, size_t stage,
         &html,
         "<div class=\"top c%d\"><span>%d</span><b><i style=\"width:%.1f%%\">"
         "</i></b><span>%s</span></div>\n",
-        ColorOf(stage), c, -100 * negative, Percent(-negative));
+        ColorOfStage(stage), c, -100 * negative, Percent(-negative));
   }
   return absl::StrCat(html, "</div>\n");
 }
@@ -616,8 +621,8 @@ std::string ImageCard(const Dataset& test, int64_t index,
       "\">\n<div>\n<p>", what, "</p>\n", predictions, "</div></div>\n");
 }
 
-std::string DarkKnowledgeHtml(const ReportContext& context,
-                              const Analysis& analysis) {
+PageSection DarkKnowledgeSection(const ReportContext& context,
+                                 const Analysis& analysis) {
   const Predictions& teacher = analysis.predictions[kTeacherStage];
   const std::string at = absl::StrFormat("T = %g", context.temperature);
   std::string cards;
@@ -628,7 +633,7 @@ std::string DarkKnowledgeHtml(const ReportContext& context,
                   TopClasses(absl::StrCat("teacher at ", at), kTeacherStage,
                              Softened(teacher, i, context.temperature))));
   }
-  return Section(
+  return {
       "Where the teacher has most to say",
       absl::StrCat(
           Paragraph(absl::StrCat(
@@ -640,39 +645,68 @@ std::string DarkKnowledgeHtml(const ReportContext& context,
               "learns this \"dark knowledge\".")),
           cards.empty()
               ? Paragraph("There are none.")
-              : absl::StrCat("<div class=\"cards\">\n", cards, "</div>\n")));
+              : absl::StrCat("<div class=\"cards\">\n", cards, "</div>\n"))};
 }
 
-std::string OnlyStudentWrongHtml(const ReportContext& context,
-                                 const Analysis& analysis) {
-  const auto& wrong = analysis.only_student_wrong;
-  const std::string others = analysis.has_control()
-                                 ? "the teacher and the control get"
-                                 : "the teacher gets";
+// Cards of the first of `images`, with what student and teacher say.
+std::string AloneCards(const ReportContext& context, const Analysis& analysis,
+                       const std::vector<int64_t>& images, const char* kind,
+                       const std::string& title) {
   std::string cards;
-  for (size_t k = 0; k < std::min(wrong.size(), kMostWrongImages); ++k) {
+  for (size_t k = 0; k < std::min(images.size(), kMostAloneImages); ++k) {
     std::string predictions;
     for (size_t stage : {kStudentStage, kTeacherStage}) {
       absl::StrAppend(
           &predictions,
           TopClasses(NameOf(stage), stage,
-                     Softened(analysis.predictions[stage], wrong[k], 1)));
+                     Softened(analysis.predictions[stage], images[k], 1)));
     }
-    absl::StrAppend(&cards, ImageCard(*context.test, wrong[k], predictions));
+    absl::StrAppend(&cards, ImageCard(*context.test, images[k], predictions));
   }
-  return Section(
-      "What only the student gets wrong",
-      absl::StrCat(Paragraph(absl::StrCat(
-                       Count(static_cast<int64_t>(wrong.size()), "test image"),
-                       ", which ", others, " right",
-                       wrong.size() > kMostWrongImages
-                           ? absl::StrCat("; the first ", kMostWrongImages,
-                                          " of them, and report.json has all")
-                           : "",
-                       ".")),
-                   cards.empty() ? ""
-                                 : absl::StrCat("<div class=\"cards\">\n",
-                                                cards, "</div>\n")));
+  return absl::StrCat("<div class=\"", kind, "\">\n<h3>", EscapeHtml(title),
+                      "</h3>\n<div class=\"cards\">\n", cards,
+                      "</div>\n</div>\n");
+}
+
+// A choice of what is shown, by the style alone.
+std::string Choice(const char* id, const std::string& text, bool chosen) {
+  return absl::StrCat("<input type=\"radio\" name=\"alone\" id=\"", id, "\"",
+                      chosen ? " checked=\"checked\"" : "", "/><label for=\"",
+                      id, "\">", EscapeHtml(text), "</label>\n");
+}
+
+PageSection AloneSection(const ReportContext& context,
+                         const Analysis& analysis) {
+  const auto& right = analysis.only_student_right;
+  const auto& wrong = analysis.only_student_wrong;
+  const auto count = [](const std::vector<int64_t>& images) {
+    return static_cast<int64_t>(images.size());
+  };
+  const std::string others = analysis.has_control()
+                                 ? "the teacher and the control are"
+                                 : "the teacher is";
+  std::string html = Paragraph(
+      absl::StrCat(Count(count(right), "test image"),
+                   " the student alone gets right: ", others, " wrong there. ",
+                   Count(count(wrong), "image"), " it alone gets wrong. ",
+                   std::max(right.size(), wrong.size()) > kMostAloneImages
+                       ? absl::StrCat("Here are the first ", kMostAloneImages,
+                                      " of either; report.json has all.")
+                       : ""));
+  if (!right.empty() || !wrong.empty()) {
+    const std::string of_right =
+        absl::StrCat("alone right (", count(right), ")");
+    const std::string of_wrong =
+        absl::StrCat("alone wrong (", count(wrong), ")");
+    absl::StrAppend(
+        &html, "<div class=\"alone\">\n", Choice("alone-both", "both", true),
+        Choice("alone-right", of_right, false),
+        Choice("alone-wrong", of_wrong, false), "<div class=\"sides\">\n",
+        AloneCards(context, analysis, right, "right", of_right),
+        AloneCards(context, analysis, wrong, "wrong", of_wrong),
+        "</div>\n</div>\n");
+  }
+  return {"Where the student stands alone", html};
 }
 
 // ---- What ran.
@@ -692,29 +726,51 @@ void AddFields(const std::string& prefix, const Json& json, Rows* rows) {
   }
 }
 
-std::string ConfigurationHtml(const ReportContext& context) {
-  Rows rows;
-  AddFields("", context.configuration, &rows);
+std::string Folded(const std::string& title, const Rows& rows) {
+  return absl::StrCat("<details><summary>", EscapeHtml(title),
+                      "</summary>\n<div class=\"config\">\n",
+                      Table({"field", "value"}, rows), "</div>\n</details>\n");
+}
+
+PageSection WhatRanSection(const ReportContext& context) {
+  const Dataset& test = *context.test;
+  std::string html = absl::StrCat(
+      Paragraph(absl::StrCat(
+          test.name, ", ", WithCommas(context.train->count), " training and ",
+          WithCommas(test.count), " test images, ", test.image.Describe(), ", ",
+          test.classes, " classes. Device: ", context.compute.device_name, " (",
+          context.compute.description, "), precision ",
+          context.compute.precision_name, ". Ended ", context.date, ".")),
+      Paragraph(absl::StrCat("The student learns by ", context.formula, ".")),
+      "<p>To run it again:</p>\n<pre class=\"scroll\"><code>",
+      EscapeHtml(context.command), "</code></pre>\n",
+      Paragraph("What had no effect is not listed.", "note"));
+  for (const auto& [title, fields] : context.what_ran.items()) {
+    Rows rows;
+    AddFields("", fields, &rows);
+    absl::StrAppend(&html, Folded(title, rows));
+  }
+  Rows rows = {{"version", context.version}};
   AddFields("", ProvenanceJson(context), &rows);
-  return Section("What ran",
-                 absl::StrCat("<div class=\"config\">\n",
-                              Table({"field", "value"}, rows), "</div>\n"));
+  return {"What ran", absl::StrCat(html, Folded("Program and data", rows))};
 }
 
 }  // namespace
 
 std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
                        const Analysis& analysis) {
-  return Page(absl::StrCat("Distillation on ", context.test->name),
-              absl::StrCat(VerdictHtml(context, result), SeedsHtml(analysis),
-                           SummaryHtml(context, analysis),
-                           OmittedHtml(analysis), CurvesHtml(analysis),
-                           FidelityHtml(analysis), CalibrationHtml(analysis),
-                           ClassesHtml(analysis), ConfusionHtml(analysis),
-                           DarkKnowledgeHtml(context, analysis),
-                           OnlyStudentWrongHtml(context, analysis),
-                           ConfigurationHtml(context)),
-              kReportStyle);
+  return Page(
+      absl::StrCat("Distillation on ", context.test->name),
+      absl::StrCat(
+          FirstScreen(result, analysis),
+          Sections({SeedsSection(analysis), SummarySection(context, analysis),
+                    OmittedSection(analysis), CurvesSection(analysis),
+                    FidelitySection(analysis), CalibrationSection(analysis),
+                    ClassesSection(analysis), ConfusionSection(analysis),
+                    AloneSection(context, analysis),
+                    DarkKnowledgeSection(context, analysis),
+                    WhatRanSection(context)})),
+      kReportStyle);
 }
 
 }  // namespace distill

@@ -178,15 +178,17 @@ std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
   return samples;
 }
 
-std::vector<int64_t> OnlyStudentWrong(const Predictions& teacher,
-                                      const Predictions& student,
-                                      const Predictions* control,
-                                      const std::vector<uint8_t>& labels) {
+std::vector<int64_t> StudentAlone(bool right, const Predictions& teacher,
+                                  const Predictions& student,
+                                  const Predictions* control,
+                                  const std::vector<uint8_t>& labels) {
   std::vector<int64_t> samples;
   for (int64_t i = 0; i < student.samples; ++i) {
-    if (student.predicted[i] != labels[i] &&
-        teacher.predicted[i] == labels[i] &&
-        (control == nullptr || control->predicted[i] == labels[i])) {
+    const auto is_right = [&](const Predictions& predictions) {
+      return predictions.predicted[i] == labels[i];
+    };
+    if (is_right(student) == right && is_right(teacher) != right &&
+        (control == nullptr || is_right(*control) != right)) {
       samples.push_back(i);
     }
   }

@@ -105,12 +105,12 @@ std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
 // The entropy, in nats, of `probabilities` that sum to 1.
 double Entropy(const std::vector<double>& probabilities);
 
-// The samples that the student predicts wrong, the teacher right, and the
-// control, if there is one (not null), right; in their order.
-std::vector<int64_t> OnlyStudentWrong(const Predictions& teacher,
-                                      const Predictions& student,
-                                      const Predictions* control,
-                                      const std::vector<uint8_t>& labels);
+// The samples that the student predicts right (or wrong), and the teacher and
+// the control, if there is one (not null), do not; in their order.
+std::vector<int64_t> StudentAlone(bool right, const Predictions& teacher,
+                                  const Predictions& student,
+                                  const Predictions* control,
+                                  const std::vector<uint8_t>& labels);
 
 }  // namespace distill
 

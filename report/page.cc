@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
@@ -21,6 +22,19 @@ std::string ValidUtf8(const std::string& text) {
   const std::string quoted =
       Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   return Json::parse(quoted).get<std::string>();
+}
+
+// "Class by class" as "class-by-class".
+std::string SlugOf(const std::string& heading) {
+  std::string slug;
+  for (const char c : heading) {
+    if (absl::ascii_isalnum(c)) {
+      slug.push_back(absl::ascii_tolower(c));
+    } else if (!slug.empty() && slug.back() != '-') {
+      slug.push_back('-');
+    }
+  }
+  return slug;
 }
 
 }  // namespace
@@ -45,9 +59,18 @@ std::string Page(const std::string& title, const std::string& body,
       "</body>\n</html>\n");
 }
 
-std::string Section(const std::string& heading, const std::string& body) {
-  return absl::StrCat("<section>\n<h2>", EscapeHtml(heading), "</h2>\n", body,
-                      "</section>\n");
+std::string Sections(const std::vector<PageSection>& sections) {
+  std::string links, html;
+  for (const PageSection& section : sections) {
+    if (section.html.empty()) continue;
+    const std::string heading = EscapeHtml(section.heading);
+    const std::string slug = SlugOf(section.heading);
+    absl::StrAppend(&links, "<a href=\"#", slug, "\">", heading, "</a>\n");
+    absl::StrAppend(&html, "<section id=\"", slug, "\">\n<h2>", heading,
+                    "</h2>\n", section.html, "</section>\n");
+  }
+  return absl::StrCat("<nav aria-label=\"Contents\">\n", links, "</nav>\n",
+                      html);
 }
 
 std::string Paragraph(const std::string& text, const std::string& kind) {

@@ -19,14 +19,21 @@ std::string EscapeHtml(const std::string& text);
 // is HTML; `style` is CSS of this page alone.
 //
 // What the style knows, besides the usual elements: section; p class="verdict"
-// (the answer, large) and class="note" (small print); div class="scroll" (wide
+// (the answer, large; also "gain" or "loss" where it is one) and class="note"
+// (small print); div class="tiles" of div class="tile" (a number b, what it is
+// span, and small print small); details; div class="scroll" (wide
 // things scroll sideways in it) and "grid" (its parts side by side where there
 // is room); and the classes c0 (grey) to c6, whose --c is a colour.
 std::string Page(const std::string& title, const std::string& body,
                  const std::string& style = "");
 
-// A heading and HTML below it, apart from the rest.
-std::string Section(const std::string& heading, const std::string& body);
+struct PageSection {
+  std::string heading, html;
+};
+
+// Each with its heading, apart from the rest, and before them all the contents:
+// links to them. One whose HTML is empty is left out.
+std::string Sections(const std::vector<PageSection>& sections);
 
 // A paragraph of text. `kind` is one of the style's classes, or empty.
 std::string Paragraph(const std::string& text, const std::string& kind = "");

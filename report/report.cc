@@ -11,6 +11,7 @@
 #include "report/analysis.h"
 #include "report/html.h"
 #include "report/metrics.h"
+#include "report/tensorboard.h"
 
 namespace distill {
 namespace {
@@ -62,6 +63,10 @@ Json StageMetricsJson(const StageAnalysis& stage, const Latency& latency) {
   json["architecture"] = stage.stage->outline.architecture;
   json["latencyMs"] = {{"batch1", Number(latency.batch1)},
                        {"batch64", Number(latency.batch64)}};
+  json["accuracyBySteps"] = Json::array();
+  for (const AccuracyPoint& point : AccuraciesOf(*stage.stage)) {
+    json["accuracyBySteps"].push_back({point.step, point.accuracy});
+  }
   json["classAccuracy"] = Json::array();
   for (int64_t c = 0; c < stage.metrics.classes; ++c) {
     json["classAccuracy"].push_back(Number(stage.metrics.ClassAccuracy(c)));
@@ -96,6 +101,7 @@ Json MetricsJson(const ReportContext& context, const Analysis& analysis) {
                                     &stages[kControlStage].metrics)}};
   }
   json["darkKnowledge"] = DarkKnowledgeJson(analysis, context.temperature);
+  json["onlyStudentRight"] = analysis.only_student_right;
   json["onlyStudentWrong"] = analysis.only_student_wrong;
   return json;
 }
@@ -177,6 +183,7 @@ absl::StatusOr<Report> MakeReport(const ReportContext& context,
   report.json = ReportJson(context, analysis);
   report.metrics_jsonl = CurvesJsonl(analysis);
   report.predictions_csv = PredictionsCsv(analysis, *context.test);
+  report.events = EventFile(analysis, static_cast<double>(context.ended));
   return report;
 }
 

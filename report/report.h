@@ -17,6 +17,7 @@ struct Report {
   std::string json;             // report.json
   std::string metrics_jsonl;    // metrics.jsonl
   std::string predictions_csv;  // predictions.csv
+  std::string events;           // events.out.tfevents.distill
 };
 
 // The report on `result`, whose stages were evaluated on context.test;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/text.h"
 #include "report/assets.h"
+#include "report/first_screen.h"
 #include "report/page.h"
 
 namespace distill {
@@ -74,36 +74,33 @@ std::string Plain(double value) { return absl::StrFormat("%.15g", value); }
 struct Map {
   std::vector<double> temperatures, alphas;
   std::map<std::pair<double, double>, const SweepCellResult*> cells;
-  // Of the differences.
-  double lowest = std::numeric_limits<double>::infinity();
-  double highest = -std::numeric_limits<double>::infinity();
+  // The difference that has the strongest colour: the largest one, and at least
+  // a point, so that noise stays faint.
+  double most = 0.01;
 };
 
-// The colour of a difference. Where all of them have one sign the colours run
-// from the least to the greatest, so that cells can be told apart; else from 0
-// on, alike to both sides.
+// The colour of a difference.
 std::string ColorOf(double difference, const Map& map) {
-  const double most = std::max(std::abs(map.lowest), std::abs(map.highest));
-  double least = std::min(std::abs(map.lowest), std::abs(map.highest));
-  if (map.lowest < 0 && map.highest > 0) least = 0;
-  double ink = 0;
-  if (difference != 0 && most > least) {
-    ink = kLeastInk + (kMostInk - kLeastInk) * (std::abs(difference) - least) /
-                          (most - least);
-  } else if (difference != 0) {
-    ink = kMostInk;  // All are equal.
-  }
+  const double ink = difference == 0
+                         ? 0
+                         : kLeastInk + (kMostInk - kLeastInk) *
+                                           std::abs(difference) / map.most;
   return absl::StrFormat("rgba(var(%s), %.3f)",
                          difference < 0 ? "--loss" : "--gain", ink);
 }
 
+std::string ColorOf(const Interval& difference, const Map& map) {
+  const bool may_be_none = difference.low <= 0 && difference.high >= 0;
+  return may_be_none ? "rgba(var(--same), 0.15)"
+                     : ColorOf(difference.mean, map);
+}
+
 std::string Legend(const Map& map) {
-  const bool both = map.lowest < 0 && map.highest > 0;
-  return absl::StrCat("<div class=\"legend\">", Points(map.lowest),
+  return absl::StrCat("<div class=\"legend\">", Points(-map.most),
                       "<i style=\"background: linear-gradient(90deg, ",
-                      ColorOf(map.lowest, map), both ? ", transparent, " : ", ",
-                      ColorOf(map.highest, map), ")\"></i>",
-                      Points(map.highest), " points</div>\n");
+                      ColorOf(-map.most, map), ", transparent, ",
+                      ColorOf(map.most, map), ")\"></i>", Points(map.most),
+                      " points; grey: the interval has 0 in it</div>\n");
 }
 
 void AddOnce(double value, std::vector<double>* values) {
@@ -116,10 +113,10 @@ std::string MapCell(const SweepCellResult& cell, const Map& map) {
   std::string below = PointsEnds(cell.difference);
   if (cell.chosen)
     absl::StrAppend(&below, below.empty() ? "" : "<br>", "chosen");
-  return absl::StrCat(
-      "<td", cell.chosen ? " class=\"chosen\"" : "",
-      " style=\"background: ", ColorOf(cell.difference.mean, map), "\"><b>",
-      Points(cell.difference.mean), "</b><small>", below, "</small></td>");
+  return absl::StrCat("<td", cell.chosen ? " class=\"chosen\"" : "",
+                      " style=\"background: ", ColorOf(cell.difference, map),
+                      "\"><b>", Points(cell.difference.mean), "</b><small>",
+                      below, "</small></td>");
 }
 
 std::string MapHtml(const Map& map) {
@@ -143,23 +140,22 @@ std::string MapHtml(const Map& map) {
   return html;
 }
 
-std::string MapSection(int64_t labels, const std::string& method,
+PageSection MapSection(int64_t labels, const std::string& method,
                        const Map& map) {
   const SweepCellResult& any = *map.cells.begin()->second;
-  return Section(
-      absl::StrCat(Count(labels, "label"),
-                   method == "kd" ? "" : absl::StrCat(", ", method)),
-      absl::StrCat(
-          Paragraph(absl::StrCat(
-              "Validation accuracy against the control's, in points; the "
-              "control has ",
-              Accuracy(any.control), ".",
-              any.runs > 1 ? " Below each difference: its 95 % interval."
-                           : "")),
-          MapHtml(map)));
+  return {absl::StrCat(Count(labels, "label"),
+                       method == "kd" ? "" : absl::StrCat(", ", method)),
+          absl::StrCat(
+              Paragraph(absl::StrCat(
+                  "Validation accuracy against the control's, in points; the "
+                  "control has ",
+                  Accuracy(any.control), ".",
+                  any.runs > 1 ? " Below each difference: its 95 % interval."
+                               : "")),
+              MapHtml(map))};
 }
 
-std::string Maps(const SweepResult& result) {
+std::vector<PageSection> Maps(const SweepResult& result) {
   std::vector<std::pair<int64_t, std::string>> order;
   std::map<std::pair<int64_t, std::string>, Map> maps;
   for (const SweepCellResult& cell : result.cells) {
@@ -170,14 +166,13 @@ std::string Maps(const SweepResult& result) {
     AddOnce(cell.cell.temperature, &map.temperatures);
     AddOnce(cell.cell.alpha, &map.alphas);
     map.cells[{cell.cell.temperature, cell.cell.alpha}] = &cell;
-    map.lowest = std::min(map.lowest, cell.difference.mean);
-    map.highest = std::max(map.highest, cell.difference.mean);
+    map.most = std::max(map.most, std::abs(cell.difference.mean));
   }
-  std::string html;
+  std::vector<PageSection> sections;
   for (const auto& key : order) {
-    absl::StrAppend(&html, MapSection(key.first, key.second, maps.at(key)));
+    sections.push_back(MapSection(key.first, key.second, maps.at(key)));
   }
-  return html;
+  return sections;
 }
 
 }  // namespace
@@ -250,12 +245,17 @@ std::string SweepPage(const SweepResult& result,
   std::string chosen;
   for (const SweepCellResult& cell : result.cells) {
     if (cell.chosen) {
-      absl::StrAppend(&chosen, Paragraph(ChosenLine(cell), "verdict"));
+      absl::StrAppend(&chosen,
+                      Paragraph(ChosenLine(cell),
+                                "verdict" + OutcomeClass(cell.test_verdict)));
     }
   }
   Rows rows = TableRows(result);
   const std::vector<std::string> header = std::move(rows[0]);
   rows.erase(rows.begin());
+  std::vector<PageSection> sections = Maps(result);
+  sections.push_back({"All cells", Table(header, rows)});
+  sections.push_back({"What ran", Table({"", ""}, facts)});
   return Page(
       "Sweep: which temperature and alpha",
       absl::StrCat(
@@ -269,8 +269,7 @@ std::string SweepPage(const SweepResult& result,
                   "validation accuracy flatters it, its test accuracy does "
                   "not."),
               "note"),
-          Maps(result), Section("All cells", Table(header, rows)),
-          Section("What ran", Table({"", ""}, facts))),
+          Sections(sections)),
       kSweepStyle);
 }
 

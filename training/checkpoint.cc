@@ -65,6 +65,10 @@ class Found {
     }
     return rows;
   }
+  // Whether there is such a table: states of before there were have none.
+  bool Has(const std::string& name) const {
+    return file_.Find(kFound + name) != nullptr;
+  }
   // A table of so many rows; zeros if it is none.
   Rows Read(const std::string& name, int64_t rows, int64_t columns) {
     Rows table = Read(name, columns);
@@ -85,7 +89,9 @@ class Found {
     return static_cast<int64_t>(number);
   }
   LossSums Sums(const std::vector<double>& row) {
-    return {row[0], row[1], row[2], Count(row[3])};
+    LossSums sums = {row[0], row[1], row[2], Count(row[3])};
+    sums.labelled = sums.samples;
+    return sums;
   }
   bool whole() const { return whole_; }
 
@@ -124,6 +130,16 @@ absl::StatusOr<std::string> StateToFile(const TrainingState& state,
         state.result.seconds, static_cast<double>(state.result.late_correct),
         static_cast<double>(state.result.late_samples)}},
       5));
+  file.tensors.push_back(
+      ToTensor("labelled",
+               {{static_cast<double>(state.of_epoch.labelled),
+                 static_cast<double>(state.of_point.labelled)}},
+               2));
+  Rows accuracies;
+  for (const AccuracyPoint& point : state.result.accuracies) {
+    accuracies.push_back({static_cast<double>(point.step), point.accuracy});
+  }
+  file.tensors.push_back(ToTensor("accuracies", accuracies, 2));
   file.metadata = {{"kind", kFormat}, {"training", training}};
   ASSIGN_OR_RETURN(auto bytes, SerializeSafeTensors(file));
   file.metadata["crc32"] = Checksum(bytes);
@@ -162,6 +178,16 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   state.result.seconds = numbers[2];
   state.result.late_correct = found.Count(numbers[3]);
   state.result.late_samples = found.Count(numbers[4]);
+  if (found.Has("labelled")) {
+    const Rows labelled = found.Read("labelled", 1, 2);
+    state.of_epoch.labelled = found.Count(labelled[0][0]);
+    state.of_point.labelled = found.Count(labelled[0][1]);
+  }
+  if (found.Has("accuracies")) {
+    for (const auto& row : found.Read("accuracies", 2)) {
+      state.result.accuracies.push_back({found.Count(row[0]), row[1]});
+    }
+  }
   if (!found.whole()) return Damaged(name, "no whole record of the losses");
   for (const SafeTensor& tensor : file.tensors) {
     absl::string_view rest = tensor.name;

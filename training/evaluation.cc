@@ -27,31 +27,31 @@ constexpr int64_t kBatchesOfThread = 8;
 // Calls done(first, logits of the batch that starts there) for the samples
 // [first, end). Each thread takes whole batches, and none waits for another
 // inside one; a sample's logits are the same bits in any batch and thread.
-template <typename Done>
-void LogitsOnCpu(const FrozenClassifier& model, const Batches& batches,
-                 int64_t first, int64_t end, const Done& done) {
+template <typename Model, typename Done>
+void LogitsOnCpu(const Model& model, const Batches& batches, int64_t first,
+                 int64_t end, const Done& done) {
   const int64_t count = (end - first + kImagesOnCpu - 1) / kImagesOnCpu;
   at::parallel_for(0, count, 1, [&](int64_t begin_batch, int64_t end_batch) {
     for (int64_t batch = begin_batch; batch < end_batch; ++batch) {
       const int64_t start = first + batch * kImagesOnCpu;
       const int64_t size = std::min(kImagesOnCpu, end - start);
-      done(start, model.Logits(batches.Range(start, size).images));
+      done(start, model(batches.Range(start, size).images));
     }
   });
 }
 
-}  // namespace
-
-at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
-                         at::Device device, const std::string& what,
-                         Observer& observer) {
+// `model` takes images and returns logits, without a graph, in any thread.
+template <typename Model>
+at::Tensor LogitsBy(const Model& model, const Batches& batches,
+                    at::Device device, const std::string& what,
+                    Observer& observer) {
   const int64_t samples = batches.sample_count();
   // One block, not one for each batch to stay behind among what the batches
   // allocate and free. Made of the first sample's, whose width it has.
   std::optional<ResidentSamples> resident;
   if (!device.is_cpu()) resident.emplace(batches, device);
-  const at::Tensor one = model.Logits(
-      (resident ? resident->Range(0, 1) : batches.Range(0, 1)).images);
+  const at::Tensor one =
+      model((resident ? resident->Range(0, 1) : batches.Range(0, 1)).images);
   at::Tensor all = at::empty({samples, one.size(1)}, one.options());
   const auto keep = [&all](int64_t first, const at::Tensor& logits) {
     all.narrow(0, first, logits.size(0)).copy_(logits);
@@ -63,7 +63,7 @@ at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
   for (int64_t first = 0; first < samples; first += step) {
     const int64_t end = std::min(first + step, samples);
     if (resident) {
-      keep(first, model.Logits(resident->Range(first, end - first).images));
+      keep(first, model(resident->Range(first, end - first).images));
     } else {
       LogitsOnCpu(model, batches, first, end, keep);
     }
@@ -71,6 +71,28 @@ at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
   }
   observer.OnEnd();
   return all;
+}
+
+}  // namespace
+
+at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
+                         at::Device device, const std::string& what,
+                         Observer& observer) {
+  const auto logits = [&](const at::Tensor& images) {
+    return model.Logits(images);
+  };
+  return LogitsBy(logits, batches, device, what, observer);
+}
+
+Evaluation Evaluate(Classifier& model, const Batches& batches,
+                    at::Device device) {
+  const auto logits = [&](const at::Tensor& images) {
+    const at::NoGradGuard no_grad;
+    return model.Logits(images);
+  };
+  Observer nobody;
+  return EvaluateLogits(LogitsBy(logits, batches, device, "", nobody),
+                        batches.dataset());
 }
 
 Evaluation EvaluateLogits(const at::Tensor& logits, const Dataset& dataset) {

@@ -30,6 +30,11 @@ at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
                          at::Device device, const std::string& what,
                          Observer& observer);
 
+// Of a model in eval mode that may be trained further, which changes nothing of
+// it.
+Evaluation Evaluate(Classifier& model, const Batches& batches,
+                    at::Device device);
+
 // Compares `logits` [samples, classes] with the labels of `dataset`. One
 // synchronisation.
 Evaluation EvaluateLogits(const at::Tensor& logits, const Dataset& dataset);

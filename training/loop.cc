@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/interrupt.h"
+#include "training/evaluation.h"
 #include "training/stepper.h"
 
 namespace distill {
@@ -21,7 +22,8 @@ class Training {
   Training(Classifier& model, const Batches& batches,
            const Objective& objective, const TrainOptions& options,
            Observer& observer)
-      : batches_(batches),
+      : model_(model),
+        batches_(batches),
         options_(options),
         observer_(observer),
         batch_count_(batches.batch_count()),
@@ -34,6 +36,7 @@ class Training {
     stepper_ = options.device.is_cpu()
                    ? MakeHostStepper(inputs)
                    : MakeDeviceStepper(inputs, options.device);
+    if (objective.labelled.defined()) labelled_ = objective.labelled.cpu();
   }
 
   absl::StatusOr<TrainResult> Run() {
@@ -75,8 +78,9 @@ class Training {
     const int64_t epoch = state_.result.steps / batch_count_;
     const int64_t before = epoch * batch_count_;
     const int64_t end = std::min(before + batch_count_, steps_);
-    stepper_->BeginEpoch({batches_.Order(epoch), batches_.Shifts(epoch), before,
-                          state_.result.steps - before});
+    order_ = batches_.Order(epoch);
+    stepper_->BeginEpoch(
+        {order_, batches_.Shifts(epoch), before, state_.result.steps - before});
     // Of the next step to enqueue; the result has those that were read.
     int64_t next = state_.result.steps;
     while (next < end) {
@@ -86,9 +90,12 @@ class Training {
       ++next;
       const bool wanted =
           options_.checkpoints != nullptr && options_.checkpoints->Wants(next);
-      if (!stepper_->Due() && !wanted && next < end) continue;
+      const bool judges = options_.judged != nullptr &&
+                          next % options_.judge_every == 0 && next < steps_;
+      if (!stepper_->Due() && !wanted && !judges && next < end) continue;
       absl::Status status = ReadSteps();
       if (next == end && status.ok()) EndEpoch();
+      if (judges && status.ok()) Judge();
       if ((wanted || next == end) && status.ok()) status = KeepState();
       if (!status.ok()) return status;
     }
@@ -100,8 +107,9 @@ class Training {
     TrainResult& result = state_.result;
     const int64_t steps_of_point = (steps_ - 1) / kCurvePoints + 1;
     LossSums recent;
-    for (const StepLosses& step : stepper_->Read()) {
+    for (StepLosses step : stepper_->Read()) {
       if (!std::isfinite(step.total)) return NotFinite(result.steps);
+      step.labelled = LabelledOf(result.steps % batch_count_, step.samples);
       state_.of_epoch.Add(step);
       recent.Add(step);
       ++result.steps;
@@ -124,10 +132,29 @@ class Training {
     return absl::OkStatus();
   }
 
+  // How many samples of the epoch's batch of that number have a label.
+  int64_t LabelledOf(int64_t batch, int64_t samples) const {
+    if (!labelled_.defined()) return samples;
+    const bool* const labelled = labelled_.const_data_ptr<bool>();
+    const auto first = order_.begin() + batch * batches_.options().batch_size;
+    return std::count_if(first, first + samples,
+                         [=](int64_t sample) { return labelled[sample]; });
+  }
+
   void EndEpoch() {
     TrainResult& result = state_.result;
     result.epochs.push_back(state_.of_epoch.Means());
     state_.of_epoch = LossSums();
+  }
+
+  void Judge() {
+    const Clock::time_point before = Clock::now();
+    model_.eval();
+    state_.result.accuracies.push_back(
+        {state_.result.steps,
+         Evaluate(model_, *options_.judged, options_.device).accuracy()});
+    model_.train();
+    start_ += Clock::now() - before;
   }
 
   absl::Status KeepState() {
@@ -164,12 +191,15 @@ class Training {
             : ""));
   }
 
+  Classifier& model_;
   const Batches& batches_;
   const TrainOptions& options_;
   Observer& observer_;
   const int64_t batch_count_, steps_;
   const Schedule schedule_;
   std::unique_ptr<Stepper> stepper_;
+  std::vector<int64_t> order_;  // Of the epoch's samples.
+  at::Tensor labelled_;         // Objective::labelled, on the CPU.
   TrainingState state_;
   Clock::time_point start_;
   double seconds_before_ = 0;  // Of the training before it was interrupted.

@@ -39,6 +39,10 @@ struct TrainOptions {
   // The processes that train together. All are given the same arguments; rank
   // 0's model, or state, is where each begins.
   Ranks* ranks = &OneProcess();
+  // What the model is judged by, every so many steps before the last; not if
+  // null. The training's seconds are without it.
+  const Batches* judged = nullptr;
+  int64_t judge_every = 0;
   // Where states are kept to go on from; none if null.
   CheckpointStore* checkpoints = nullptr;
 };

@@ -17,11 +17,14 @@ struct StepLosses {
   bool counted = false;
   int64_t correct = 0;
   int64_t samples = 0;
+  // Of these, the ones with a label, which alone are in the hard term's sum.
+  int64_t labelled = 0;
 };
 
 // Means over the samples of an epoch, each taken from the step that trained on
-// it. soft and hard are the terms without their weights; NaN where the
-// objective does not evaluate the term.
+// it; the hard term's over those that have a label. soft and hard are the terms
+// without their weights; NaN where the objective does not evaluate the term, or
+// no sample has it.
 struct EpochLosses {
   double total = 0;
   double soft = 0;
@@ -31,7 +34,7 @@ struct EpochLosses {
 // Sums from which the means over many steps are computed.
 struct LossSums {
   double total = 0, soft = 0, hard = 0;
-  int64_t samples = 0;
+  int64_t samples = 0, labelled = 0;
 
   void Add(const StepLosses& step) {
     const auto weight = static_cast<double>(step.samples);
@@ -39,10 +42,12 @@ struct LossSums {
     soft += weight * step.soft;
     hard += weight * step.hard;
     samples += step.samples;
+    labelled += step.labelled;
   }
   EpochLosses Means() const {
     const auto weight = static_cast<double>(samples);
-    return {total / weight, soft / weight, hard / weight};
+    return {total / weight, soft / weight,
+            hard / static_cast<double>(labelled)};
   }
 };
 
@@ -52,9 +57,18 @@ struct CurvePoint {
   EpochLosses losses;
 };
 
+// The share of images that the model predicted right, in [0, 1], after `step`
+// steps.
+struct AccuracyPoint {
+  int64_t step = 0;
+  double accuracy = 0;
+};
+
 struct TrainResult {
   // The last one's are those of its steps that were made.
   std::vector<EpochLosses> epochs;
+  // As TrainOptions::judged found them; without the last step's.
+  std::vector<AccuracyPoint> accuracies;
   // The learning curve: at most kCurvePoints, evenly spaced, the last of them
   // at the last step.
   std::vector<CurvePoint> curve;

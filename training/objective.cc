@@ -24,6 +24,7 @@ Objective LabelObjective() {
             return CrossEntropyLoss(outputs.logits, batch.labels);
           },
           {},
+          {},
           {}};
 }
 
@@ -35,16 +36,17 @@ Objective DistillationObjective(TeacherLogits teacher,
 Objective DistillationObjective(TeacherLogits teacher,
                                 const MethodOptions& options,
                                 at::Tensor labelled) {
-  return {
-      [teacher = std::move(teacher), options, labelled = std::move(labelled)](
-          const Batch& batch, const Outputs& outputs) {
-        // With alpha 0 the teacher is not asked: its term is not evaluated.
-        return MethodLoss(outputs.logits,
-                          options.kd.alpha > 0 ? teacher(batch) : at::Tensor(),
-                          KnownLabels(batch, labelled), options);
-      },
-      {},
-      {}};
+  Objective objective;
+  objective.labelled = std::move(labelled);
+  objective.loss = [teacher = std::move(teacher), options,
+                    labelled = objective.labelled](const Batch& batch,
+                                                   const Outputs& outputs) {
+    // With alpha 0 the teacher is not asked: its term is not evaluated.
+    return MethodLoss(outputs.logits,
+                      options.kd.alpha > 0 ? teacher(batch) : at::Tensor(),
+                      KnownLabels(batch, labelled), options);
+  };
+  return objective;
 }
 
 Objective FeatureObjective(TeacherFeature teacher,
@@ -56,10 +58,11 @@ Objective FeatureObjective(TeacherFeature teacher,
   if (regressor.weight.defined()) {
     objective.parameters = {regressor.weight, regressor.bias};
   }
+  objective.labelled = std::move(labelled);
   objective.loss = [teacher = std::move(teacher), options,
                     regressor = std::move(regressor),
-                    labelled = std::move(labelled)](const Batch& batch,
-                                                    const Outputs& outputs) {
+                    labelled = objective.labelled](const Batch& batch,
+                                                   const Outputs& outputs) {
     FeaturePair pair;
     if (options.kd.alpha > 0) {
       pair.student = Regress(regressor, outputs.features[0]);

@@ -25,6 +25,9 @@ struct Objective {
   // Learnt together with the model's own, and no part of it: float32 leaves on
   // the model's device.
   std::vector<at::Tensor> parameters;
+  // [samples] bool, on the model's device: which of them have a label. Not
+  // defined: all.
+  at::Tensor labelled;
 };
 
 // The teacher's logits for a batch: [batch, classes] float32, without a graph,

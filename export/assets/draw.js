@@ -422,9 +422,10 @@ function showModel(model, temperature) {
   });
   find(model.id + '-time').textContent =
       model.logits === null ? '' : ', ' + median(model.times).toFixed(1) + ' ms';
+  // What the model answers is at temperature 1, whatever the bars show.
   return model.logits === null ? ''
       : model.title + ': ' + page.names[first] + ' (' +
-            Math.round(100 * parts[first]) + '\u00a0%)';
+            Math.round(100 * softmax(model.logits, 1)[first]) + '\u00a0%)';
 }
 
 function show() {
@@ -578,7 +579,7 @@ for (const model of page.models) {
   model.parts = layersOf(model);
   makeRows(model);
 }
-clearPaper();
+drawExample(2);
 update();
 const hook = /^#test(?:=(\d),([\d.]+))?$/.exec(location.hash);
 if (hook !== null) test(Number(hook[1] || 3), Number(hook[2] || 1));

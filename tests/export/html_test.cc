@@ -1,5 +1,6 @@
 #include "export/html.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -8,15 +9,13 @@
 
 #include "ATen/ops/empty.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_replace.h"
 #include "data/digit.h"
 #include "gtest/gtest.h"
 #include "models/weights.h"
 #include "models/zoo.h"
 #include "nlohmann/json.hpp"
-#include "tests/testing/files.h"
+#include "tests/testing/browser.h"
 #include "tests/testing/html.h"
-#include "tests/testing/process.h"
 #include "tests/testing/status.h"
 
 namespace distill {
@@ -97,41 +96,12 @@ std::vector<float> Logits(const LoadedModel& loaded,
   return {logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + 10};
 }
 
-// Runs the page in Chromium, where there is one.
 class BrowserTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (testing::RunInShell("command -v chromium").exit_code != 0) {
-      GTEST_SKIP() << "no chromium on the PATH: the page's JavaScript is not "
-                      "run (Debian's package is chromium)";
-    }
+    const std::string why_not = testing::WhyNoBrowser();
+    if (!why_not.empty()) GTEST_SKIP() << why_not;
   }
-
-  // What the page leaves in its element "test" for that address's end.
-  json Run(const std::string& html, const std::string& hash) {
-    const std::string page = testing::WriteFile(folder_.File("a.html"), html);
-    const auto result = testing::RunInShell(
-        "HOME='" + folder_.path() +
-        "' chromium --headless=new --no-sandbox "
-        "--disable-gpu --disable-dev-shm-usage --user-data-dir='" +
-        folder_.File("profile") + "' --dump-dom 'file://" + page + hash +
-        "' 2>'" + folder_.File("err") + "'");
-    const std::string start = "<pre id=\"test\" hidden=\"\">";
-    const size_t begin = result.out.find(start);
-    const size_t end = result.out.find("</pre>", begin);
-    if (begin == std::string::npos || end == std::string::npos) {
-      ADD_FAILURE() << "chromium made no page: exit code " << result.exit_code
-                    << "\n"
-                    << testing::ReadFile(folder_.File("err"));
-      return json::object();
-    }
-    // A text's references.
-    return json::parse(absl::StrReplaceAll(
-        result.out.substr(begin + start.size(), end - begin - start.size()),
-        {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}}));
-  }
-
-  testing::TempFolder folder_;
 };
 
 TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
@@ -147,7 +117,8 @@ TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
                         {&hidden, "#test=8,5.5", 5.5},
                         {&teacher, "#test=1,20", 20}};
   for (const Case& one : cases) {
-    const json result = Run(*HtmlPage(student, one.second), one.hash);
+    const json result =
+        testing::RunInBrowser(*HtmlPage(student, one.second), one.hash);
     ASSERT_EQ(result.count("fed"), 1u) << one.hash;
     // The pixels that are fed.
     GreyImage drawn;
@@ -177,13 +148,25 @@ TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
                     std::exp(logits[i] / one.temperature) / sum, 1e-4);
       }
     }
+    // The headline is at temperature 1.
+    const std::vector<double> of_student = result["models"][0]["logits"];
+    double sum = 0, most = 0;
+    for (const double logit : of_student) {
+      sum += std::exp(logit);
+      most = std::max(most, std::exp(logit));
+    }
     EXPECT_TRUE(Contains(result["said"], "Student: ")) << result["said"];
+    EXPECT_TRUE(Contains(
+        result["said"],
+        " (" + std::to_string(std::lround(100 * most / sum)) + "&nbsp;%)"))
+        << result["said"];
     EXPECT_TRUE(Contains(result["said"], "Teacher: ")) << result["said"];
   }
 }
 
 TEST_F(BrowserTest, WithoutATeacherTheStudentIsAlone) {
-  const json result = Run(*HtmlPage(Model("cnn:4"), nullptr), "#test=4,1");
+  const json result =
+      testing::RunInBrowser(*HtmlPage(Model("cnn:4"), nullptr), "#test=4,1");
   ASSERT_EQ(result.count("models"), 1u);
   EXPECT_EQ(result["models"].size(), 1u);
   EXPECT_FALSE(Contains(result["said"], "Teacher"));

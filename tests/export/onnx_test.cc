@@ -5,9 +5,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/protobuf_writer.h"
 #include "base/random.h"
 #include "base/uniform_tensor.h"
-#include "export/protobuf_writer.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/export/proof.h"

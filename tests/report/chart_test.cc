@@ -35,6 +35,7 @@ ChartSeries Series(std::vector<ChartPoint> points) {
 TEST(ChartTest, PointsLieWhereTheAxesSay) {
   ChartOptions options;
   options.title = "loss & more";
+  options.x_label = "step";
   options.x = options.y = {0, 10};
   ChartSeries series = Series({{0, 0}, {5, 5}, {10, 10}});
   series.dots = true;
@@ -43,7 +44,8 @@ TEST(ChartTest, PointsLieWhereTheAxesSay) {
   EXPECT_EQ(CountOf(html, "points=\"50.0,210.0 209.0,111.0 368.0,12.0\""), 1)
       << html;
   EXPECT_EQ(CountOf(html, "cx=\"209.0\" cy=\"111.0\""), 1);
-  EXPECT_EQ(CountOf(html, "a &lt; b"), 1);
+  EXPECT_EQ(CountOf(html, "</i>a &lt; b<"), 1);
+  EXPECT_EQ(CountOf(html, "<title>a &lt; b, step 5: 5</title>"), 1);
   EXPECT_EQ(CountOf(html, "<figcaption>loss &amp; more</figcaption>"), 1);
   for (const char* tick : {">0<", ">2<", ">10<"}) {
     EXPECT_EQ(CountOf(html, tick), 2) << tick;
@@ -112,22 +114,58 @@ TEST(ChartTest, WhiskersEndAtTheFrame) {
 
 // By hand: bars have 110 to 310, so from -1 to 3 a step is 50 and 0 is at 160.
 TEST(ChartTest, BarsStartAtZero) {
-  const std::string html =
-      BarChart("gain", {{"0", -1, "-1"}, {"<", 3, "+3"}}, 3, 2);
+  const std::string html = BarChart("gain", {{"0", -1, "-1"}, {"<", 3, "+3"}});
   EXPECT_TRUE(IsBalanced(html));
   EXPECT_EQ(CountOf(html,
-                    "class=\"bar c2\" x=\"110.0\" y=\"4.0\" "
+                    "class=\"bar loss\" x=\"110.0\" y=\"4.0\" "
                     "width=\"50.0\""),
             1)
       << html;
   EXPECT_EQ(CountOf(html,
-                    "class=\"bar c3\" x=\"160.0\" y=\"24.0\" "
+                    "class=\"bar gain\" x=\"160.0\" y=\"24.0\" "
                     "width=\"150.0\""),
             1)
       << html;
   EXPECT_EQ(CountOf(html, ">&lt;</text>"), 1);
-  EXPECT_TRUE(IsBalanced(BarChart("none", {}, 1, 2)));
-  EXPECT_EQ(CountOf(BarChart("zeros", {{"0", 0, "0"}}, 1, 2), "nan"), 0);
+  EXPECT_TRUE(IsBalanced(BarChart("none", {})));
+  EXPECT_EQ(CountOf(BarChart("zeros", {{"0", 0, "0"}}), "nan"), 0);
+}
+
+// By hand: the mean of five, of three beside the ends, and the ends themselves.
+TEST(ChartTest, ASmoothLineHasTheRawOneBehindIt) {
+  ChartOptions options;
+  options.x = {0, 4};
+  options.y = {0, 10};
+  ChartSeries series = Series({{0, 0}, {1, 10}, {2, 5}, {3, 10}, {4, 0}});
+  series.smooth = true;
+  const std::string html = LineChart(options, {series});
+  EXPECT_EQ(CountOf(html,
+                    "class=\"line raw\" points=\"50.0,210.0 129.5,12.0 "
+                    "209.0,111.0 288.5,12.0 368.0,210.0\""),
+            1)
+      << html;
+  // (0 + 10 + 5) / 3 = 5 and (10 + 5 + 0) / 3 = 5; all five: 25 / 5 = 5.
+  EXPECT_EQ(CountOf(html,
+                    "class=\"line\" points=\"50.0,210.0 129.5,111.0 "
+                    "209.0,111.0 288.5,111.0 368.0,210.0\""),
+            1)
+      << html;
+}
+
+// By hand: 90 to 366, so from 0 to 10 with a margin of 0.5 on either side 5 is
+// in the middle, at 228.
+TEST(ChartTest, DotsOfARowAreTied) {
+  const std::string html =
+      DotChart("pairs", "%",
+               {{"seed <0>", {{3, "control", 0}, {2, "student", 10}}},
+                {"seed 1", {{2, "student", 5, 0, 10}, {3, "control", NAN}}}});
+  EXPECT_TRUE(IsBalanced(html));
+  EXPECT_EQ(CountOf(html, "cx=\"228.0\" cy=\"38.0\""), 1) << html;
+  EXPECT_EQ(CountOf(html, "class=\"axis\""), 1);
+  EXPECT_EQ(CountOf(html, "class=\"whisker\""), 1);
+  EXPECT_EQ(CountOf(html, "</i>control<"), 1);
+  EXPECT_EQ(CountOf(html, "<title>seed &lt;0&gt;, student: 10</title>"), 1);
+  EXPECT_EQ(CountOf(html, "nan"), 0);
 }
 
 }  // namespace

@@ -256,7 +256,7 @@ TEST(MetricsTest, SofteningDividesTheLogits) {
   }
 }
 
-TEST(MetricsTest, OnlyTheStudentIsWrong) {
+TEST(MetricsTest, TheStudentIsAlone) {
   const std::vector<uint8_t> labels = {0, 0, 0, 0};
   const auto predictions = [](const std::vector<float>& right) {
     std::vector<float> logits;
@@ -266,10 +266,15 @@ TEST(MetricsTest, OnlyTheStudentIsWrong) {
   const Predictions teacher = predictions({1, 1, 0, 1});
   const Predictions student = predictions({0, 0, 0, 1});
   const Predictions control = predictions({1, 0, 1, 1});
-  EXPECT_EQ(OnlyStudentWrong(teacher, student, &control, labels),
+  EXPECT_EQ(StudentAlone(false, teacher, student, &control, labels),
             (std::vector<int64_t>{0}));
-  EXPECT_EQ(OnlyStudentWrong(teacher, student, nullptr, labels),
+  EXPECT_EQ(StudentAlone(false, teacher, student, nullptr, labels),
             (std::vector<int64_t>{0, 1}));
+  // What is alone right of the one is alone wrong of the other.
+  EXPECT_EQ(StudentAlone(true, student, teacher, &student, labels),
+            (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(StudentAlone(true, student, teacher, &teacher, labels),
+            (std::vector<int64_t>{}));
 }
 
 }  // namespace

@@ -34,8 +34,10 @@ TEST(PageTest, StandsAloneAndKnowsLightDarkAndPhones) {
 TEST(PageTest, PartsEscapeTheirTexts) {
   EXPECT_EQ(Paragraph("a < b"), "<p>a &lt; b</p>\n");
   EXPECT_EQ(Paragraph("a", "note"), "<p class=\"note\">a</p>\n");
-  EXPECT_EQ(Section("a & b", "<p>c</p>\n"),
-            "<section>\n<h2>a &amp; b</h2>\n<p>c</p>\n</section>\n");
+  EXPECT_EQ(Sections({{"a & b", "<p>c</p>\n"}, {"empty", ""}}),
+            "<nav aria-label=\"Contents\">\n<a href=\"#a-b\">a &amp; b</a>\n"
+            "</nav>\n<section id=\"a-b\">\n<h2>a &amp; b</h2>\n<p>c</p>\n"
+            "</section>\n");
 }
 
 TEST(PageTest, TablesNameTheirRowsAndScroll) {

@@ -15,7 +15,10 @@
 #include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/classifier.h"
+#include "tests/export/proof.h"
+#include "tests/testing/browser.h"
 #include "tests/testing/datasets.h"
+#include "tests/testing/files.h"
 #include "tests/testing/html.h"
 #include "training/evaluation.h"
 
@@ -56,7 +59,11 @@ class ReportTest : public ::testing::Test {
     context_.train = testing::ToyDataset(toy);
     toy.split = Split::kTest;
     context_.test = testing::ToyDataset(toy);
-    context_.configuration = {{"dataset", "<toy> & co"}, {"classes", classes}};
+    context_.what_ran = {
+        {"Data <1>", {{"dataset", "<toy> & co"}, {"classes", classes}}}};
+    context_.command = "distill '--data_dir=<toy>'";
+    context_.version = "distill 0";
+    context_.date = "today";
     context_.printed = {{"status", "success"}};
     context_.formula = "loss = <none>";
     context_.temperature = 5;
@@ -136,11 +143,12 @@ TEST_F(ReportTest, ThePageStandsAloneWhateverTheClassesAndStages) {
 TEST_F(ReportTest, TheVerdictComesFirst) {
   Make(10, 1, true);
   std::string html = Reported().html;
-  EXPECT_LT(html.find("class=\"verdict\">With "), html.find("<section"));
+  EXPECT_LT(html.find("class=\"verdict\">With "), html.find("<nav"));
   EXPECT_TRUE(Contains(html, "--seeds=5"));
   Make(10, 3, true);
   html = Reported().html;
-  EXPECT_LT(html.find("class=\"verdict\">WORSE. With "), html.find("<section"));
+  EXPECT_LT(html.find("class=\"verdict loss\">WORSE. With "),
+            html.find("<nav"));
   EXPECT_FALSE(Contains(html, "--seeds=5"));
   Make(10, 1, false);
   EXPECT_FALSE(Contains(Reported().html, "--seeds=5"));
@@ -218,6 +226,78 @@ TEST_F(ReportTest, OmittedClassesAndValidationHaveTheirPlace) {
   EXPECT_TRUE(Contains(html, "Classes that the students never saw"));
   EXPECT_TRUE(Contains(html, "<td>1.25</td><td>-</td>"));
   EXPECT_TRUE(Contains(html, "validation accuracy</th><td>75.00&nbsp;%</td>"));
+}
+
+TEST_F(ReportTest, TensorBoardReadsTheEvents) {
+  const std::string why_not = testing::WhyNoPython();
+  if (!why_not.empty()) GTEST_SKIP() << why_not;
+  Make(10, 2, true);
+  TrainResult& training = result_.runs[0].student.training;
+  training.steps = 10;
+  training.accuracies = {{5, 0.25}};
+  testing::TempFolder folder;
+  testing::WriteFile(folder.File("events.out.tfevents.distill"),
+                     Reported().events);
+  const auto read = testing::RunPython(
+      absl::StrCat(testing::Source("tests/report/tensorboard_proof.py"), " ",
+                   folder.path()));
+  ASSERT_EQ(read.exit_code, 0) << read.out;
+  const json found = json::parse(read.LastLine());
+  const json& scalars = found["scalars"];
+  // The soft terms are NaN.
+  EXPECT_EQ(scalars.size(), 7u) << scalars;
+  for (const char* tag :
+       {"total loss/teacher", "total loss/student", "hard term/control"}) {
+    EXPECT_EQ(scalars[tag], json::parse("[[5, 2.0], [10, 1.0]]")) << tag;
+  }
+  const json& accuracy = scalars["accuracy/student"];
+  ASSERT_EQ(accuracy.size(), 2u);
+  EXPECT_EQ(accuracy[0], json::parse("[5, 0.25]"));
+  EXPECT_EQ(accuracy[1][0], 10);
+  EXPECT_NEAR(accuracy[1][1], result_.runs[0].student.test.accuracy(), 1e-6);
+  EXPECT_EQ(found["images"].size(), 6u);
+  EXPECT_EQ(found["images"]["confusion/student"],
+            json::parse("[10, 240, 240]"));
+  EXPECT_EQ(found["images"]["calibration/control"],
+            json::parse("[0, 240, 240]"));
+}
+
+// The page has no script; one that measures it is added.
+TEST_F(ReportTest, InABrowserItFitsAndItsPartsAreThere) {
+  const std::string why_not = testing::WhyNoBrowser();
+  if (!why_not.empty()) GTEST_SKIP() << why_not;
+  constexpr char kMeasure[] = R"(<pre id="test" hidden></pre><script>
+const all = (what) => Array.from(document.querySelectorAll(what));
+const shown = (what) => all(what).filter((e) => e.offsetHeight > 0).length;
+const found = {
+  inside: document.documentElement.scrollWidth <= window.innerWidth,
+  verdict: document.querySelector('.verdict').getBoundingClientRect().bottom,
+  tiles: all('.tile').length, links: all('nav a').length,
+  targets: all('nav a').filter(
+      (a) => document.getElementById(a.hash.slice(1)) !== null).length,
+  titles: all('svg title').length, open: all('details[open]').length,
+  folded: all('details').length, wrong: shown('.wrong .card')};
+document.getElementById('alone-right').checked = true;
+found.right = shown('.right .card');
+found.hidden = found.wrong > 0 && shown('.wrong .card') === 0;
+document.getElementById('test').textContent = JSON.stringify(found);
+</script></body>)";
+  Make(10, 3, true);
+  std::string html = Reported().html;
+  html.replace(html.find("</body>"), 7, kMeasure);
+  for (int width : {1200, 390}) {
+    const json found = testing::RunInBrowser(html, "", width);
+    EXPECT_EQ(found["inside"], true) << width;
+    EXPECT_LT(found["verdict"], 500) << width;
+    EXPECT_EQ(found["tiles"], 3);
+    EXPECT_EQ(found["links"], 10);
+    EXPECT_EQ(found["targets"], found["links"]);
+    EXPECT_GT(found["titles"], 20);
+    EXPECT_EQ(found["folded"], 2);
+    EXPECT_EQ(found["open"], 0);
+    EXPECT_GT(found["right"], 0);
+    EXPECT_EQ(found["hidden"], true);
+  }
 }
 
 TEST_F(ReportTest, AnswersThatAreNoNumbersAreAnError) {

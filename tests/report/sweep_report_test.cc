@@ -106,19 +106,24 @@ TEST(SweepPageTest, HasAMapForEachNumberOfLabelsAndMethod) {
                        "rgba(var(--gain), 0.550)\"><b>+4.00</b>"))
       << html;
   EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.325)\"><b>+2.00</b>"));
-  EXPECT_TRUE(Contains(html, "rgba(var(--loss), 0.156)\"><b>-0.50</b>"));
-  EXPECT_TRUE(Contains(html, ">-0.50<i style="));
+  // Its interval is from -1.5 to +0.5.
+  EXPECT_TRUE(Contains(html, "rgba(var(--same), 0.15)\"><b>-0.50</b>"));
+  EXPECT_TRUE(Contains(html, ">-4.00<i style="));
+  EXPECT_TRUE(Contains(html, "class=\"verdict gain\""));
   EXPECT_EQ(CountOf(html, "On the test set"), 1);
 }
 
-TEST(SweepPageTest, WhereAllAreGainsTheColoursRunFromTheLeastOfThem) {
+// Of differences far below a point the strongest colour is not for the largest.
+TEST(SweepPageTest, NoiseStaysFaint) {
   SweepResult result;
-  result.cells = {Cell("kd", 1, 0.05), Cell("kd", 2, 0.055),
-                  Cell("kd", 4, 0.06)};
+  for (double difference : {0.001, -0.002}) {
+    result.cells.push_back(Cell("kd", 1000 * difference + 3, difference));
+    result.cells.back().difference.low = difference - 0.0001;
+    result.cells.back().difference.high = difference + 0.0001;
+  }
   const std::string html = SweepPage(result, {});
-  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.100)\"><b>+5.00</b>"));
-  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.325)\"><b>+5.50</b>"));
-  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.550)\"><b>+6.00</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--gain), 0.145)\"><b>+0.10</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--loss), 0.190)\"><b>-0.20</b>"));
 }
 
 TEST(SweepPageTest, NoDifferenceAnywhereIsNoColour) {
@@ -126,7 +131,7 @@ TEST(SweepPageTest, NoDifferenceAnywhereIsNoColour) {
   result.cells = {Cell("kd", 1, 0)};
   const std::string html = SweepPage(result, {});
   EXPECT_TRUE(testing::IsWholePage(html));
-  EXPECT_TRUE(Contains(html, "0.000)\"><b>+0.00</b>"));
+  EXPECT_TRUE(Contains(html, "rgba(var(--same), 0.15)\"><b>+0.00</b>"));
 }
 
 }  // namespace

@@ -224,6 +224,53 @@ TEST(TrainTest, LossesAreMeansOverSamplesNotBatches) {
   EXPECT_TRUE(std::isnan(result->epochs[0].soft)) << "it was not evaluated";
 }
 
+// The rate is so small that the model stays what it is: the mean over the
+// labelled samples is their loss, whatever batches they come in.
+TEST(TrainTest, TheHardTermIsTheMeanOverTheSamplesWithALabel) {
+  const Batches batches = MakeBatches(150, 64);
+  auto model = MakeStudent();
+  MethodOptions method;
+  method.kd.alpha = 0;
+  const at::Tensor labelled = at::arange(150).remainder(11).eq(3);
+  TrainOptions options = Options(1);
+  options.learning_rate = 1e-12;
+  const auto result =
+      Train(*model, batches, DistillationObjective({}, method, labelled),
+            options, nobody);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const Batch all = batches.Range(0, 150);
+  const double expected =
+      at::cross_entropy_loss(
+          model->Logits(all.images).detach().index({labelled}),
+          all.labels.index({labelled}))
+          .item<double>();
+  EXPECT_NEAR(result->epochs[0].hard, expected, 1e-5);
+  // The total is still the mean over all: 14 of 150 have a label.
+  EXPECT_NEAR(result->epochs[0].total, expected * 14 / 150, 1e-5);
+}
+
+TEST(TrainTest, IsJudgedBetweenStepsAndLearnsTheSame) {
+  const Batches batches = MakeBatches(150, 64);
+  std::string bytes[2];
+  for (const bool judged : {false, true}) {
+    auto model = MakeTeacher();
+    TrainOptions options = Options(4);
+    options.judge_every = 3;
+    if (judged) options.judged = &batches;
+    const auto result =
+        Train(*model, batches, LabelObjective(), options, nobody);
+    ASSERT_TRUE(result.ok()) << result.status();
+    bytes[judged] = Bytes(*model);
+    ASSERT_EQ(result->accuracies.size(), judged ? 3u : 0u);
+    if (!judged) continue;
+    EXPECT_EQ(result->accuracies[0].step, 3);
+    EXPECT_EQ(result->accuracies[2].step, 9);
+    EXPECT_GT(result->accuracies[2].accuracy, result->accuracies[0].accuracy);
+    EXPECT_TRUE(model->is_training());
+  }
+  EXPECT_EQ(bytes[0], bytes[1]);
+}
+
 TEST(TrainTest, StopsAtTheStepWhoseLossIsNotFinite) {
   for (double bad : {std::nan(""), HUGE_VAL}) {
     const Batches batches = MakeBatches(100, 10);

@@ -44,7 +44,8 @@ class Stopper : public Observer {
 };
 
 // A training with all that there is to keep: two epochs with a short batch, a
-// jitter, a dropout, and a regressor beside the model.
+// jitter, a dropout, a regressor beside the model, and few labels; judged in
+// the middle of an epoch and at the first one's end.
 struct Case {
   Case() {
     testing::ToyOptions toy;
@@ -69,7 +70,8 @@ struct Case {
     method.method = "fitnets";
     const at::Tensor weight = leaf({6, 4});
     objective = FeatureObjective(LiveFeature(teacher, "conv1"), "conv1", method,
-                                 {weight, leaf({6})}, at::Tensor());
+                                 {weight, leaf({6})},
+                                 at::arange(90).remainder(7).eq(0));
   }
   absl::StatusOr<TrainResult> Run(CheckpointStore* checkpoints,
                                   Observer& observer) {
@@ -77,6 +79,8 @@ struct Case {
     options.name = "model";
     options.epochs = 2;
     options.checkpoints = checkpoints;
+    options.judged = &*batches;
+    options.judge_every = 2;
     SetInterruptSignal(0);
     auto result = Train(*model, *batches, objective, options, observer);
     SetInterruptSignal(0);
@@ -113,6 +117,10 @@ std::string Text(const TrainResult& result) {
     text += std::to_string(point.step) + " ";
     add(point.losses);
   }
+  for (const AccuracyPoint& point : result.accuracies) {
+    text += std::to_string(point.step) + ": " + std::to_string(point.accuracy) +
+            "\n";
+  }
   return text;
 }
 
@@ -121,6 +129,7 @@ TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
   Stopper nobody(0);
   const auto expected = whole.Run(nullptr, nobody);
   ASSERT_TRUE(expected.ok()) << expected.status();
+  EXPECT_EQ(expected->accuracies.size(), 4u);  // After 2, 4, 6 and 8 steps.
   // Ten steps of 20, 20, 20, 20 and 10 images twice; stopped after each one.
   for (int64_t step = 1; step < 10; ++step) {
     const int64_t images = step < 5 ? 20 * step : 90 + 20 * (step - 5);

@@ -1,7 +1,7 @@
 """Others' readers of what this project writes: tests prove exported models by them.
 
-A folder of Python packages (NumPy, ONNX, ONNX Runtime, safetensors and what they
-import) from pinned wheels, and a script `python` that runs the machine's python3
+A folder of Python packages (NumPy, ONNX, ONNX Runtime, safetensors, TensorBoard and
+what they import) from pinned wheels, and a script `python` that runs the machine's python3
 with just these. Only tests need it, and Bazel fetches it only for them.
 
 The wheels of NumPy, ONNX and ONNX Runtime are made for certain versions of Python:
@@ -113,13 +113,27 @@ def _wheels(python):
         ),
     ]
 
-def _typing_extensions(python):
-    return _any(
-        python,
-        "typing_extensions==4.16.0",
-        "typing_extensions-4.16.0-py3-none-any.whl",
-        "481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8",
-    )
+def _pure_wheels(python):
+    return [
+        _any(
+            python,
+            "absl-py==2.5.1",
+            "absl_py-2.5.1-py3-none-any.whl",
+            "721200f2f0e9960f2ca9dc3a2a706b201f5f75d812c158f059cbbe29eeafbdb8",
+        ),
+        _any(
+            python,
+            "tensorboard==2.21.0",
+            "tensorboard-2.21.0-py3-none-any.whl",
+            "7279316dcb6bd5bc391d623dea841531299cde1887310e8133bc34a996d32255",
+        ),
+        _any(
+            python,
+            "typing_extensions==4.16.0",
+            "typing_extensions-4.16.0-py3-none-any.whl",
+            "481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8",
+        ),
+    ]
 
 # Prints the path of the interpreter itself (not of a script that chooses one,
 # as pyenv's) and its version.
@@ -140,7 +154,7 @@ def _find_python(ctx):
         if result.return_code == 0 and len(words) == 2 and words[1] in _WHEELS:
             return words[0], words[1], ""
         found.append("{} ({})".format(candidate, words[-1] if result.return_code == 0 else "does not run"))
-    problem = "the tests of exported models need a Python of version {}; found: {}".format(
+    problem = "the tests that others read what is written need a Python of version {}; found: {}".format(
         ", ".join(_WHEELS.keys()),
         ", ".join(found) or "none",
     )
@@ -162,7 +176,8 @@ filegroup(
         return
     for each in _wheels(version):
         unpack_wheel(ctx, each, ["*.py", "*.so*"])
-    unpack_wheel(ctx, _typing_extensions(version), ["*.py"])
+    for each in _pure_wheels(version):
+        unpack_wheel(ctx, each, ["*.py"])
     ctx.file("python", """\
 #!/bin/sh
 # Python {version} with the packages beside this file and no others.

@@ -1,8 +1,8 @@
 // Messages in the wire format of Protocol Buffers, written field by field
 // (protobuf.dev, "Encoding"). What is written can be read by any protobuf
 // library that knows the message's definition.
-#ifndef DISTILL_EXPORT_PROTOBUF_WRITER_H_
-#define DISTILL_EXPORT_PROTOBUF_WRITER_H_
+#ifndef DISTILL_BASE_PROTOBUF_WRITER_H_
+#define DISTILL_BASE_PROTOBUF_WRITER_H_
 
 #include <cstdint>
 #include <string>
@@ -26,6 +26,8 @@ class ProtobufWriter {
     Varint(value.size());
     bytes_.append(value.data(), value.size());
   }
+  void Double(int field, double value) { Fixed(field, 1, &value); }
+  void Float(int field, float value) { Fixed(field, 5, &value); }
   void Message(int field, const ProtobufWriter& message) {
     Bytes(field, message.bytes_);
   }
@@ -36,6 +38,12 @@ class ProtobufWriter {
   void Tag(int field, int wire_type) {
     Varint(static_cast<uint64_t>(field) << 3 |
            static_cast<uint64_t>(wire_type));
+  }
+  // As it lies in memory: the format is that of little-endian machines.
+  template <typename T>
+  void Fixed(int field, int wire_type, const T* value) {
+    Tag(field, wire_type);
+    bytes_.append(reinterpret_cast<const char*>(value), sizeof(T));
   }
   // Seven bits a byte, the lowest first; the top bit says that more follow.
   void Varint(uint64_t value) {
@@ -50,4 +58,4 @@ class ProtobufWriter {
 
 }  // namespace distill
 
-#endif  // DISTILL_EXPORT_PROTOBUF_WRITER_H_
+#endif  // DISTILL_BASE_PROTOBUF_WRITER_H_

@@ -1,0 +1,24 @@
+// Pages in a browser.
+#ifndef DISTILL_TESTS_TESTING_BROWSER_H_
+#define DISTILL_TESTS_TESTING_BROWSER_H_
+
+#include <string>
+
+#include "nlohmann/json.hpp"
+
+namespace distill {
+namespace testing {
+
+// Why there is none here: a test then skips itself. Else "".
+std::string WhyNoBrowser();
+
+// What the script of the page `html` leaves as JSON in its <pre id="test"
+// hidden>, with `hash` at the end of its address and a window of `width`
+// pixels. An empty object, and a failure of the test, if that is nothing.
+nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
+                            int width = 1200);
+
+}  // namespace testing
+}  // namespace distill
+
+#endif  // DISTILL_TESTS_TESTING_BROWSER_H_
