@@ -156,8 +156,16 @@ absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options) {
 }
 
 absl::StatusOr<Splits> LoadSplits(const DataOptions& options) {
-  const auto choice = ChooseDataset(options);
-  return choice.ok() ? LoadSplits(*choice) : choice.status();
+  ASSIGN_OR_RETURN(const DatasetChoice choice, ChooseDataset(options));
+  auto splits = LoadSplits(choice);
+  // Nobody has named that folder.
+  if (absl::IsNotFound(splits.status()) && options.dataset.empty() &&
+      options.data_dir.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(splits.status().message(),
+                     " If you have them, pass --data_dir with their folder."));
+  }
+  return splits;
 }
 
 absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {

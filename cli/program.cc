@@ -1,10 +1,14 @@
 #include "cli/program.h"
 
+#include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/torch_status.h"
 #include "cli/console.h"
 #include "cli/errors.h"
@@ -13,6 +17,21 @@
 #include "training/threads.h"
 
 namespace distill {
+namespace {
+
+// The usage, with this program in its examples as it was called: where it is
+// installed there is no Bazel.
+std::string UsageAsCalled(const Program& program) {
+  if (std::getenv("BUILD_WORKING_DIRECTORY") != nullptr) return program.usage;
+  const std::string label = absl::StrCat("bazel run //cli:", program.name);
+  return absl::StrReplaceAll(
+      program.usage, {{absl::StrCat(label, " --"), program_invocation_name},
+                      {label, program_invocation_name},
+                      {absl::StrCat("bazel-bin/cli/", program.name),
+                       program_invocation_name}});
+}
+
+}  // namespace
 
 int FinishOutput(const std::string& program, int code) {
   if (std::cout.flush()) return code;
@@ -31,8 +50,8 @@ void IgnoreSignalsOfWriting() {
 
 std::string InsteadText(const Program& program, const Settings& settings,
                         const std::string& instead) {
-  if (instead == "help") return ShortHelpText(program.usage, settings);
-  if (instead == "help=all") return HelpText(program.usage, settings);
+  if (instead == "help") return ShortHelpText(UsageAsCalled(program), settings);
+  if (instead == "help=all") return HelpText(UsageAsCalled(program), settings);
   if (instead == "version") return VersionText(program.name);
   return CompletionText(program.name, instead.substr(instead.find('=') + 1),
                         settings);

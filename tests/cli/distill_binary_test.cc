@@ -45,6 +45,18 @@ TEST_F(BinaryTest, RunsFromAnotherFolderAndReadsRelativePaths) {
   EXPECT_EQ(Last(result)["trainImages"], 320);
 }
 
+TEST_F(BinaryTest, HelpHasExamplesAsTheProgramWasCalled) {
+  const std::string flags = " --device=cpu";
+  const std::string called = RunInShell("'" + Binary() + "' --help").out;
+  EXPECT_NE(called.find("  " + Binary() + flags), std::string::npos) << called;
+  EXPECT_EQ(called.find("bazel run"), std::string::npos) << called;
+  const std::string by_bazel =
+      RunInShell("BUILD_WORKING_DIRECTORY=/ '" + Binary() + "' --help").out;
+  EXPECT_NE(by_bazel.find("  bazel run //cli:distill --" + flags),
+            std::string::npos)
+      << by_bazel;
+}
+
 TEST_F(BinaryTest, UnderBazelRunPathsAreRelativeToWhereTheUserStands) {
   const ProcessResult result = RunInShell(
       "cd / && BUILD_WORKING_DIRECTORY='" + folder_.path() + "' '" + Binary() +

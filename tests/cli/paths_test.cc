@@ -218,6 +218,25 @@ TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {
   unsetenv("BUILD_WORKING_DIRECTORY");
 }
 
+TEST_F(LoadSplitsTest, SaysHowToNameAFolderWhereNoneWasNamed) {
+  // This test has MNIST among its own runfiles.
+  const std::string runfiles = std::getenv("TEST_SRCDIR");
+  unsetenv("TEST_SRCDIR");
+  unsetenv("RUNFILES_DIR");
+  unsetenv("RUNFILES_MANIFEST_FILE");
+  setenv("BUILD_WORKING_DIRECTORY", folder_.path().c_str(), 1);
+  DataOptions options{"", "", 0, "/no/such/program"};
+  EXPECT_TRUE(FailsWith(LoadSplits(options).status(),
+                        absl::StatusCode::kNotFound,
+                        {folder_.File("data"), "pass --data_dir"}));
+  options.data_dir = folder_.File("mine");
+  const std::string named(LoadSplits(options).status().message());
+  EXPECT_NE(named.find("/mine"), std::string::npos) << named;
+  EXPECT_EQ(named.find("--data_dir"), std::string::npos) << named;
+  unsetenv("BUILD_WORKING_DIRECTORY");
+  setenv("TEST_SRCDIR", runfiles.c_str(), 1);
+}
+
 TEST(ChooseDatasetTest, FashionMnistIsFoundOrSaidHowToGet) {
   unsetenv("BUILD_WORKING_DIRECTORY");
   const auto choice =

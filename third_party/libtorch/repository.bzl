@@ -109,6 +109,9 @@ _CUDA_LIBRARIES = [
 # then what these load.
 _CPU_OWN = ["libtorch_cpu.so", "libc10.so", "libgomp"]
 _CPU_COMPANIONS = ["libcudart.so", "libcupti.so"]
+
+# In a wheel: of the CPU build's libraries, which tools/package passes on.
+_LICENSES = "*.dist-info/licenses/*"
 _CUDA_OWN = _CPU_OWN + ["libtorch_cuda.so", "libc10_cuda.so", "libtorch_nvshmem.so"]
 _CUDA_COMPANIONS = _CPU_COMPANIONS + [
     "libcublas.so",
@@ -191,8 +194,10 @@ def _unpack_pinned(ctx):
         fail("\n\n  No wheel of PyTorch {} is pinned for {}.\n".format(VERSION, ctx.os.name) +
              "  What to do: install it and set LIBTORCH=/path/to/torch.\n")
     own, companions = _wanted(ctx)
-    unpack_wheel(ctx, _TORCH, ["torch/include/*"] + ["torch/lib/{}*".format(name) for name in own])
-    for library in [_CUDA_RUNTIME, _CUDA_CUPTI] + (_CUDA_LIBRARIES if ctx.attr.cuda else []):
+    unpack_wheel(ctx, _TORCH, [_LICENSES, "torch/include/*"] + ["torch/lib/{}*".format(name) for name in own])
+    for library in [_CUDA_RUNTIME, _CUDA_CUPTI]:
+        unpack_wheel(ctx, library, [_LICENSES, "nvidia/*/lib/*.so*"])
+    for library in _CUDA_LIBRARIES if ctx.attr.cuda else []:
         unpack_wheel(ctx, library, ["nvidia/*/lib/*.so*"])
     folders = [ctx.path("torch/lib")] + _nvidia_folders(ctx.path("nvidia"))
     return _link_libraries(ctx, folders, own + companions)
