@@ -1,5 +1,7 @@
 #include "cli/compare.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -35,6 +37,15 @@ absl::StatusOr<std::vector<ComparedRun>> ReadRuns(
                      ReadComparedRun(folder, config, report, metrics));
     runs.push_back(std::move(run));
   }
+  // The last part of a path names a run, where it is enough.
+  std::set<std::string> names;
+  const auto last = [](const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+  };
+  for (const ComparedRun& run : runs) names.insert(last(run.name));
+  if (names.size() == runs.size() && names.count("") == 0) {
+    for (ComparedRun& run : runs) run.name = last(run.name);
+  }
   return runs;
 }
 
@@ -51,10 +62,12 @@ absl::Status WritePage(const CompareOptions& options,
   return WriteFile(options.output, ComparePage(runs, options.margin));
 }
 
-Json RunsJson(const std::vector<ComparedRun>& runs, double margin) {
+Json RunsJson(const std::vector<ComparedRun>& runs,
+              const std::vector<std::string>& folders, double margin) {
   Json json = Json::array();
-  for (const ComparedRun& run : runs) {
-    Json one = {{"folder", run.name}, {"verdict", run.verdict}};
+  for (size_t r = 0; r < runs.size(); ++r) {
+    const ComparedRun& run = runs[r];
+    Json one = {{"folder", folders[r]}, {"verdict", run.verdict}};
     constexpr const char* kStages[] = {"teacher", "student", "control"};
     for (size_t i = 0; i < run.stages.size(); ++i) {
       one[kStages[i]] = {
@@ -105,7 +118,7 @@ int RunCompare(const CompareOptions& asked, std::ostream& out,
                      : "page:    " + options.output);
   PrintResult({{"status", "success"},
                {"message", "The runs have been compared."},
-               {"runs", RunsJson(*runs, options.margin)},
+               {"runs", RunsJson(*runs, options.runs, options.margin)},
                {"differs", settings}},
               console_options.brief, out);
   return 0;

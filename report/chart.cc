@@ -223,14 +223,16 @@ class Drawing {
                                        "\" points=\"", line, "\"/>\n");
   }
 
-  // Each the mean of those up to two places away, as many on either side.
+  // Each the mean of those up to two places away; at the steep beginning of as
+  // many on either side, and at the end, which may be of a few steps, of less.
   static std::vector<ChartPoint> Smoothed(std::vector<ChartPoint> points) {
     const std::vector<ChartPoint> raw = points;
     for (size_t i = 0; i < raw.size(); ++i) {
-      const size_t reach = std::min({size_t{2}, i, raw.size() - 1 - i});
+      const size_t reach = std::min(size_t{2}, i);
+      const size_t end = std::min(i + reach + 1, raw.size());
       double sum = 0;
-      for (size_t k = i - reach; k <= i + reach; ++k) sum += raw[k].y;
-      points[i].y = sum / static_cast<double>(2 * reach + 1);
+      for (size_t k = i - reach; k < end; ++k) sum += raw[k].y;
+      points[i].y = sum / static_cast<double>(end - (i - reach));
     }
     return points;
   }
@@ -277,6 +279,14 @@ std::string Legend(const std::vector<ChartSeries>& series) {
   return keys.empty()
              ? ""
              : absl::StrCat("<div class=\"keys\">\n", keys, "</div>\n");
+}
+
+// The end of what is too long for the room beside a row.
+std::string ShortLabel(const std::string& label) {
+  constexpr size_t kMost = 13;
+  return label.size() <= kMost
+             ? label
+             : absl::StrCat("...", label.substr(label.size() - kMost + 3));
 }
 
 std::string Figure(const std::string& title, const std::string& content) {
@@ -368,8 +378,8 @@ std::string DotChart(const std::string& title, const std::string& x_label,
   for (size_t i = 0; i < rows.size(); ++i) {
     const double middle = kRow * (static_cast<double>(i) + 0.5) + 2;
     const std::string y = Coordinate(middle);
-    absl::StrAppend(&content,
-                    Drawing::Text(4, middle + 4, "start", rows[i].label));
+    absl::StrAppend(&content, Drawing::Text(4, middle + 4, "start",
+                                            ShortLabel(rows[i].label)));
     std::string dots;
     double low = kTo, high = kFrom;
     for (const ChartRow::Dot& dot : rows[i].dots) {

@@ -18,8 +18,9 @@ namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-// The page's colours, which runs beyond them use again.
-constexpr size_t kColors = 6;
+// The page's colours that are no stage's: c4 to c6. Runs beyond them use them
+// again.
+constexpr size_t kFirstColor = 4, kColors = 3;
 
 double NumberOr(const Json& value, double other) {
   return value.is_number() ? value.get<double>() : other;
@@ -112,10 +113,10 @@ std::string RunsTable(const std::vector<ComparedRun>& runs) {
   Rows rows;
   for (const ComparedRun& run : runs) {
     const ComparedStage& student = run.stages[kStudentStage];
-    rows.push_back({run.name, WithEnds(run.stages[kTeacherStage].accuracy),
+    rows.push_back({run.name, Percent(run.stages[kTeacherStage].accuracy.mean),
                     WithEnds(student.accuracy),
                     run.stages.size() > kControlStage
-                        ? WithEnds(run.stages[kControlStage].accuracy)
+                        ? Percent(run.stages[kControlStage].accuracy.mean)
                         : "-",
                     GainOf(run), run.verdict,
                     absl::StrCat(student.by_seed.size()),
@@ -125,7 +126,7 @@ std::string RunsTable(const std::vector<ComparedRun>& runs) {
                         : absl::StrFormat("%.3g", student.latency_ms)});
   }
   return Table({"run", "teacher", "student", "control", "points gained",
-                "verdict", "seeds", "student's parameters", "its latency, ms"},
+                "verdict", "seeds", "parameters", "latency, ms"},
                rows);
 }
 
@@ -153,7 +154,7 @@ std::string Curves(const std::vector<ComparedRun>& runs, const char* title,
   for (size_t r = 0; r < runs.size(); ++r) {
     ChartSeries series;
     series.name = runs[r].name;
-    series.color = static_cast<int>(r % kColors) + 1;
+    series.color = static_cast<int>(kFirstColor + r % kColors);
     series.dashed = r >= kColors;
     series.smooth = loss;
     series.dots = !loss;

@@ -465,8 +465,9 @@ TEST_F(OutputTest, LeavesItsFiles) {
   const Finished run(options_);
   ASSERT_EQ(run.exit_code, 0) << run.out.str() << run.err.str();
   EXPECT_EQ(ListFolder(options_.output_dir),
-            "config.json, metrics.jsonl, predictions.csv, report.html, "
-            "report.json, student.onnx, student.safetensors, "
+            "config.json, events.out.tfevents.distill, metrics.jsonl, "
+            "predictions.csv, report.html, report.json, student.onnx, "
+            "student.safetensors, "
             "teacher.safetensors");
   EXPECT_NE(run.text.find("report:  " + options_.output_dir + "/report.html\n"),
             std::string::npos)
