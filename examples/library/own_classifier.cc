@@ -101,8 +101,7 @@ int main() {
                        distill::LabelObjective());
 
   const distill::Batches few = MakeImages(500, "few");
-  distill::MethodOptions
-      options;  // Which method; plain distillation by default.
+  distill::MethodOptions options;  // By default plain distillation.
   options.kd.temperature = 4;
   options.kd.alpha = 0.9;  // The teacher's share.
   const auto objective =
