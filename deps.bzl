@@ -2,6 +2,7 @@
 
 load("//third_party/abseil:repository.bzl", "abseil")
 load("//third_party/benchmark:repository.bzl", "benchmark")
+load("//third_party/cc:repository.bzl", "cc_rules")
 load("//third_party/cuda:repository.bzl", "local_cuda")
 load("//third_party/googletest:repository.bzl", "googletest")
 load("//third_party/jpeg:repository.bzl", "jpeg")
@@ -12,10 +13,15 @@ load("//third_party/python_proof:repository.bzl", "python_proof")
 load("//third_party/png:repository.bzl", "png")
 load("//third_party/zlib:repository.bzl", "zlib")
 
-def distill_deps():
-    """Declares all repositories that //losses, //models, //training and the programs use."""
+def distill_deps(module = False):
+    """Declares all repositories that //losses, //models, //training and the programs use.
+
+    Args:
+      module: whether extensions.bzl calls it, for a MODULE.bazel.
+    """
     abseil()
     benchmark()
+    cc_rules(name = "distill_cc", module = module)
     googletest()
     jpeg()
     json()

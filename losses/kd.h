@@ -1,6 +1,9 @@
 #ifndef DISTILL_LOSSES_KD_H_
 #define DISTILL_LOSSES_KD_H_
 
+#include "base/standard.h"
+// (Before all others.)
+
 #include <ATen/core/Tensor.h>
 
 #include "losses/kd_options.h"

@@ -48,7 +48,7 @@ class Classifier {
   at::Tensor Logits(const at::Tensor& images);
 
   // What Forward can be asked for, from the first layer to the last.
-  virtual std::vector<Feature> Features() const = 0;
+  virtual std::vector<Feature> Features() const { return {}; }
 
   // The parameters and the buffers under PyTorch's names ("conv1.weight"), from
   // the first layer to the last, weight before bias. They share their numbers
@@ -76,8 +76,8 @@ class Classifier {
   int64_t ParameterCount() const;
 
   // Multiply-adds of one image's forward pass, times two: floating-point
-  // operations. Pooling and ReLU are not counted.
-  virtual int64_t FlopPerImage() const = 0;
+  // operations. Pooling and ReLU are not counted. 0: unknown.
+  virtual int64_t FlopPerImage() const { return 0; }
 
   // For people, as DescribeGraph says it.
   virtual std::string Describe() const = 0;

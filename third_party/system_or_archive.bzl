@@ -12,6 +12,8 @@ Both ways give the repository the same labels.
 _ROOTS = ["/usr", "/usr/local"]
 _LIBRARY_FOLDERS = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"]
 
+_LOAD = "load(\"@distill_cc//:defs.bzl\", \"cc_library\")\n"
+
 _LIBRARY = """\
 cc_library(
     name = "{name}",
@@ -28,7 +30,7 @@ cc_library(
 _ALIAS = """\
 alias(
     name = "{name}",
-    actual = "{actual}",
+    actual = "//:library",
     visibility = ["//visibility:public"],
 )
 """
@@ -143,11 +145,11 @@ def _system_or_archive_impl(ctx):
         for name, source in ctx.attr.mains.items():
             build += _library(name, srcs = [source], deps = [":library"])
 
-    packages = {"": [build]}
+    packages = {"": [_LOAD, build]}
     for label in ctx.attr.targets:
         package, _, name = label.rpartition(":")
         packages.setdefault(package, []).append(
-            _ALIAS.format(name = name, actual = "@{}//:library".format(ctx.name)),
+            _ALIAS.format(name = name),
         )
     for package, rules in packages.items():
         ctx.file((package + "/" if package else "") + "BUILD.bazel", "\n".join(rules))

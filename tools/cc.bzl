@@ -7,6 +7,8 @@ Warnings are errors with --config=strict alone (.bazelrc), as CI builds: a stran
 compiler may warn of what none that this was written with did.
 """
 
+load("@distill_cc//:defs.bzl", _binary = "cc_binary", _library = "cc_library", _test = "cc_test")
+
 COPTS = [
     "-Wall",
     "-Wextra",
@@ -42,14 +44,14 @@ def cc_library(name, srcs = None, hdrs = None, copts = [], deps = [], abseil = T
         srcs = native.glob([name + ".cc"], allow_empty = True)
     if hdrs == None:
         hdrs = native.glob([name + ".h"], allow_empty = True)
-    native.cc_library(name = name, srcs = srcs, hdrs = hdrs, copts = COPTS + copts, deps = deps, **kwargs)
+    _library(name = name, srcs = srcs, hdrs = hdrs, copts = COPTS + copts, deps = deps, **kwargs)
 
 def cc_binary(name, copts = [], deps = [], **kwargs):
     deps, copts = _with_headers(deps, copts)
-    native.cc_binary(name = name, copts = COPTS + copts, deps = deps, **kwargs)
+    _binary(name = name, copts = COPTS + copts, deps = deps, **kwargs)
 
 def cc_test(name, copts = [], deps = [], **kwargs):
-    native.cc_test(
+    _test(
         name = name,
         copts = COPTS + ["-include", "precompiled_test.h"] + copts + TORCH_COPTS,
         deps = deps + ["//tools/precompiled:precompiled_test"],

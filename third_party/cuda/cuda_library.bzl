@@ -1,5 +1,6 @@
 """A C++ library of .cu files, compiled by nvcc."""
 
+load("@distill_cc//:defs.bzl", "cc_library")
 load("@local_cuda//:defs.bzl", "NVCC", "PROBLEM")
 load("//third_party/cuda:repository.bzl", "NEEDED_MAJOR")
 
@@ -51,7 +52,7 @@ def cuda_library(name, srcs, hdrs, deps_hdrs = [], visibility = None):
         cmd = command,
         tags = ["manual"],
     )
-    native.cc_library(
+    cc_library(
         name = name,
         srcs = ["lib{}.a".format(name)],
         hdrs = hdrs,

@@ -74,6 +74,8 @@ PROBLEM = {problem}
         problem = repr(problem),
     ))
     ctx.file("BUILD.bazel", """\
+load("@distill_cc//:defs.bzl", "cc_library")
+
 cc_library(
     name = "headers",
     hdrs = glob(["include/**"]),

@@ -2,6 +2,9 @@
 #ifndef DISTILL_TOOLS_PRECOMPILED_PLAIN_H_
 #define DISTILL_TOOLS_PRECOMPILED_PLAIN_H_
 
+#include "base/standard.h"
+// (Before all others.)
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

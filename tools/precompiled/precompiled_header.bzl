@@ -7,8 +7,7 @@ it, because it was made with other options, reads NAME.h. So nothing depends on 
 an error, wants that where options differ from file to file.
 """
 
-load("@bazel_tools//tools/build_defs/cc:action_names.bzl", "ACTION_NAMES")
-load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+load("@distill_cc//:defs.bzl", "CcInfo", "cc_common", "find_cpp_toolchain")
 
 def _precompile(ctx, header, context):
     """Returns the file that `header`, whose includes are in `context`, is compiled to."""
@@ -36,7 +35,7 @@ def _precompile(ctx, header, context):
         ]),
         preprocessor_defines = context.defines,
     )
-    action = ACTION_NAMES.cpp_compile
+    action = "c++-compile"
     ctx.actions.run(
         executable = cc_common.get_tool_for_action(
             feature_configuration = features,

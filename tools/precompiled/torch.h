@@ -2,6 +2,9 @@
 #ifndef DISTILL_TOOLS_PRECOMPILED_TORCH_H_
 #define DISTILL_TOOLS_PRECOMPILED_TORCH_H_
 
+#include "base/standard.h"
+// (Before all others.)
+
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/core/grad_mode.h"
