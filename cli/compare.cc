@@ -75,9 +75,12 @@ Json RunsJson(const std::vector<ComparedRun>& runs,
           {"testAccuracy", IntervalJson(run.stages[i].accuracy)}};
     }
     const StudentsDifference d = CompareStudents(runs[0], run, margin);
-    one["lessFirst"] = {{"pairs", d.pairs},
-                        {"difference", IntervalJson(d.difference)},
-                        {"verdict", VerdictName(d.verdict)}};
+    one["lessFirst"] = nullptr;
+    if (r > 0) {
+      one["lessFirst"] = {{"pairs", d.pairs},
+                          {"difference", IntervalJson(d.difference)},
+                          {"verdict", VerdictName(d.verdict)}};
+    }
     json.push_back(std::move(one));
   }
   return json;

@@ -33,6 +33,10 @@ struct SeedsOptions {
   template <typename Table>
   void AddSettings(Table& table) {
     experiment.AddSettings(table);
+    const auto needs_several = [this] {
+      return std::string(seeds > 1 ? ""
+                                   : "there is one seed; --seeds makes more");
+    };
     table
         .Add("seeds", &seeds,
              "Runs to make, with this many seeds from --seed on. One seed "
@@ -43,16 +47,14 @@ struct SeedsOptions {
     table
         .Add("share_teacher", &share_teacher,
              "With several seeds: one teacher, of the first seed, for all.")
-        .Unless([this] {
-          return std::string(
-              seeds > 1 ? "" : "there is one seed; --seeds makes more");
-        });
+        .Unless(needs_several);
     table
         .Add("margin", &margin,
              "Points of test accuracy that do not matter: with several seeds "
              "the verdict is NO DIFFERENCE where the interval is narrower.")
         .Above(0)
-        .NotInConfiguration();
+        .NotInConfiguration()
+        .Unless(needs_several);
   }
 
   // InvalidArgument, naming the command line's flag.

@@ -77,7 +77,7 @@ std::string ModelHtml(const Shown& model) {
 constexpr char kAboutTemperature[] =
     "The logits are divided by the temperature. The higher it is, the more is "
     "seen of what a model knows besides its answer: which digits it finds "
-    "alike. ";
+    "alike. The answer above is at temperature 1. ";
 constexpr char kAboutTeacher[] =
     "A student is trained on the teacher's bars at a high temperature, and not "
     "on the answer alone.";

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/testing/browser.h"
 #include "tests/testing/html.h"
 
 namespace distill {
@@ -132,6 +133,18 @@ TEST(SweepPageTest, NoDifferenceAnywhereIsNoColour) {
   const std::string html = SweepPage(result, {});
   EXPECT_TRUE(testing::IsWholePage(html));
   EXPECT_TRUE(Contains(html, "rgba(var(--same), 0.15)\"><b>+0.00</b>"));
+}
+
+TEST(SweepPageTest, FitsInABrowser) {
+  const std::string why_not = testing::WhyNoBrowser();
+  if (!why_not.empty()) GTEST_SKIP() << why_not;
+  const std::string html = SweepPage(Result(), {{"dataset", "a"}});
+  for (int width : {1200, 390}) {
+    const auto found = testing::MeasureInBrowser(html, width);
+    EXPECT_EQ(found["inside"], true) << width;
+    EXPECT_EQ(found["links"], 3);
+    EXPECT_EQ(found["targets"], 3);
+  }
 }
 
 }  // namespace

@@ -43,5 +43,25 @@ nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
       {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}}));
 }
 
+nlohmann::json MeasureInBrowser(const std::string& html, int width,
+                                const std::string& more) {
+  const std::string script =
+      absl::StrCat(R"(<pre id="test" hidden></pre><script>
+const all = (what) => Array.from(document.querySelectorAll(what));
+const shown = (what) => all(what).filter((e) => e.offsetHeight > 0).length;
+const found = {
+  inside: document.documentElement.scrollWidth <= window.innerWidth,
+  links: all('nav a').length,
+  targets: all('nav a').filter(
+      (a) => document.getElementById(a.hash.slice(1)) !== null).length,
+  titles: all('svg title').length};
+)",
+                   more, R"(
+document.getElementById('test').textContent = JSON.stringify(found);
+</script></body>)");
+  return RunInBrowser(absl::StrReplaceAll(html, {{"</body>", script}}), "",
+                      width);
+}
+
 }  // namespace testing
 }  // namespace distill
