@@ -1,8 +1,8 @@
 #include "report/compare.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -205,25 +205,21 @@ absl::StatusOr<ComparedRun> ReadComparedRun(const std::string& name,
 
 std::vector<SettingValues> SettingsThatDiffer(
     const std::vector<ComparedRun>& runs) {
-  std::vector<SettingValues> all;
-  for (const ComparedRun& run : runs) {
-    for (const auto& [name, value] : run.configuration.items()) {
-      const auto same = [&](const auto& one) { return one.first == name; };
-      if (std::any_of(all.begin(), all.end(), same)) continue;
-      all.push_back({name, {}});
-    }
-  }
   std::vector<SettingValues> differ;
-  for (auto& [name, values] : all) {
-    for (const ComparedRun& run : runs) {
-      values.push_back(run.configuration.contains(name)
-                           ? Text(run.configuration[name])
-                           : "-");
+  std::set<std::string> seen;
+  for (const ComparedRun& any : runs) {
+    for (const auto& field : any.configuration.items()) {
+      if (!seen.insert(field.key()).second) continue;
+      std::vector<std::string> values;
+      values.reserve(runs.size());
+      for (const ComparedRun& run : runs) {
+        const auto found = run.configuration.find(field.key());
+        values.push_back(found == run.configuration.end() ? "-" : Text(*found));
+      }
+      if (std::set<std::string>(values.begin(), values.end()).size() > 1) {
+        differ.emplace_back(field.key(), std::move(values));
+      }
     }
-    const bool differs = std::any_of(
-        values.begin(), values.end(),
-        [&](const std::string& value) { return value != values[0]; });
-    if (differs) differ.emplace_back(name, values);
   }
   return differ;
 }

@@ -169,6 +169,7 @@ std::vector<PageSection> Maps(const SweepResult& result) {
     map.most = std::max(map.most, std::abs(cell.difference.mean));
   }
   std::vector<PageSection> sections;
+  sections.reserve(order.size());
   for (const auto& key : order) {
     sections.push_back(MapSection(key.first, key.second, maps.at(key)));
   }

@@ -2,6 +2,7 @@
 #include <limits>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/argmax.h"
 #include "ATen/ops/cat.h"
 #include "ATen/ops/eq.h"
@@ -103,6 +104,7 @@ class HostStepper : public Stepper {
   void SumGradients() {
     const std::vector<at::Tensor> parameters = in_.Parameters();
     std::vector<at::Tensor> flat;
+    flat.reserve(parameters.size());
     for (const at::Tensor& parameter : parameters) {
       flat.push_back(parameter.grad().defined()
                          ? parameter.grad().reshape({-1})

@@ -20,8 +20,8 @@ nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
 
 // The same of a page without scripts, by one that is added to it: "inside",
 // whether nothing is wider than the window; "links" of the contents and how
-// many "targets" they have; "titles" in drawings; and what the JavaScript `more`
-// adds to `found`, with all(selector) and shown(selector), which counts.
+// many "targets" they have; and "titles" in drawings. The JavaScript `more`
+// adds to `found`; it has all(selector), and shown(selector), which counts.
 nlohmann::json MeasureInBrowser(const std::string& html, int width,
                                 const std::string& more = "");
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "ATen/core/grad_mode.h"
 #include "ATen/ops/allclose.h"
 #include "ATen/ops/equal.h"
 #include "base/random.h"
