@@ -1,5 +1,6 @@
 #include "cli/compare.h"
 
+#include <filesystem>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,27 @@
 namespace distill {
 namespace {
 
+// FailedPrecondition unless there is a finished run.
+absl::Status CheckRun(const std::string& folder) {
+  const auto code = absl::StatusCode::kFailedPrecondition;
+  const char* const expected = "the folder of a finished run of distill";
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return Unexpected(code, folder,
+                      IsThere(folder) ? "no folder" : "nothing there", expected,
+                      "Pass the --output_dir of such a run");
+  }
+  if (!IsThere(folder + "/config.json")) {
+    return Unexpected(code, folder, "no config.json in it", expected,
+                      "Pass the --output_dir of such a run");
+  }
+  if (!IsThere(folder + "/report.json")) {
+    return Unexpected(code, folder, "a run that was not finished", expected,
+                      "Finish it: distill with its flags and --resume");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<ComparedRun>> ReadRuns(
     const std::vector<std::string>& folders) {
   if (folders.size() < 2) {
@@ -26,7 +48,13 @@ absl::StatusOr<std::vector<ComparedRun>> ReadRuns(
         "each run."));
   }
   std::vector<ComparedRun> runs;
+  std::set<std::string> seen;
   for (const std::string& folder : folders) {
+    RETURN_IF_ERROR(CheckRun(folder));
+    if (!seen.insert(std::filesystem::canonical(folder).string()).second) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          folder, ": found twice; expected runs that differ. Leave it out."));
+    }
     const auto read = [&](const char* name) {
       return ReadFile(absl::StrCat(folder, "/", name));
     };
@@ -54,8 +82,8 @@ absl::Status WritePage(const CompareOptions& options,
   if (options.output.empty()) return absl::OkStatus();
   std::vector<std::string> inputs;
   for (const std::string& folder : options.runs) {
-    for (const char* name : {"config.json", "report.json", "metrics.jsonl"}) {
-      inputs.push_back(absl::StrCat(folder, "/", name));
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      inputs.push_back(entry.path().string());
     }
   }
   RETURN_IF_ERROR(CheckReplaceable(options.output, inputs));
@@ -76,7 +104,7 @@ Json RunsJson(const std::vector<ComparedRun>& runs,
     }
     const StudentsDifference d = CompareStudents(runs[0], run, margin);
     one["lessFirst"] = nullptr;
-    if (r > 0) {
+    if (r > 0 && d.pairs > 0) {
       one["lessFirst"] = {{"pairs", d.pairs},
                           {"difference", IntervalJson(d.difference)},
                           {"verdict", VerdictName(d.verdict)}};

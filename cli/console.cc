@@ -46,6 +46,8 @@ ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output) {
 std::string Wrapped(const std::string& text, int columns) {
   constexpr int kLabel = 9;  // "teacher: ".
   const int indent = text.find(':') < kLabel ? kLabel : 0;
+  // A command stays one for the shell.
+  const std::string more = text.rfind("next:", 0) == 0 ? " \\" : "";
   std::string wrapped, line;
   size_t begin = 0;
   while (begin < text.size()) {
@@ -54,8 +56,8 @@ std::string Wrapped(const std::string& text, int columns) {
         std::min(text.find_first_not_of(' ', begin), text.size());
     const size_t end = std::min(text.find(' ', word), text.size());
     if (!line.empty() &&
-        static_cast<int>(line.size() + end - begin) > columns) {
-      absl::StrAppend(&wrapped, line, "\n");
+        static_cast<int>(line.size() + end - begin + more.size()) > columns) {
+      absl::StrAppend(&wrapped, line, more, "\n");
       line = std::string(indent, ' ');
       begin = word;
     }

@@ -290,7 +290,10 @@ std::string CommandWith(
   for (const Setting& row : settings.rows()) {
     if (!is_kept(row) || passed_over.count(row.name()) > 0) continue;
     absl::StrAppend(&command, " ",
-                    Quoted(absl::StrCat("--", row.name(), "=", row.Text())));
+                    Quoted(absl::StrCat("--", row.name(), "=",
+                                        row.is_path() && !row.Text().empty()
+                                            ? AbsolutePath(row.Text())
+                                            : row.Text())));
   }
   for (const auto& [name, value] : more) {
     absl::StrAppend(&command, " --", name, "=", value);
@@ -302,7 +305,8 @@ std::string CommandWith(
 std::string RepeatCommand(const DistillOptions& options,
                           const Settings& settings) {
   const auto is_kept = [](const Setting& row) {
-    return row.IsGiven() && row.name() != "config";
+    return row.IsGiven() && row.name() != "config" && row.name() != "json" &&
+           row.name() != "quiet";
   };
   return CommandWith(options, settings, is_kept, {});
 }
@@ -328,6 +332,9 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
         ProgramAsTyped(options, "export"), " ",
         Quoted(absl::StrCat("--model=", options.output_dir, "/", kStudentFile)),
         " --format=c --output=student.h");
+  }
+  if (!options.output_dir.empty()) {
+    more.emplace_back("output_dir", Quoted(options.output_dir + "_2"));
   }
   const auto is_kept = [](const Setting& row) { return row.typed(); };
   return CommandWith(options, settings, is_kept, more);

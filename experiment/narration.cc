@@ -114,8 +114,7 @@ void LogStage(const Stages& stages, const std::string& name,
   const bool trained = training.steps > 0;
   row(name, Percent(stage.test.accuracy()),
       validated ? Percent(stage.validation->accuracy()) : "",
-      WithCommas(stage.test.errors),
-      trained ? absl::StrFormat("%.4f", training.epochs.back().total) : "",
+      WithCommas(stage.test.errors), absl::StrFormat("%.4f", stage.test.loss),
       stage.outline.parameters == 0 ? "" : WithCommas(stage.outline.parameters),
       trained ? absl::StrFormat("%s steps, %.1f s", WithCommas(training.steps),
                                 training.seconds)

@@ -22,6 +22,12 @@ using Rows = std::vector<std::vector<std::string>>;
 // again.
 constexpr size_t kFirstColor = 4, kColors = 3;
 
+// An array, which has no field, if it is no JSON.
+Json Parsed(const std::string& text) {
+  Json json = ParseJson(text);
+  return json.is_discarded() ? Json::array() : json;
+}
+
 double NumberOr(const Json& value, double other) {
   return value.is_number() ? value.get<double>() : other;
 }
@@ -61,7 +67,7 @@ void AddCurves(const std::string& metrics, ComparedRun* run) {
   std::string line;
   std::optional<uint64_t> first_seed;
   while (std::getline(lines, line)) {
-    const Json point = ParseJson(line);
+    const Json point = Parsed(line);
     const auto seed = point.at("seed").get<uint64_t>();
     if (!first_seed) first_seed = seed;
     if (seed != *first_seed) continue;
@@ -105,8 +111,7 @@ std::string AccuracyDots(const std::vector<ComparedRun>& runs) {
     }
     rows.push_back(std::move(row));
   }
-  return DotChart("Each run's models",
-                  "test accuracy, %; lines: 95 % intervals", rows);
+  return DotChart("Each run's models", "test accuracy, %", rows);
 }
 
 std::string RunsTable(const std::vector<ComparedRun>& runs) {
@@ -181,11 +186,11 @@ absl::StatusOr<ComparedRun> ReadComparedRun(const std::string& name,
   run.name = name;
   const char* file = "config.json";
   try {
-    run.configuration = ParseJson(config);
+    run.configuration = Parsed(config);
     run.test_data = absl::StrCat(Text(run.configuration.at("testImagesCrc32")),
                                  Text(run.configuration.at("testLabelsCrc32")));
     file = "report.json";
-    const Json result = ParseJson(report);
+    const Json result = Parsed(report);
     run.verdict = result.at("verdict").get<std::string>();
     run.stages = {StageOf(result, "teacher"), StageOf(result, "student")};
     if (result.at("control").is_object()) {
@@ -214,7 +219,11 @@ std::vector<SettingValues> SettingsThatDiffer(
       values.reserve(runs.size());
       for (const ComparedRun& run : runs) {
         const auto found = run.configuration.find(field.key());
-        values.push_back(found == run.configuration.end() ? "-" : Text(*found));
+        // 0 labels mean that all are seen.
+        values.push_back(found == run.configuration.end() ? "-"
+                         : field.key() == "labels" && *found == 0
+                             ? "all"
+                             : Text(*found));
       }
       if (std::set<std::string>(values.begin(), values.end()).size() > 1) {
         differ.emplace_back(field.key(), std::move(values));
@@ -255,10 +264,17 @@ std::string DifferenceLine(const ComparedRun& first, const ComparedRun& other,
   }
   std::string line = absl::StrFormat("%s%+.2f points of test accuracy (", whose,
                                      100 * d.difference.mean);
-  if (d.pairs == 1) return line + "one seed, which proves nothing).";
-  absl::StrAppendFormat(&line, "95 %% interval %+.2f to %+.2f, %d pairs): %s.",
-                        100 * d.difference.low, 100 * d.difference.high,
-                        d.pairs, VerdictName(d.verdict));
+  const auto pairs = static_cast<size_t>(d.pairs);
+  const bool all = pairs == first.stages[kStudentStage].by_seed.size() &&
+                   pairs == other.stages[kStudentStage].by_seed.size();
+  if (d.pairs == 1) {
+    return absl::StrCat(line, "one seed", all ? "" : " that both have",
+                        ", which proves nothing).");
+  }
+  absl::StrAppendFormat(
+      &line, "95 %% interval %+.2f to %+.2f, %d pairs%s): %s.",
+      100 * d.difference.low, 100 * d.difference.high, d.pairs,
+      all ? "" : " of seeds that both have", VerdictName(d.verdict));
   return line;
 }
 
@@ -314,7 +330,9 @@ std::string ComparePage(const std::vector<ComparedRun>& runs, double margin) {
           lines,
           Paragraph(absl::StrFormat(
                         "The students of one seed are a pair. Differences "
-                        "below %g points do not matter (--margin).",
+                        "below %g points do not matter (--margin). The lines "
+                        "in the drawing are 95 %% intervals, of the seeds, or "
+                        "where a run has one seed of the images.",
                         margin),
                     "note"),
           "<div class=\"grid\">\n", AccuracyDots(runs), "</div>\n",

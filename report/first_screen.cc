@@ -50,7 +50,8 @@ std::string RatioTile(double teacher, double student, const char* more,
   if (!std::isfinite(ratio) || ratio <= 0) {
     return Tile("-", more, "of this teacher that is not known");
   }
-  return Tile(absl::StrFormat("%.3g\u00d7", ratio < 1 ? 1 / ratio : ratio),
+  const double times = ratio < 1 ? 1 / ratio : ratio;
+  return Tile(absl::StrFormat("%.*f\u00d7", times < 9.95 ? 1 : 0, times),
               absl::StrCat(ratio < 1 ? less : more, " than the teacher"),
               small);
 }
@@ -69,7 +70,7 @@ std::string Tiles(const SeedsResult& result, const Analysis& analysis) {
           absl::StrCat(WithCommas(student.outline.parameters), " of ",
                        WithCommas(teacher.outline.parameters), " parameters")),
       RatioTile(slow, fast, "faster", "slower",
-                absl::StrFormat("%.3g ms for one image; the teacher %.3g ms",
+                absl::StrFormat("%.2g ms for one image; the teacher %.2g ms",
                                 fast, slow)),
       "</div>\n");
 }
@@ -95,8 +96,7 @@ std::string Dots(const Analysis& analysis) {
                       {DotOf(analysis.first(), i, /*with_interval=*/true)}});
     }
     return DotChart("One seed, and how far other test images may move it",
-                    "test accuracy, %; lines: 95 % intervals of the images",
-                    rows);
+                    "test accuracy, %; lines: 95 % intervals", rows);
   }
   for (const RunAnalysis& run : analysis.runs) {
     ChartRow row = {absl::StrCat("seed ", run.seed), {}};

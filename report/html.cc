@@ -325,6 +325,10 @@ std::string AccuracyChart(const std::vector<StageAnalysis>& stages) {
     return points;
   };
   std::vector<ChartSeries> all = SeriesOf(stages, points_of);
+  const auto is_curve = [](const ChartSeries& series) {
+    return series.points.size() > 1;
+  };
+  if (std::none_of(all.begin(), all.end(), is_curve)) return "";
   for (ChartSeries& series : all) series.dots = true;
   ChartOptions options;
   options.title =
@@ -742,7 +746,8 @@ PageSection WhatRanSection(const ReportContext& context) {
           context.compute.description, "), precision ",
           context.compute.precision_name, ". Ended ", context.date, ".")),
       Paragraph(absl::StrCat("The student learns by ", context.formula, ".")),
-      "<p>To run it again:</p>\n<pre class=\"scroll\"><code>",
+      "<p>To run it again (<code>--output_dir</code> keeps what it "
+      "leaves):</p>\n<pre class=\"scroll\"><code>",
       EscapeHtml(context.command), "</code></pre>\n",
       Paragraph("What had no effect is not listed.", "note"));
   for (const auto& [title, fields] : context.what_ran.items()) {

@@ -1,5 +1,6 @@
 #include "cli/compare.h"
 
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -90,12 +91,21 @@ TEST_F(CompareTest, ErrorsNameTheFile) {
     return Compare(runs, code)["message"].get<std::string>();
   };
   EXPECT_NE(message({first}, 2).find("found 1 folder"), std::string::npos);
-  EXPECT_NE(message({first, folder_.File("no")}, 1).find("no/config.json"),
-            std::string::npos);
-  // A page that would take the place of what is read.
-  options_.output = first + "/report.json";
-  EXPECT_NE(message({first, first}, 1).find("would be lost"),
-            std::string::npos);
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(
+      has(message({first, folder_.File("no")}, 1), "/no: found nothing there"));
+  EXPECT_TRUE(has(message({first, folder_.path()}, 1), "no config.json in it"));
+  EXPECT_TRUE(has(message({first, first + "/"}, 2), "found twice"));
+  const std::string second = Distill(0.9);
+  // Pages that would take the place of what a run has left.
+  for (const char* name : {"/report.json", "/student.safetensors"}) {
+    options_.output = second + name;
+    EXPECT_TRUE(has(message({first, second}, 1), "would be lost")) << name;
+  }
+  std::filesystem::remove(second + "/report.json");
+  EXPECT_TRUE(has(message({first, second}, 1), "was not finished"));
 }
 
 }  // namespace

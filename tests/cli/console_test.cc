@@ -98,6 +98,8 @@ TEST(WrappedTest, BreaksBetweenWordsAndIndents) {
   EXPECT_EQ(Wrapped("a    table  row", 80), "a    table  row");
   EXPECT_EQ(Wrapped("onewordthatistoolong", 5), "onewordthatistoolong");
   EXPECT_EQ(Wrapped("", 5), "");
+  EXPECT_EQ(Wrapped("next:    a --b=1 --c=2", 18),
+            "next:    a --b=1 \\\n         --c=2");
 }
 
 TEST(ConsoleTest, LongWaitsAreInMinutes) {

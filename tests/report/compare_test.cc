@@ -47,7 +47,7 @@ TEST(CompareStudentsTest, PairsAreOfTheSeedsThatBothHave) {
   EXPECT_EQ(d.verdict, Verdict::kBeats);
   EXPECT_EQ(DifferenceLine(first, other, 0.1),
             "b less a: +3.00 points of test accuracy (95 % interval +0.52 to "
-            "+5.48, 3 pairs): BEATS.");
+            "+5.48, 3 pairs of seeds that both have): BEATS.");
 }
 
 TEST(CompareStudentsTest, WhatCannotBeComparedIsNot) {
