@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <set>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "cli/errors.h"
 #include "cli/run_folder.h"
+#include "report/analysis.h"
 #include "report/compare.h"
 #include "report/result_json.h"
 
@@ -51,7 +53,9 @@ absl::StatusOr<std::vector<ComparedRun>> ReadRuns(
   std::set<std::string> seen;
   for (const std::string& folder : folders) {
     RETURN_IF_ERROR(CheckRun(folder));
-    if (!seen.insert(std::filesystem::canonical(folder).string()).second) {
+    std::error_code error;
+    const auto whole = std::filesystem::canonical(folder, error);
+    if (!seen.insert(whole.string()).second) {
       return absl::InvalidArgumentError(absl::StrCat(
           folder, ": found twice; expected runs that differ. Leave it out."));
     }
@@ -82,7 +86,9 @@ absl::Status WritePage(const CompareOptions& options,
   if (options.output.empty()) return absl::OkStatus();
   std::vector<std::string> inputs;
   for (const std::string& folder : options.runs) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder, error)) {
       inputs.push_back(entry.path().string());
     }
   }
@@ -96,9 +102,8 @@ Json RunsJson(const std::vector<ComparedRun>& runs,
   for (size_t r = 0; r < runs.size(); ++r) {
     const ComparedRun& run = runs[r];
     Json one = {{"folder", folders[r]}, {"verdict", run.verdict}};
-    constexpr const char* kStages[] = {"teacher", "student", "control"};
     for (size_t i = 0; i < run.stages.size(); ++i) {
-      one[kStages[i]] = {
+      one[StageName(static_cast<int>(i))] = {
           {"parameters", run.stages[i].parameters},
           {"testAccuracy", IntervalJson(run.stages[i].accuracy)}};
     }

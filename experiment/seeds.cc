@@ -29,12 +29,6 @@ std::string LineOf(const ExperimentResult& run, uint64_t seed) {
   return line;
 }
 
-// "98.05 % (97.98 % to 98.12 %)"
-std::string WithEnds(const Interval& interval) {
-  return absl::StrFormat("%s (%s to %s)", Percent(interval.mean),
-                         Percent(interval.low), Percent(interval.high));
-}
-
 template <typename Value>
 std::vector<double> ValuesOf(const std::vector<ExperimentResult>& runs,
                              const Value& value) {
@@ -145,9 +139,10 @@ absl::StatusOr<SeedsResult> RunSeeds(
   observer.OnLine("teacher: " +
                   (SharesTeacher(result)
                        ? Percent(result.teacher.mean) + ", one for all seeds"
-                       : WithEnds(result.teacher)));
-  observer.OnLine("student: " + WithEnds(result.student));
-  if (result.control) observer.OnLine("control: " + WithEnds(*result.control));
+                       : PercentWithEnds(result.teacher)));
+  observer.OnLine("student: " + PercentWithEnds(result.student));
+  if (result.control)
+    observer.OnLine("control: " + PercentWithEnds(*result.control));
   return result;
 }
 

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
+#include "base/text.h"
+
 namespace distill {
 namespace {
 
@@ -67,6 +70,12 @@ Interval WilsonInterval(int64_t hits, int64_t samples) {
   // In exact arithmetic the ends are 0 and 1 there.
   return {share, hits == 0 ? 0 : middle - half,
           hits == samples ? 1 : middle + half};
+}
+
+std::string PercentWithEnds(const Interval& share) {
+  if (std::isnan(share.low)) return Percent(share.mean);
+  return absl::StrCat(Percent(share.mean), " (", Percent(share.low), " to ",
+                      Percent(share.high), ")");
 }
 
 Verdict VerdictOf(const Interval& difference, double margin) {

@@ -44,6 +44,9 @@ Interval MeanInterval(const std::vector<double>& values,
 // Inference", 1927, with z = 1.959964, the normal distribution's quantile.
 Interval WilsonInterval(int64_t hits, int64_t samples);
 
+// "98.05 % (97.98 % to 98.12 %)" of a share, or the mean alone.
+std::string PercentWithEnds(const Interval& share);
+
 enum class Verdict {
   kUnknown,       // One pair: no interval.
   kBeats,         // The interval of the differences is above 0,

@@ -12,6 +12,7 @@
 #include "report/analysis.h"
 #include "report/first_screen.h"
 #include "report/page.h"
+#include "report/result_json.h"
 
 namespace distill {
 namespace {
@@ -81,16 +82,6 @@ void AddCurves(const std::string& metrics, ComparedRun* run) {
   }
 }
 
-std::string Text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : JsonText(value);
-}
-
-std::string WithEnds(const Interval& i) {
-  return std::isnan(i.low) ? Percent(i.mean)
-                           : absl::StrCat(Percent(i.mean), " (", Percent(i.low),
-                                          " to ", Percent(i.high), ")");
-}
-
 // Student less control, in points; "-" without a control.
 std::string GainOf(const ComparedRun& run) {
   if (run.stages.size() <= kControlStage) return "-";
@@ -119,7 +110,7 @@ std::string RunsTable(const std::vector<ComparedRun>& runs) {
   for (const ComparedRun& run : runs) {
     const ComparedStage& student = run.stages[kStudentStage];
     rows.push_back({run.name, Percent(run.stages[kTeacherStage].accuracy.mean),
-                    WithEnds(student.accuracy),
+                    PercentWithEnds(student.accuracy),
                     run.stages.size() > kControlStage
                         ? Percent(run.stages[kControlStage].accuracy.mean)
                         : "-",
@@ -187,8 +178,8 @@ absl::StatusOr<ComparedRun> ReadComparedRun(const std::string& name,
   const char* file = "config.json";
   try {
     run.configuration = Parsed(config);
-    run.test_data = absl::StrCat(Text(run.configuration.at("testImagesCrc32")),
-                                 Text(run.configuration.at("testLabelsCrc32")));
+    run.test_data = absl::StrCat(Word(run.configuration.at("testImagesCrc32")),
+                                 Word(run.configuration.at("testLabelsCrc32")));
     file = "report.json";
     const Json result = Parsed(report);
     run.verdict = result.at("verdict").get<std::string>();
@@ -223,7 +214,7 @@ std::vector<SettingValues> SettingsThatDiffer(
         values.push_back(found == run.configuration.end() ? "-"
                          : field.key() == "labels" && *found == 0
                              ? "all"
-                             : Text(*found));
+                             : Word(*found));
       }
       if (std::set<std::string>(values.begin(), values.end()).size() > 1) {
         differ.emplace_back(field.key(), std::move(values));
@@ -284,8 +275,9 @@ std::string CompareTable(const std::vector<ComparedRun>& runs) {
   const auto row = [](std::string name, const std::string& teacher,
                       const std::string& student, const std::string& control,
                       const std::string& gain, const std::string& parameters) {
-    if (name.size() > kName)
+    if (name.size() > kName) {
       name = "..." + name.substr(name.size() - kName + 3);
+    }
     return absl::StrFormat("%-26s%10s%10s%10s%10s%14s\n", name, teacher,
                            student, control, gain, parameters);
   };

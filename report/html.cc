@@ -21,6 +21,7 @@
 #include "report/metrics.h"
 #include "report/page.h"
 #include "report/png.h"
+#include "report/result_json.h"
 
 namespace distill {
 namespace {
@@ -714,10 +715,6 @@ PageSection AloneSection(const ReportContext& context,
 }
 
 // ---- What ran.
-
-std::string Word(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : JsonText(value);
-}
 
 // The members of `json`, those of objects in it under "a b".
 void AddFields(const std::string& prefix, const Json& json, Rows* rows) {

@@ -54,6 +54,10 @@ Json StagesJson(const StageResult& first, const Interval& accuracy) {
 
 }  // namespace
 
+std::string Word(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
+}
+
 Json IntervalJson(const Interval& interval) {
   return {{"mean", interval.mean},
           {"low", Number(interval.low)},

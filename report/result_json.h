@@ -3,11 +3,15 @@
 #define DISTILL_REPORT_RESULT_JSON_H_
 
 #include <cstdint>
+#include <string>
 
 #include "base/json.h"
 #include "experiment/seeds.h"
 
 namespace distill {
+
+// `value` for people: a string without its quotes.
+std::string Word(const Json& value);
 
 // "mean", "low" and "high".
 Json IntervalJson(const Interval& interval);

@@ -30,13 +30,6 @@ std::string Points(double difference) {
   return absl::StrFormat("%+.2f", 100 * difference);
 }
 
-// "98.05 % (97.98 % to 98.12 %)", or the mean alone.
-std::string Accuracy(const Interval& interval) {
-  if (std::isnan(interval.low)) return Percent(interval.mean);
-  return absl::StrFormat("%s (%s to %s)", Percent(interval.mean),
-                         Percent(interval.low), Percent(interval.high));
-}
-
 // "+4.77 to +5.84", or nothing.
 std::string PointsEnds(const Interval& interval) {
   if (std::isnan(interval.low)) return "";
@@ -55,9 +48,9 @@ Rows TableRows(const SweepResult& result) {
                 "difference in points", "verdict", "chosen"}};
   for (const SweepCellResult& cell : result.cells) {
     rows.push_back({WithCommas(cell.cell.labels), CellName(cell.cell),
-                    Accuracy(cell.validation), Percent(cell.control.mean),
-                    PointsAndEnds(cell.difference), VerdictName(cell.verdict),
-                    cell.chosen ? "chosen" : ""});
+                    PercentWithEnds(cell.validation),
+                    Percent(cell.control.mean), PointsAndEnds(cell.difference),
+                    VerdictName(cell.verdict), cell.chosen ? "chosen" : ""});
   }
   return rows;
 }
@@ -149,7 +142,7 @@ PageSection MapSection(int64_t labels, const std::string& method,
               Paragraph(absl::StrCat(
                   "Validation accuracy against the control's, in points; the "
                   "control has ",
-                  Accuracy(any.control), ".",
+                  PercentWithEnds(any.control), ".",
                   any.runs > 1 ? " Below each difference: its 95 % interval."
                                : "")),
               MapHtml(map))};
@@ -188,7 +181,7 @@ std::string ChosenLine(const SweepCellResult& chosen) {
       "%s: %s is the best on the validation images, with %s. On the test set "
       "it has %s, %s points against the control: %s.",
       Count(chosen.cell.labels, "label"), CellName(chosen.cell),
-      Accuracy(chosen.validation), Accuracy(chosen.test),
+      PercentWithEnds(chosen.validation), PercentWithEnds(chosen.test),
       PointsAndEnds(chosen.test_difference), VerdictName(chosen.test_verdict));
 }
 

@@ -63,5 +63,14 @@ document.getElementById('test').textContent = JSON.stringify(found);
                       width);
 }
 
+void ExpectFits(const std::string& html, int links) {
+  for (int width : {1200, 390}) {
+    const nlohmann::json found = MeasureInBrowser(html, width);
+    EXPECT_EQ(found["inside"], true) << width;
+    EXPECT_EQ(found["links"], links);
+    EXPECT_EQ(found["targets"], links);
+  }
+}
+
 }  // namespace testing
 }  // namespace distill

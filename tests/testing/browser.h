@@ -25,6 +25,10 @@ nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
 nlohmann::json MeasureInBrowser(const std::string& html, int width,
                                 const std::string& more = "");
 
+// Expects that a page without scripts fits a wide window and a phone's, and has
+// so many links in its contents, each to a part that is there.
+void ExpectFits(const std::string& html, int links);
+
 }  // namespace testing
 }  // namespace distill
 
