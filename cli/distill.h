@@ -98,7 +98,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
         .NotInConfiguration();
     output.AddSettings(table);
     for (const char* name : {"teacher_epochs", "teacher_dropout",
-                             "teacher_jitter", "share_teacher"}) {
+                             "teacher_augment", "share_teacher"}) {
       table.Find(name)->Unless([this] {
         return std::string(teacher_weights.empty()
                                ? ""

@@ -11,7 +11,7 @@
 #include "data/dataset.h"
 #include "models/weights.h"
 #include "report/metrics.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

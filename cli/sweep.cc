@@ -121,7 +121,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   for (const std::string& line : Remarks(data)) console.OnLine(line);
   SweepFolder sweep_folder(arguments.output_dir, configuration, log);
   ASSIGN_OR_RETURN(const auto result,
-                   RunSweep(arguments, compute, data.train, data.test,
+                   RunSweep(arguments, compute, data,
                             log.runs(), sweep_folder, console));
   RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 

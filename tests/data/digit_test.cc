@@ -208,7 +208,7 @@ TEST(PrepareDigitTest, ImagesOfMnistStayWhatTheyAre) {
   int64_t same_place = 0;
   double difference = 0;
   for (int64_t i = 0; i < test->count; ++i) {
-    const auto begin = test->images.begin() + i * 784;
+    const uint8_t* begin = test->images[i];
     const Bytes pixels(begin, begin + 784);
     const double one = Difference(pixels, Prepared(Image(pixels, 28, 28)));
     difference += one / static_cast<double>(test->count);

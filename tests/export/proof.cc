@@ -13,7 +13,7 @@
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"
 #include "training/evaluation.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 namespace testing {
@@ -66,9 +66,11 @@ Dataset RandomImages(int64_t count, const ImageSpec& image) {
   dataset.classes = 10;
   dataset.labels.assign(count, 0);
   Random random(2, "test");
+  std::vector<uint8_t> images;
   for (int64_t i = 0; i < count * image.size(); ++i) {
-    dataset.images.push_back(static_cast<uint8_t>(random.Below(256)));
+    images.push_back(static_cast<uint8_t>(random.Below(256)));
   }
+  dataset.images = Pixels(std::move(images), image.size());
   return dataset;
 }
 
@@ -88,7 +90,8 @@ ProofFolder::ProofFolder(const LoadedModel& loaded, const Dataset& dataset,
   const auto first = Slice(dataset, 0, count);
   TORCH_CHECK(first.ok(), std::string(first.status().message()));
   logits_ = LogitsOf(loaded, *first);
-  Write("images", {first->images.begin(), first->images.end()});
+  const std::vector<uint8_t> images = first->images.Bytes();
+  Write("images", {images.begin(), images.end()});
   Write("logits", ToSafeTensor("logits", logits_).bytes);
 }
 
