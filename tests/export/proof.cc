@@ -1,7 +1,5 @@
 #include "tests/export/proof.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "ATen/core/grad_mode.h"
@@ -17,13 +15,6 @@
 
 namespace distill {
 namespace testing {
-namespace {
-
-std::string Quote(const std::string& path) {
-  return absl::StrCat("'", path, "'");
-}
-
-}  // namespace
 
 LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
                         int64_t classes) {
@@ -96,7 +87,7 @@ ProofFolder::ProofFolder(const LoadedModel& loaded, const Dataset& dataset,
 }
 
 std::string ProofFolder::Quoted(const std::string& name) const {
-  return Quote(folder_.File(name));
+  return absl::StrCat("'", folder_.File(name), "'");
 }
 
 void ProofFolder::Write(const std::string& name,
@@ -107,26 +98,6 @@ void ProofFolder::Write(const std::string& name,
 std::string ProofFolder::Read(const std::string& name) const {
   return ReadFile(folder_.File(name));
 }
-
-namespace {
-
-std::string PythonProof(const std::string& name) {
-  return absl::StrCat(std::getenv("TEST_SRCDIR"), "/python_proof/", name);
-}
-
-}  // namespace
-
-std::string WhyNoPython() {
-  const std::string file = PythonProof("unavailable");
-  return std::filesystem::exists(file) ? ReadFile(file) : "";
-}
-
-ProcessResult RunPython(const std::string& arguments) {
-  return RunInShell(
-      absl::StrCat(Quote(PythonProof("python")), " ", arguments, " 2>&1"));
-}
-
-std::string Source(const std::string& path) { return Quote(ProgramPath(path)); }
 
 }  // namespace testing
 }  // namespace distill
