@@ -372,7 +372,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return end.Error(compute.status());
 
-  const auto splits = LoadSplits(options.data);
+  Console console(out, err, console_options);
+  const auto splits = LoadSplits(options.data, console, options.unlabelled);
   if (!splits.ok()) return end.Error(splits.status());
 
   const Dataset& train = *splits->train;
@@ -399,7 +400,6 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   auto folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return end.Error(folder.status());
 
-  Console console(out, err, console_options);
   std::optional<CheckpointFolder> checkpoints;
   if (*folder) {
     checkpoints.emplace((*folder)->checkpoints(), options.checkpoint_every,

@@ -109,7 +109,8 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
     AddLossConditions(table, [this] {
       return LossUse{{experiment.loss.method},
                      experiment.loss.kd.alpha > 0,
-                     experiment.labels > 0 || labels_per_class > 0};
+                     experiment.labels > 0 || labels_per_class > 0,
+                     experiment.transfer_set == TransferSet::kLabelled};
     });
   }
 };

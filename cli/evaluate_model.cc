@@ -77,8 +77,9 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
 
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
+                                               Observer& observer,
                                                Split split) {
-  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options));
+  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
   RETURN_IF_ERROR(

@@ -37,6 +37,7 @@ struct DatasetForModel {
 };
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
+                                               Observer& observer,
                                                Split split);
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "c10/util/Exception.h"
+#include "data/pixel_counts.h"
 
 namespace distill {
 namespace {
@@ -23,27 +24,9 @@ constexpr int64_t kCacheLine = 64;  // Bytes.
 
 Normalization NormalizationOf(const Dataset& train) {
   if (train.normalization) return *train.normalization;
-  Normalization result = {{}, {}};
-  const int64_t plane = train.image.plane();
-  for (int64_t channel = 0; channel < train.image.channels; ++channel) {
-    // Exact: whole numbers far below 2^53.
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < train.count; ++i) {
-      const uint8_t* pixel = train.images[i] + channel * plane;
-      for (int64_t p = 0; p < plane; ++p) {
-        sum += pixel[p];
-        squares += static_cast<double>(pixel[p]) * pixel[p];
-      }
-    }
-    const auto count = static_cast<double>(train.count * plane);
-    const double mean = sum / count;
-    const double deviation =
-        std::sqrt(std::max(squares / count - mean * mean, 0.));
-    result.mean.push_back(static_cast<float>(mean / 255));
-    result.std.push_back(deviation > 0 ? static_cast<float>(deviation / 255)
-                                       : 1);
-  }
-  return result;
+  PixelCounts counts(train.image);
+  for (int64_t i = 0; i < train.count; ++i) counts.Add(train.images[i]);
+  return counts.Measured();
 }
 
 absl::Status BatchesOptions::Validate() const {

@@ -13,7 +13,6 @@
 #include "data/formats/idx.h"
 
 namespace distill {
-namespace {
 
 uint32_t LabelsCrc32(const Dataset& dataset) {
   const bool bytes = dataset.classes <= 256;
@@ -26,8 +25,6 @@ uint32_t LabelsCrc32(const Dataset& dataset) {
   }
   return Crc32(file);
 }
-
-}  // namespace
 
 const char* SplitName(Split split) {
   switch (split) {
@@ -81,6 +78,7 @@ std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
 }
 
 int64_t CountShared(const Dataset& train, const Dataset& test) {
+  if (test.known_shared) return *test.known_shared;
   if (train.image != test.image) return 0;
   const size_t size = train.image.size();
   const auto image = [size](const Dataset& dataset, int64_t i) {
@@ -113,6 +111,7 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
   chosen.image = dataset.image;
   chosen.classes = dataset.classes;
   chosen.class_names = dataset.class_names;
+  chosen.fit = dataset.fit;
   chosen.labels.reserve(chosen.count);
   for (const int64_t index : indices) {
     if (index < 0 || index >= dataset.count) {

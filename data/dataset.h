@@ -11,6 +11,7 @@
 #include "base/label.h"
 #include "data/image_spec.h"
 #include "data/pixels.h"
+#include "data/preparation.h"
 
 namespace distill {
 
@@ -38,6 +39,13 @@ struct Dataset {
   // What is usual for this set; none: see NormalizationOf (data/batches.h).
   std::optional<Normalization> normalization;
 
+  // How pictures of other sizes were made images; none where they were not.
+  std::optional<Fit> fit;
+  // Pictures that were left out, a line each with the reason.
+  std::vector<std::string> skipped;
+  // CountShared with the training split, where its reader has counted.
+  std::optional<int64_t> known_shared;
+
   // Each [channels, height, width], row-major.
   Pixels images;
   // [count]
@@ -52,6 +60,9 @@ struct Dataset {
   uint32_t images_crc32 = 0;
   uint32_t labels_crc32 = 0;
 };
+
+// The checksum of the labels.
+uint32_t LabelsCrc32(const Dataset& dataset);
 
 // Computes both checksums from the samples; all of them are read.
 void SetChecksums(Dataset* dataset);

@@ -39,7 +39,7 @@ struct Window {
 };
 
 // The windows of the `wanted` ones among `to` pixels, made of `from`.
-std::vector<Window> Windows(int64_t from, int64_t to, Span wanted) {
+std::vector<Window> Windows(int64_t from, int64_t to, PixelSpan wanted) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   const double stretch = std::max(step, 1.);
   // Of one pixel alone where nothing is to be done.
@@ -70,7 +70,7 @@ std::vector<Window> Windows(int64_t from, int64_t to, Span wanted) {
 }
 
 // All pixels that windows see.
-Span Seen(const std::vector<Window>& windows) {
+PixelSpan Seen(const std::vector<Window>& windows) {
   const int64_t begin = windows.front().first;
   const Window& last = windows.back();
   return {begin,
@@ -128,12 +128,12 @@ void SumWindow(const RowWindow& window, const float* rows, int64_t stride,
 
 // The `rows` of the picture, each as wide as there are windows.
 template <int64_t kChannels>
-Picture ResizeRows(const Picture& picture, Span rows,
+Picture ResizeRows(const Picture& picture, PixelSpan rows,
                    const std::vector<Window>& windows) {
   Picture result = {
       kChannels, rows.size, static_cast<int64_t>(windows.size()), {}};
   result.pixels.resize(result.size());
-  const Span seen = Seen(windows);
+  const PixelSpan seen = Seen(windows);
   std::vector<RowWindow> row_windows;
   std::vector<float> weights;
   for (const Window& window : windows) {
@@ -213,7 +213,7 @@ Picture Beside(const Picture& left, const Picture& right) {
   return both;
 }
 
-std::pair<Span, Span> Halves(Span span) {
+std::pair<PixelSpan, PixelSpan> Halves(PixelSpan span) {
   const int64_t half = span.size / 2;
   return {{span.begin, half}, {span.begin + half, span.size - half}};
 }
@@ -223,7 +223,7 @@ std::pair<Span, Span> Halves(Span span) {
 struct Work {
   double seen = 0, weights = 0;
 
-  Work(int64_t from, int64_t to, Span wanted) {
+  Work(int64_t from, int64_t to, PixelSpan wanted) {
     const double step = static_cast<double>(from) / static_cast<double>(to);
     const double each = 2 * kLobes * std::max(step, 1.);
     weights = static_cast<double>(wanted.size) * each;
@@ -235,7 +235,7 @@ struct Work {
 }  // namespace
 
 Picture ResizePart(const Picture& picture, int64_t height, int64_t width,
-                   Span rows, Span columns) {
+                   PixelSpan rows, PixelSpan columns) {
   const Work down_work(picture.height, height, rows);
   const Work across_work(picture.width, width, columns);
   const auto numbers = static_cast<double>(picture.channels);
@@ -255,7 +255,7 @@ Picture ResizePart(const Picture& picture, int64_t height, int64_t width,
   }
   const std::vector<Window> down = Windows(picture.height, height, rows);
   const std::vector<Window> across = Windows(picture.width, width, columns);
-  const Span seen = Seen(down);
+  const PixelSpan seen = Seen(down);
   return ResizeColumns(picture.channels == 1
                            ? ResizeRows<1>(picture, seen, across)
                            : ResizeRows<3>(picture, seen, across),

@@ -9,7 +9,7 @@
 namespace distill {
 
 // A part of the rows or columns of a picture.
-struct Span {
+struct PixelSpan {
   int64_t begin = 0, size = 0;
 };
 
@@ -29,7 +29,7 @@ Picture Resize(const Picture& picture, int64_t height, int64_t width);
 // The same pixels as those `rows` and `columns` of Resize's result, and no
 // others are computed. Each span must be in the result and not empty.
 Picture ResizePart(const Picture& picture, int64_t height, int64_t width,
-                   Span rows, Span columns);
+                   PixelSpan rows, PixelSpan columns);
 
 }  // namespace distill
 

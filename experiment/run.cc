@@ -81,6 +81,11 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
   ASSIGN_OR_RETURN(plan.student, ParseModel("--student", options.student,
                                             train.image, train.classes));
   const Method& method = *FindMethod(options.loss.method);
+  if (splits.unlabelled != nullptr && method.needs_labels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--unlabelled is given, and --method=", options.loss.method,
+        " needs the label of every image; leave one out"));
+  }
   if (method.compares != Compares::kLogits) {
     ASSIGN_OR_RETURN(
         plan.features,
