@@ -391,8 +391,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const Json configuration =
       ConfigurationJson(settings, source.crc32(), *compute, *splits);
   if (options.print_config) {
-    const absl::Status runs =
-        CheckExperiment(experiment, *splits, source);
+    const absl::Status runs = CheckExperiment(experiment, *splits, source);
     if (!runs.ok()) return end.Error(runs);
     out << JsonText(configuration, 2) << std::endl;
     return 0;
@@ -418,14 +417,12 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   for (const std::string& line : Remarks(*splits)) console.OnLine(line);
   const double start_seconds = SecondsSinceStart();
   if (source.crc32()) {
-    const auto judged =
-        GetTeacher(experiment, *compute, *splits, console,
-                   source, /*introduces=*/false);
+    const auto judged = GetTeacher(experiment, *compute, *splits, console,
+                                   source, /*introduces=*/false);
     if (!judged.ok()) return end.Error(judged.status());
   }
-  const auto result =
-      RunSeeds(options, *compute, *splits, console, source,
-               checkpoints ? &*checkpoints : nullptr);
+  const auto result = RunSeeds(options, *compute, *splits, console, source,
+                               checkpoints ? &*checkpoints : nullptr);
   if (absl::IsCancelled(result.status())) {
     return end.Interruption(result.status(), checkpoints.has_value());
   }

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "cli/paths.h"
 #include "data/dataset.h"
 #include "models/weights.h"
 #include "report/metrics.h"
-#include "base/observer.h"
 
 namespace distill {
 
@@ -37,8 +37,7 @@ struct DatasetForModel {
 };
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
-                                               Observer& observer,
-                                               Split split);
+                                               Observer& observer, Split split);
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is
 // not finite.

@@ -12,11 +12,12 @@ namespace {
 
 // The fields of a run's configuration that are no settings.
 const std::set<std::string>& Facts() {
-  static const auto* const facts = new std::set<std::string>{
-      "dataset",           "trainImages",        "trainImagesCrc32",
-      "trainLabelsCrc32",  "testImagesCrc32",    "testLabelsCrc32",
-      "validationCrc32",   "unlabelledCrc32",    "deviceDescription",
-      "teacherWeightsCrc32"};
+  static const auto* const facts =
+      new std::set<std::string>{"dataset",           "trainImages",
+                                "trainImagesCrc32",  "trainLabelsCrc32",
+                                "testImagesCrc32",   "testLabelsCrc32",
+                                "validationCrc32",   "unlabelledCrc32",
+                                "deviceDescription", "teacherWeightsCrc32"};
   return *facts;
 }
 
@@ -54,7 +55,7 @@ void AddLossConditions(Settings& table, const std::function<LossUse()>& use) {
   table.Find("unlabelled")->Unless([use] {
     const LossUse what = use();
     return std::string(
-        !what.has_soft_term    ? "--alpha=0 leaves no term of the teacher's"
+        !what.has_soft_term   ? "--alpha=0 leaves no term of the teacher's"
         : what.labelled_alone ? "--transfer_set=labelled leaves them out"
                               : "");
   });

@@ -152,8 +152,8 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
     }
     return result;
   }
-  ASSIGN_OR_RETURN(const auto data,
-                   LoadDatasetFor(loaded, options.data, observer, Split::kTest));
+  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded, options.data,
+                                                   observer, Split::kTest));
   for (const std::string& note : data.notes) observer.OnLine(note);
   const std::shared_ptr<const Dataset>& dataset = data.dataset;
   result.files = data.files;

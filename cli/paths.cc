@@ -248,10 +248,10 @@ std::vector<std::string> Remarks(const Splits& splits) {
   for (const auto& one : {splits.train, splits.unlabelled}) {
     if (one == nullptr || one->skipped.empty()) continue;
     lines.push_back(absl::StrCat(
-        "warning: ", Count(static_cast<int64_t>(one->skipped.size()), "picture"),
-        " could not be read and ",
-        one->skipped.size() == 1 ? "was" : "were", " left out; the first: ",
-        one->skipped[0]));
+        "warning: ",
+        Count(static_cast<int64_t>(one->skipped.size()), "picture"),
+        " could not be read and ", one->skipped.size() == 1 ? "was" : "were",
+        " left out; the first: ", one->skipped[0]));
   }
   if (splits.shared_images == 0) return lines;
   lines.push_back(absl::StrFormat(

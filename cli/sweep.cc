@@ -106,8 +106,8 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   compute_options.deterministic = true;
   ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options));
   Console console(out, err, console_options);
-  ASSIGN_OR_RETURN(const auto data, LoadSplits(arguments.data, console,
-                                               arguments.unlabelled));
+  ASSIGN_OR_RETURN(const auto data,
+                   LoadSplits(arguments.data, console, arguments.unlabelled));
   const Json configuration = ConfigurationOf(settings, compute, data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
@@ -121,9 +121,9 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   }
   for (const std::string& line : Remarks(data)) console.OnLine(line);
   SweepFolder sweep_folder(arguments.output_dir, configuration, log);
-  ASSIGN_OR_RETURN(const auto result,
-                   RunSweep(arguments, compute, data,
-                            log.runs(), sweep_folder, console));
+  ASSIGN_OR_RETURN(
+      const auto result,
+      RunSweep(arguments, compute, data, log.runs(), sweep_folder, console));
   RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 
   std::ostream silent(nullptr);

@@ -149,11 +149,10 @@ constexpr AugmentKind kKinds[] = {
 }  // namespace
 
 std::string AugmentNames() {
-  return absl::StrJoin(kKinds, ", ",
-                       [](std::string* to, const AugmentKind& kind) {
-                         absl::StrAppend(to, kind.name,
-                                         kind.most > 0 ? ":N" : "");
-                       });
+  return absl::StrJoin(
+      kKinds, ", ", [](std::string* to, const AugmentKind& kind) {
+        absl::StrAppend(to, kind.name, kind.most > 0 ? ":N" : "");
+      });
 }
 
 absl::StatusOr<Augment> Augment::Parse(const std::string& text) {
@@ -161,9 +160,9 @@ absl::StatusOr<Augment> Augment::Parse(const std::string& text) {
   if (text.empty() || text == "none") return augment;
   for (const absl::string_view word : absl::StrSplit(text, ',')) {
     const std::vector<std::string> parts = absl::StrSplit(word, ':');
-    const auto* kind =
-        std::find_if(std::begin(kKinds), std::end(kKinds),
-                     [&](const AugmentKind& one) { return one.name == parts[0]; });
+    const auto* kind = std::find_if(
+        std::begin(kKinds), std::end(kKinds),
+        [&](const AugmentKind& one) { return one.name == parts[0]; });
     if (kind == std::end(kKinds)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "found \"", word, "\"; expected ", AugmentNames(),
@@ -218,10 +217,12 @@ absl::Status Augment::CheckFits(const ImageSpec& image) const {
   const int64_t side = std::min(image.height, image.width);
   for (const AugmentStep& step : steps_) {
     if (!step.kind->moves || step.amount < side) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "found ", step.kind->name, ":", step.amount, "; expected at most ",
-        step.kind->name, ":", side - 1, ", which leaves a part of each image "
-        "of ", image.Describe(), ". Choose a smaller number."));
+    return absl::InvalidArgumentError(
+        absl::StrCat("found ", step.kind->name, ":", step.amount,
+                     "; expected at most ", step.kind->name, ":", side - 1,
+                     ", which leaves a part of each image "
+                     "of ",
+                     image.Describe(), ". Choose a smaller number."));
   }
   return absl::OkStatus();
 }
@@ -270,13 +271,12 @@ at::Tensor Augment::View(const at::Tensor& images, const at::Tensor& draws,
     step->kind->trace(draws.narrow(1, end, step->kind->draws), step->amount,
                       sources);
   }
-  const at::Tensor places =
-      (sources.rows.clamp(0, height - 1) * width +
-       sources.columns.clamp(0, width - 1))
-          .expand({images.size(0), height, width})
-          .flatten(1)
-          .unsqueeze(1)
-          .expand({-1, images.size(1), -1});
+  const at::Tensor places = (sources.rows.clamp(0, height - 1) * width +
+                             sources.columns.clamp(0, width - 1))
+                                .expand({images.size(0), height, width})
+                                .flatten(1)
+                                .unsqueeze(1)
+                                .expand({-1, images.size(1), -1});
   const at::Tensor moved = images.flatten(2).gather(2, places);
   return at::where(sources.inside.unsqueeze(1), moved.view(images.sizes()),
                    black.view({-1, 1, 1}));

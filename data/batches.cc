@@ -127,11 +127,10 @@ Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
               "order: found ", order.size(), " samples; expected all ",
               sample_count(), " of the data set");
   const int64_t draws = options_.augment.draws();
-  TORCH_CHECK(
-      views.empty() ||
-          static_cast<int64_t>(views.size()) == draws * sample_count(),
-      "views: found ", views.size(), " numbers; expected none or ", draws,
-      " for each of ", sample_count(), " samples");
+  TORCH_CHECK(views.empty() ||
+                  static_cast<int64_t>(views.size()) == draws * sample_count(),
+              "views: found ", views.size(), " numbers; expected none or ",
+              draws, " for each of ", sample_count(), " samples");
   const Span all = SpanOf(batch);
   const Span taken = part.value_or(Span{0, all.count});
   TORCH_CHECK(taken.first >= 0 && taken.count >= 1 &&
@@ -202,7 +201,8 @@ void Batches::Fill(Batch& batch, const Views& views) const {
       const uint8_t* from = dataset_->images[index[i]] + c * plane;
       const float* table = table_.data() + 256 * c;
       if (draws > 0) {
-        from = augment.View(views.data() + index[i] * draws, spec, from, scratch);
+        from =
+            augment.View(views.data() + index[i] * draws, spec, from, scratch);
       }
       // Four loads before four stores: otherwise each load waits for the store
       // before it, which might have changed the table for all that the compiler

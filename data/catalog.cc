@@ -70,8 +70,8 @@ CatalogEntry Cifar10() {
                      {Split::kTest, 0xb4851585u, 0x1ee5b3e9u}};
   entry.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
                        "dog",      "frog",       "horse", "ship", "truck"};
-  entry.normalization = Normalization{{0.4914f, 0.4822f, 0.4465f},
-                                      {0.2470f, 0.2435f, 0.2616f}};
+  entry.normalization =
+      Normalization{{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
   entry.places = {"data/cifar-10-batches-bin"};
   entry.layout.page = "https://www.cs.toronto.edu/~kriz/cifar.html";
   return entry;

@@ -82,8 +82,8 @@ int64_t CountShared(const Dataset& train, const Dataset& test) {
   if (train.image != test.image) return 0;
   const size_t size = train.image.size();
   const auto image = [size](const Dataset& dataset, int64_t i) {
-    return std::string_view(
-        reinterpret_cast<const char*>(dataset.images[i]), size);
+    return std::string_view(reinterpret_cast<const char*>(dataset.images[i]),
+                            size);
   };
   std::unordered_map<std::string_view, int64_t> of_test;  // How often.
   of_test.reserve(test.count);
@@ -127,10 +127,9 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
     SetChecksums(&chosen);
   } else {
     // All of a large file would be read.
-    chosen.images_crc32 = static_cast<uint32_t>(
-        crc32_z(dataset.images_crc32,
-                reinterpret_cast<const Bytef*>(indices.data()),
-                indices.size() * sizeof(indices[0])));
+    chosen.images_crc32 = static_cast<uint32_t>(crc32_z(
+        dataset.images_crc32, reinterpret_cast<const Bytef*>(indices.data()),
+        indices.size() * sizeof(indices[0])));
     chosen.labels_crc32 = LabelsCrc32(chosen);
   }
   const bool same = chosen.images_crc32 == dataset.images_crc32 &&

@@ -37,9 +37,9 @@ struct Subset {
   std::vector<int64_t> at;
 };
 
-// What a run reads. The teacher trains on `train`; the student on `transfer`, or
-// if classes are omitted on `seen`, a part of that; `labelled` is part of what
-// the student trains on, if not all labels are known.
+// What a run reads. The teacher trains on `train`; the student on `transfer`,
+// or if classes are omitted on `seen`, a part of that; `labelled` is part of
+// what the student trains on, if not all labels are known.
 struct DataDivision {
   std::string name;  // Of the data set that was divided.
   Batches train, test;

@@ -18,8 +18,7 @@ bool AbslParseFlag(absl::string_view text, ImageSize* size,
   if (sides.size() > 2 || !absl::SimpleAtoi(sides.front(), &parsed.height) ||
       !absl::SimpleAtoi(sides.back(), &parsed.width) || parsed.height < 0 ||
       parsed.width < 0 || parsed.height > kMostSide ||
-      parsed.width > kMostSide ||
-      (parsed.height == 0) != (parsed.width == 0)) {
+      parsed.width > kMostSide || (parsed.height == 0) != (parsed.width == 0)) {
     *error = absl::StrCat("it must be a side of 1 to ", kMostSide,
                           " pixels, or height and width, like 32 or 32x24");
     return false;
@@ -29,9 +28,8 @@ bool AbslParseFlag(absl::string_view text, ImageSize* size,
 }
 
 std::string AbslUnparseFlag(const ImageSize& size) {
-  return size.height == size.width
-             ? absl::StrCat(size.height)
-             : absl::StrCat(size.height, "x", size.width);
+  return size.height == size.width ? absl::StrCat(size.height)
+                                   : absl::StrCat(size.height, "x", size.width);
 }
 
 absl::Status SetLabels(const std::string& path, std::vector<int32_t> labels,

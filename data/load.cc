@@ -38,8 +38,8 @@ constexpr DatasetFormat kFormats[] = {
 absl::Status CheckNoPictures(const std::string& path,
                              const PictureOptions& options) {
   const PictureOptions usual;
-  const char* given = options.image_size.height != 0 ? "--image_size"
-                      : options.channels != 0        ? "--channels"
+  const char* given = options.image_size.height != 0   ? "--image_size"
+                      : options.channels != 0          ? "--channels"
                       : options.resize != usual.resize ? "--resize"
                       : options.test_share != 0        ? "--test_share"
                       : options.skip_unreadable        ? "--skip_unreadable"

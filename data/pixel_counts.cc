@@ -36,7 +36,8 @@ Normalization PixelCounts::Measured() const {
       squares += count * static_cast<double>(value * value);
     }
     const double mean = sum / all;
-    const double deviation = std::sqrt(std::max(squares / all - mean * mean, 0.));
+    const double deviation =
+        std::sqrt(std::max(squares / all - mean * mean, 0.));
     result.mean.push_back(static_cast<float>(mean / 255));
     result.std.push_back(deviation > 0 ? static_cast<float>(deviation / 255)
                                        : 1);

@@ -54,9 +54,8 @@ Batch ResidentSamples::Gather(const at::Tensor& indices,
               device());
   Batch batch = internal::GatherOnDevice(pixels_, classes_, table_, indices);
   if (views.defined()) {
-    batch.images =
-        augment_.View(batch.images, at::index_select(views, 0, indices),
-                      table_.select(1, 0));
+    batch.images = augment_.View(
+        batch.images, at::index_select(views, 0, indices), table_.select(1, 0));
   }
   return batch;
 }

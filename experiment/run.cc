@@ -70,8 +70,8 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
         "another --data_dir."));
   }
   RETURN_IF_ERROR(CheckAugment("--augment", options.augment, train.image));
-  RETURN_IF_ERROR(CheckAugment("--teacher_augment", options.TeacherAugment(),
-                               train.image));
+  RETURN_IF_ERROR(
+      CheckAugment("--teacher_augment", options.TeacherAugment(), train.image));
   RETURN_IF_ERROR(
       CheckEpochs("--teacher_epochs", options.teacher_epochs, train.count));
   RETURN_IF_ERROR(
@@ -148,9 +148,9 @@ StagePlan StudentPlan(const Stages& stages,
   }
   if (!features) {
     return {*batches,
-            DistillationObjective(live ? teacher.LiveLogits()
-                                       : CachedLogits(std::move(logits)),
-                                  options.loss, std::move(has_label)),
+            DistillationObjective(
+                live ? teacher.LiveLogits() : CachedLogits(std::move(logits)),
+                options.loss, std::move(has_label)),
             options.student_epochs};
   }
   Random random(options.seed, "regressor's weights");
@@ -230,8 +230,7 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
 // and the stages; what LibTorch throws there is a status too.
 template <typename Result, typename Use>
 absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
-                                  const Compute& compute,
-                                  const Splits& splits,
+                                  const Compute& compute, const Splits& splits,
                                   Observer& observer,
                                   const TeacherSource& teacher,
                                   RunCheckpoints* checkpoints, const Use& use) {
@@ -288,10 +287,12 @@ std::string Condition(const ExperimentResult& result) {
                             " without one");
 }
 
-absl::StatusOr<ExperimentResult> RunExperiment(
-    const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer, TeacherSource& teacher, RunCheckpoints* checkpoints) {
+absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
+                                               const Compute& compute,
+                                               const Splits& splits,
+                                               Observer& observer,
+                                               TeacherSource& teacher,
+                                               RunCheckpoints* checkpoints) {
   return WithStages<ExperimentResult>(
       options, compute, splits, observer, teacher, checkpoints,
       [&](const Stages& stages, const Plan& plan) {
@@ -299,18 +300,18 @@ absl::StatusOr<ExperimentResult> RunExperiment(
       });
 }
 
-absl::StatusOr<ExperimentResult> RunExperiment(
-    const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer) {
+absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
+                                               const Compute& compute,
+                                               const Splits& splits,
+                                               Observer& observer) {
   TrainedHere teacher;
   return RunExperiment(options, compute, splits, observer, teacher);
 }
 
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer, TeacherSource& source, bool introduces) {
+    const Splits& splits, Observer& observer, TeacherSource& source,
+    bool introduces) {
   return WithStages<std::shared_ptr<Teacher>>(
       options, compute, splits, observer, source,
       /*checkpoints=*/nullptr, [&](const Stages& stages, const Plan& plan) {

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/dataset.h"
 #include "experiment/features.h"
 #include "experiment/options.h"
@@ -19,7 +20,6 @@
 #include "models/classifier.h"
 #include "training/checkpoint.h"
 #include "training/device.h"
-#include "base/observer.h"
 
 namespace distill {
 
@@ -67,23 +67,22 @@ std::string VerdictLine(const ExperimentResult& result);
 // differ in size of image or classes, or for options out of range.
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer, TeacherSource& teacher,
+    const Splits& splits, Observer& observer, TeacherSource& teacher,
     RunCheckpoints* checkpoints = nullptr);
 
 // The same with a teacher that is trained here.
-absl::StatusOr<ExperimentResult> RunExperiment(
-    const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer);
+absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
+                                               const Compute& compute,
+                                               const Splits& splits,
+                                               Observer& observer);
 
 // The first part of RunExperiment: the teacher alone, the one that it would
 // get. `introduces`: whether `observer` is told what runs, too. Errors as
 // there.
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    const Splits& splits,
-    Observer& observer, TeacherSource& source, bool introduces);
+    const Splits& splits, Observer& observer, TeacherSource& source,
+    bool introduces);
 
 // What RunExperiment would refuse before it trains anything.
 absl::Status CheckExperiment(const ExperimentOptions& options,

@@ -111,10 +111,11 @@ absl::Status SeedsOptions::Validate() const {
   return status;
 }
 
-absl::StatusOr<SeedsResult> RunSeeds(
-    const SeedsOptions& options, const Compute& compute,
-    const Splits& splits, Observer& observer,
-    TeacherSource& teacher, RunCheckpoints* checkpoints) {
+absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
+                                     const Compute& compute,
+                                     const Splits& splits, Observer& observer,
+                                     TeacherSource& teacher,
+                                     RunCheckpoints* checkpoints) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
   result.margin = options.margin;

@@ -10,12 +10,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/dataset.h"
 #include "experiment/options.h"
 #include "experiment/run.h"
 #include "experiment/statistics.h"
 #include "training/device.h"
-#include "base/observer.h"
 
 namespace distill {
 
@@ -92,10 +92,11 @@ std::string VerdictLine(const SeedsResult& result);
 // `teacher` says where each seed's teacher comes from; with share_teacher the
 // first seed's is there for all. `checkpoints` as in RunExperiment. Errors:
 // those of RunExperiment, of the first seed that has one.
-absl::StatusOr<SeedsResult> RunSeeds(
-    const SeedsOptions& options, const Compute& compute,
-    const Splits& splits, Observer& observer,
-    TeacherSource& teacher, RunCheckpoints* checkpoints = nullptr);
+absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
+                                     const Compute& compute,
+                                     const Splits& splits, Observer& observer,
+                                     TeacherSource& teacher,
+                                     RunCheckpoints* checkpoints = nullptr);
 
 }  // namespace distill
 

@@ -10,6 +10,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/division.h"
 #include "data/safetensors.h"
 #include "experiment/omitted.h"
@@ -22,7 +23,6 @@
 #include "training/evaluation.h"
 #include "training/losses.h"
 #include "training/objective.h"
-#include "base/observer.h"
 
 namespace distill {
 

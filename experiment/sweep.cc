@@ -117,8 +117,7 @@ class Sweep {
         observer_(observer) {}
 
   void TakeOver(const std::vector<SweepRun>& done);
-  absl::Status Run(const Compute& compute,
-                   const Splits& splits);
+  absl::Status Run(const Compute& compute, const Splits& splits);
   // Of the first so many seeds, each of which has all of its runs.
   SweepResult Result(int64_t seeds) const;
 
@@ -135,8 +134,7 @@ class Sweep {
   absl::Status CheckTeacher(const Teacher& teacher) const;
   absl::StatusOr<SweepRun> RunOne(const SweepCell& cell, uint64_t seed,
                                   const std::string& name,
-                                  const Compute& compute,
-                                  const Splits& splits,
+                                  const Compute& compute, const Splits& splits,
                                   TeacherSource& teacher);
   SweepCellResult CellResult(const SweepCell& cell, int64_t seeds) const;
   // Sums of the seeds' errors are whole numbers: equals are equal.
@@ -198,9 +196,11 @@ absl::Status Sweep::CheckTeacher(const Teacher& teacher) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<SweepRun> Sweep::RunOne(
-    const SweepCell& cell, uint64_t seed, const std::string& name,
-    const Compute& compute, const Splits& splits, TeacherSource& teacher) {
+absl::StatusOr<SweepRun> Sweep::RunOne(const SweepCell& cell, uint64_t seed,
+                                       const std::string& name,
+                                       const Compute& compute,
+                                       const Splits& splits,
+                                       TeacherSource& teacher) {
   ExperimentOptions experiment = ExperimentOf(options_, cell, all_labels_);
   experiment.seed = seed;
   experiment.control = controls_.count({cell.labels, seed}) == 0;
@@ -223,15 +223,14 @@ absl::StatusOr<SweepRun> Sweep::RunOne(
   return run;
 }
 
-absl::Status Sweep::Run(const Compute& compute,
-                        const Splits& splits) {
+absl::Status Sweep::Run(const Compute& compute, const Splits& splits) {
   const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
   if (CountDone() == all) return absl::OkStatus();
   TrainedHere trained_here;
   OneForAll source(trained_here);
   ASSIGN_OR_RETURN(const auto teacher,
-                   GetTeacher(options_.experiment, compute, splits,
-                              observer_, source, /*introduces=*/true));
+                   GetTeacher(options_.experiment, compute, splits, observer_,
+                              source, /*introduces=*/true));
   RETURN_IF_ERROR(CheckTeacher(*teacher));
 
   // What was taken over may not have been shown yet.
@@ -359,11 +358,12 @@ absl::Status SweepOptions::Validate() const {
   return status;
 }
 
-absl::StatusOr<SweepResult> RunSweep(
-    const SweepOptions& options, const Compute& compute,
-    const Splits& splits,
-    const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
-    Observer& observer) {
+absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
+                                     const Compute& compute,
+                                     const Splits& splits,
+                                     const std::vector<SweepRun>& done,
+                                     SweepObserver& sweep_observer,
+                                     Observer& observer) {
   RETURN_IF_ERROR(options.Validate());
   const int64_t all_labels =
       std::max<int64_t>(splits.train->count - options.experiment.validation, 1);

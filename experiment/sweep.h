@@ -11,12 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/dataset.h"
 #include "experiment/run.h"
 #include "experiment/statistics.h"
 #include "training/device.h"
 #include "training/evaluation.h"
-#include "base/observer.h"
 
 namespace distill {
 
@@ -166,11 +166,12 @@ class SweepObserver {
 // CheckExperiment finds in any cell, before the first one runs; those of
 // RunExperiment, with the run that had it; FailedPrecondition if the teacher is
 // not the one that `done` had; those of `sweep_observer`.
-absl::StatusOr<SweepResult> RunSweep(
-    const SweepOptions& options, const Compute& compute,
-    const Splits& splits,
-    const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
-    Observer& observer);
+absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
+                                     const Compute& compute,
+                                     const Splits& splits,
+                                     const std::vector<SweepRun>& done,
+                                     SweepObserver& sweep_observer,
+                                     Observer& observer);
 
 }  // namespace distill
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "training/checkpoint.h"
 #include "base/observer.h"
+#include "training/checkpoint.h"
 
 namespace distill {
 

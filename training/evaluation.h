@@ -6,10 +6,10 @@
 #include <string>
 
 #include "ATen/core/Tensor.h"
+#include "base/observer.h"
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
-#include "base/observer.h"
 
 namespace distill {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
@@ -14,7 +15,6 @@
 #include "training/checkpoint.h"
 #include "training/losses.h"
 #include "training/objective.h"
-#include "base/observer.h"
 #include "training/ranks.h"
 #include "training/schedule.h"
 

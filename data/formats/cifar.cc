@@ -80,8 +80,10 @@ struct Found {
 
 Found Find(const std::string& path) {
   for (const Version& version : Versions()) {
-    for (const fs::path& folder : {fs::path(path), fs::path(path) / version.folder}) {
-      if (!FindFile(folder, version.train[0]).empty()) return {folder, &version};
+    for (const fs::path& folder :
+         {fs::path(path), fs::path(path) / version.folder}) {
+      if (!FindFile(folder, version.train[0]).empty())
+        return {folder, &version};
     }
   }
   return {};
@@ -142,8 +144,8 @@ absl::StatusOr<Dataset> LoadCifar(const std::string& path, Split split,
       const std::string file = FindFile(dataset.folder, name);
       if (file.empty()) {
         return absl::NotFoundError(absl::StrCat(
-            dataset.folder, ": found no ", name, " (the folder holds: ",
-            ListFolder(dataset.folder),
+            dataset.folder, ": found no ", name,
+            " (the folder holds: ", ListFolder(dataset.folder),
             "); expected it, plain or .gz, beside the others. Fetch them all: "
             "https://www.cs.toronto.edu/~kriz/cifar.html"));
       }

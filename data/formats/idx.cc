@@ -160,8 +160,7 @@ absl::StatusOr<Shape> ReadShape(PackedFile& file) {
   if (sizes < 4 * rank) {
     return HeaderTooShort(file, kMagicSize + sizes, kMagicSize + 4 * rank);
   }
-  return ParseShape(file.path(), IdxType{header[2]}, rank,
-                    header + kMagicSize);
+  return ParseShape(file.path(), IdxType{header[2]}, rank, header + kMagicSize);
 }
 
 // Whether the file may have the size that its header says.

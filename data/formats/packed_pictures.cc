@@ -82,8 +82,7 @@ struct Packed {
 };
 
 absl::StatusOr<Picture> ReadPicture(const std::string& root,
-                                    const PictureFile& file,
-                                    int64_t channels) {
+                                    const PictureFile& file, int64_t channels) {
   const std::string path = absl::StrCat(root, "/", file.path);
   if (file.size > kMostFileBytes) {
     return Unexpected(absl::StatusCode::kInvalidArgument, path,
@@ -118,9 +117,9 @@ class Packer {
       all += static_cast<int64_t>(split.size());
     }
     const int64_t bytes = all * image_.size();
-    observer_.OnLine(absl::StrCat(
-        "packing: ", Count(all, "picture"), " of ", set_.root, " as ",
-        image_.Describe(), " into ", path, " (", MegaBytes(bytes), ")"));
+    observer_.OnLine(absl::StrCat("packing: ", Count(all, "picture"), " of ",
+                                  set_.root, " as ", image_.Describe(),
+                                  " into ", path, " (", MegaBytes(bytes), ")"));
     ASSIGN_OR_RETURN(NewFile file, NewFile::Begin(path, bytes));
     observer_.OnBegin("packing pictures", all);
     const absl::Status packed = PackAll(&file);
@@ -190,8 +189,8 @@ class Packer {
     }
     if (!packed.status.ok()) return packed;
     packed.pixels = Prepare(*picture, image_, options_.resize);
-    packed.hash = internal::Fnv1a64(
-        {packed.pixels.begin(), packed.pixels.end()});
+    packed.hash =
+        internal::Fnv1a64({packed.pixels.begin(), packed.pixels.end()});
     return packed;
   }
 
@@ -209,13 +208,13 @@ class Packer {
         const std::vector<Packed> pictures =
             PackBlock(&files[first], count, done);
         if (InterruptSignal() != 0) {
-          return absl::CancelledError(absl::StrCat(
-              "stopped while packing the pictures of ", set_.root,
-              "; nothing of it is left. Start again."));
+          return absl::CancelledError(
+              absl::StrCat("stopped while packing the pictures of ", set_.root,
+                           "; nothing of it is left. Start again."));
         }
         for (int64_t i = 0; i < count; ++i) {
-          RETURN_IF_ERROR(Add(pictures[i], files[first + i], split, &to,
-                              &counts, file));
+          RETURN_IF_ERROR(
+              Add(pictures[i], files[first + i], split, &to, &counts, file));
         }
         done += count;
       }
@@ -236,15 +235,16 @@ class Packer {
     std::vector<Packed> pictures(count);
     std::atomic<int64_t> next = 0, finished = 0;
     const auto work = [&] {
-      for (int64_t i = next++; i < count && InterruptSignal() == 0; i = next++) {
+      for (int64_t i = next++; i < count && InterruptSignal() == 0;
+           i = next++) {
         try {
           pictures[i] = PackOne(files[i]);
         } catch (const std::bad_alloc&) {
-          pictures[i].status = Unexpected(
-              absl::StatusCode::kResourceExhausted,
-              absl::StrCat(set_.root, "/", files[i].path),
-              "a picture that does not fit in memory", "one that fits",
-              "Free memory, or make it smaller.");
+          pictures[i].status =
+              Unexpected(absl::StatusCode::kResourceExhausted,
+                         absl::StrCat(set_.root, "/", files[i].path),
+                         "a picture that does not fit in memory",
+                         "one that fits", "Free memory, or make it smaller.");
         }
         ++finished;
       }
@@ -275,16 +275,16 @@ class Packer {
     }
     const std::vector<uint8_t>& pixels = picture.pixels;
     to->labels.push_back(from.label);
-    to->crc = static_cast<uint32_t>(
-        crc32_z(to->crc, pixels.data(), pixels.size()));
+    to->crc =
+        static_cast<uint32_t>(crc32_z(to->crc, pixels.data(), pixels.size()));
     if (split == Split::kTrain) {
       counts->Add(pixels.data());
       to->hashes.insert(picture.hash);
     } else if (split == Split::kTest) {
       shared_ += splits_[0].hashes.count(picture.hash) > 0 ? 1 : 0;
     }
-    return file->Append({reinterpret_cast<const char*>(pixels.data()),
-                         pixels.size()});
+    return file->Append(
+        {reinterpret_cast<const char*>(pixels.data()), pixels.size()});
   }
 
   // All that comes after the pixels.
@@ -292,12 +292,11 @@ class Packer {
     SafeTensors rest;
     for (const Split split : kSplits) {
       const OneSplit& one = splits_[static_cast<size_t>(split)];
-      rest.tensors.push_back(
-          {absl::StrCat(SplitName(split), ".labels"),
-           "I32",
-           {static_cast<int64_t>(one.labels.size())},
-           {reinterpret_cast<const char*>(one.labels.data()),
-            one.labels.size() * sizeof(one.labels[0])}});
+      rest.tensors.push_back({absl::StrCat(SplitName(split), ".labels"),
+                              "I32",
+                              {static_cast<int64_t>(one.labels.size())},
+                              {reinterpret_cast<const char*>(one.labels.data()),
+                               one.labels.size() * sizeof(one.labels[0])}});
       rest.metadata[absl::StrCat(SplitName(split), ".crc32")] =
           absl::StrCat(one.crc);
     }
@@ -309,8 +308,8 @@ class Packer {
                             {2, image_.channels},
                             {reinterpret_cast<const char*>(numbers.data()),
                              numbers.size() * sizeof(numbers[0])}});
-    rest.metadata["image"] = absl::StrCat(image_.channels, " ", image_.height,
-                                          " ", image_.width);
+    rest.metadata["image"] =
+        absl::StrCat(image_.channels, " ", image_.height, " ", image_.width);
     rest.metadata["classes"] = JsonText(Json(set_.class_names));
     rest.metadata["shared"] = absl::StrCat(shared_);
     rest.metadata["skipped"] = JsonText(Json(skipped_));
@@ -410,16 +409,19 @@ absl::StatusOr<PackedPictures> ParsePacked(std::shared_ptr<const void> owner,
                                            absl::string_view bytes,
                                            const std::string& name) {
   constexpr size_t kTail = kLengthBytes + kEnd.size();
-  if (bytes.size() < kTail || bytes.substr(bytes.size() - kEnd.size()) != kEnd) {
+  if (bytes.size() < kTail ||
+      bytes.substr(bytes.size() - kEnd.size()) != kEnd) {
     return Damaged(name, "no end of this version");
   }
   uint64_t length = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) {
-    length |= uint64_t{static_cast<unsigned char>(bytes[bytes.size() - kTail + i])}
-              << (8 * i);
+    length |=
+        uint64_t{static_cast<unsigned char>(bytes[bytes.size() - kTail + i])}
+        << (8 * i);
   }
   if (length > bytes.size() - kTail) return Damaged(name, "a wrong length");
-  const absl::string_view pixels = bytes.substr(0, bytes.size() - kTail - length);
+  const absl::string_view pixels =
+      bytes.substr(0, bytes.size() - kTail - length);
   ASSIGN_OR_RETURN(const SafeTensors rest,
                    ParseSafeTensors(bytes.substr(pixels.size(), length), name));
   PackedPictures packed;
@@ -489,7 +491,8 @@ absl::StatusOr<std::shared_ptr<const PackedPictures>> Pack(
   const std::string folder =
       absl::StrCat(AbsolutePath(cache), "/", KeyOf(set, options));
   const std::string path = absl::StrCat(folder, "/pictures");
-  const auto open = [&]() -> absl::StatusOr<std::shared_ptr<const PackedPictures>> {
+  const auto open =
+      [&]() -> absl::StatusOr<std::shared_ptr<const PackedPictures>> {
     ASSIGN_OR_RETURN(const auto file, MappedFile::Map(path));
     ASSIGN_OR_RETURN(auto packed, ParsePacked(file, file->bytes(), path));
     return std::make_shared<const PackedPictures>(std::move(packed));

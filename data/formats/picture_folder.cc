@@ -27,8 +27,8 @@ namespace {
 
 // Endings of pictures; those of the second list cannot be read.
 constexpr const char* kRead[] = {".png", ".jpg", ".jpeg", ".pgm", ".ppm"};
-constexpr const char* kNotRead[] = {".webp", ".gif", ".bmp", ".tif", ".tiff",
-                                    ".heic", ".avif"};
+constexpr const char* kNotRead[] = {".webp", ".gif",  ".bmp", ".tif",
+                                    ".tiff", ".heic", ".avif"};
 
 template <size_t n>
 bool EndsWithOneOf(const std::string& name, const char* const (&endings)[n]) {
@@ -58,7 +58,8 @@ absl::StatusOr<Names> NamesIn(const std::string& folder) {
   Names names;
   while (const dirent* entry = readdir(open)) {
     std::string name = entry->d_name;
-    if (name[0] == '.') continue;  // The folder, the one above, and hidden ones.
+    if (name[0] == '.')
+      continue;  // The folder, the one above, and hidden ones.
     struct stat info;
     const bool is_folder =
         entry->d_type == DT_DIR ||
@@ -77,7 +78,7 @@ std::string ValidUtf8(const std::string& name) {
   std::string valid;
   for (size_t i = 0; i < name.size();) {
     const auto byte = static_cast<unsigned char>(name[i]);
-    size_t length = byte < 0x80               ? 1
+    size_t length = byte < 0x80                   ? 1
                     : byte >= 0xC2 && byte < 0xE0 ? 2
                     : byte >= 0xE0 && byte < 0xF0 ? 3
                     : byte >= 0xF0 && byte < 0xF5 ? 4
@@ -202,7 +203,8 @@ absl::Status DivideClasses(const std::string& root, double share,
 // of the set if it has some.
 absl::Status AddClasses(const std::string& inner, Split split, bool skips,
                         PictureSet* set) {
-  const std::string path = absl::StrCat(set->root, inner.empty() ? "" : "/", inner);
+  const std::string path =
+      absl::StrCat(set->root, inner.empty() ? "" : "/", inner);
   ASSIGN_OR_RETURN(const Names names, NamesIn(path));
   if (split == Split::kTrain) {
     for (const std::string& name : names.folders) {
@@ -252,12 +254,11 @@ absl::StatusOr<PictureSet> ListClasses(const std::string& root,
   RETURN_IF_ERROR(
       AddClasses(train, Split::kTrain, options.skip_unreadable, &set));
   if (set.class_names.size() < 2) {
-    return Unexpected(absl::StatusCode::kFailedPrecondition,
-                      absl::StrCat(root, "/", train),
-                      absl::StrCat("folders of ", set.class_names.size(),
-                                   " class"),
-                      "two classes or more, each a folder of pictures",
-                      "Put the pictures of each class in a folder of its own.");
+    return Unexpected(
+        absl::StatusCode::kFailedPrecondition, absl::StrCat(root, "/", train),
+        absl::StrCat("folders of ", set.class_names.size(), " class"),
+        "two classes or more, each a folder of pictures",
+        "Put the pictures of each class in a folder of its own.");
   }
   if (train.empty()) {
     if (options.test_share == 0) {
@@ -288,12 +289,11 @@ absl::StatusOr<PictureSet> ListClasses(const std::string& root,
 
 bool HasPictures(const std::string& folder) {
   const auto names = NamesIn(folder);
-  return names.ok() &&
-         std::any_of(names->files.begin(), names->files.end(),
-                     [](const std::string& name) {
-                       return EndsWithOneOf(name, kRead) ||
-                              EndsWithOneOf(name, kNotRead);
-                     });
+  return names.ok() && std::any_of(names->files.begin(), names->files.end(),
+                                   [](const std::string& name) {
+                                     return EndsWithOneOf(name, kRead) ||
+                                            EndsWithOneOf(name, kNotRead);
+                                   });
 }
 
 absl::Status CheckChannels(int64_t channels) {
@@ -349,23 +349,23 @@ absl::StatusOr<DatasetReader> OpenPictureFolder(const std::string& path,
       options.observer == nullptr ? Nobody() : *options.observer;
   ASSIGN_OR_RETURN(const auto packed, Pack(set, options.pictures, observer));
   const Fit fit = options.pictures.resize;
-  return [packed, root, fit](Split split,
-                             int classes) -> absl::StatusOr<Dataset> {
-    if (packed->splits[static_cast<size_t>(split)].labels.empty()) {
-      return absl::NotFoundError(absl::StrCat(root, ": no ", SplitName(split),
-                                              " pictures"));
-    }
-    Dataset dataset = DatasetOf(*packed, root, split);
-    if (classes != 0 && classes != dataset.classes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "classes: found ", classes, "; expected ", dataset.classes,
-          ", the folders of ", root, ". Leave it out."));
-    }
-    if (split == Split::kTest) dataset.known_shared = packed->shared_images;
-    dataset.fit = fit;
-    dataset.skipped = packed->skipped;
-    return dataset;
-  };
+  return
+      [packed, root, fit](Split split, int classes) -> absl::StatusOr<Dataset> {
+        if (packed->splits[static_cast<size_t>(split)].labels.empty()) {
+          return absl::NotFoundError(
+              absl::StrCat(root, ": no ", SplitName(split), " pictures"));
+        }
+        Dataset dataset = DatasetOf(*packed, root, split);
+        if (classes != 0 && classes != dataset.classes) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "classes: found ", classes, "; expected ", dataset.classes,
+              ", the folders of ", root, ". Leave it out."));
+        }
+        if (split == Split::kTest) dataset.known_shared = packed->shared_images;
+        dataset.fit = fit;
+        dataset.skipped = packed->skipped;
+        return dataset;
+      };
 }
 
 absl::StatusOr<Dataset> LoadUnlabelled(const std::string& path,

@@ -70,8 +70,8 @@ TEST(AugmentTest, EveryPlaceIsEquallyLikely) {
     ++flips[{one[2]}];
     ++centres[{one[3], one[4]}];
   }
-  for (const auto& [places, all] : {std::pair(9, &moves), std::pair(2, &flips),
-                                    std::pair(12, &centres)}) {
+  for (const auto& [places, all] :
+       {std::pair(9, &moves), std::pair(2, &flips), std::pair(12, &centres)}) {
     ASSERT_EQ(all->size(), static_cast<size_t>(places));
     const double mean = static_cast<double>(count) / places;
     for (const auto& [place, times] : *all) {

@@ -263,7 +263,9 @@ TEST(BatchesTest, BadDataset) {
     return Batches::Create(std::make_shared<Dataset>(dataset)).status();
   };
   for (const absl::Status& status :
-       {change([](Dataset& d) { d.images = d.images.Select({0, 1, 2, 3}); }),
+       {change([](Dataset& d) {
+          d.images = d.images.Select({0, 1, 2, 3});
+        }),
         change([](Dataset& d) { d.labels.pop_back(); }),
         change([](Dataset& d) { d.count = 6; }),
         change([](Dataset& d) { d.image.height = 0; }),

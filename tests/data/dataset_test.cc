@@ -283,8 +283,7 @@ TEST_F(DatasetTest, LabelsWithoutOneDimension) {
 TEST_F(DatasetTest, ReadsImagesOfThreeChannelsBeforeTheirSizes) {
   std::vector<uint8_t> pixels(3 * 3 * 2 * 2);
   std::iota(pixels.begin(), pixels.end(), uint8_t{0});
-  const std::string images =
-      Write(kTrainImages, IdxFile({3, 3, 2, 2}, pixels));
+  const std::string images = Write(kTrainImages, IdxFile({3, 3, 2, 2}, pixels));
   Write(kTrainLabels, Labels());
   const absl::StatusOr<Dataset> dataset = LoadDataset(path(), Split::kTrain);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
@@ -496,8 +495,9 @@ TEST_F(DatasetTest, SelectTakesTheIndicesInTheirOrder) {
   EXPECT_EQ(some->image.width, 2);
   EXPECT_EQ(some->classes, 10);
   EXPECT_EQ(some->labels, (std::vector<int32_t>{9, 7, 9, 7}));
-  EXPECT_EQ(some->images.Bytes(), (std::vector<uint8_t>{20, 21, 22, 23, 0, 1, 2, 3, 20,
-                                                21, 22, 23, 0, 1, 2, 3}));
+  EXPECT_EQ(some->images.Bytes(),
+            (std::vector<uint8_t>{20, 21, 22, 23, 0, 1, 2, 3, 20, 21, 22, 23, 0,
+                                  1, 2, 3}));
   EXPECT_EQ(some->name, all->name + ", 4 of 3 samples");
 }
 

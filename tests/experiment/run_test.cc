@@ -43,8 +43,9 @@ TEST(ExperimentTest, TrainsTeacherStudentAndControl) {
   ExperimentOptions options = ToyExperiment();
   options.student_epochs = 3;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(600, Split::kTrain), ToySplit(200, Split::kTest)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(600, Split::kTrain), ToySplit(200, Split::kTest)}, lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->teacher.outline.parameters, 421642);
   EXPECT_EQ(result->student.outline.parameters, 31530);
@@ -70,8 +71,10 @@ TEST(ExperimentTest, ClassesWithoutATrainingImageAreNamed) {
   Dataset test = *ToySplit(200, Split::kTest);
   test.classes = 13;
   Lines lines;
-  const auto result =
-      RunExperiment(ToyExperiment(), Cpu(), {std::make_shared<Dataset>(train), std::make_shared<Dataset>(test)}, lines);
+  const auto result = RunExperiment(
+      ToyExperiment(), Cpu(),
+      {std::make_shared<Dataset>(train), std::make_shared<Dataset>(test)},
+      lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(
       lines.Has("warning: no training image is of the classes 10 to 12"))
@@ -84,8 +87,10 @@ TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
   ExperimentOptions options = ToyExperiment();
   options.loss.kd.alpha = 0;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(600, Split::kTrain, 0.4), ToySplit(200, Split::kTest, 0.4)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(600, Split::kTrain, 0.4), ToySplit(200, Split::kTest, 0.4)},
+      lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->student.training.epochs[0].total,
             result->control->training.epochs[0].total);
@@ -98,8 +103,10 @@ TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
 TEST(ExperimentTest, WithAlphaAboveZeroItIsNot) {
   ExperimentOptions options = ToyExperiment();
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(600, Split::kTrain, 0.4), ToySplit(200, Split::kTest, 0.4)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(600, Split::kTrain, 0.4), ToySplit(200, Split::kTest, 0.4)},
+      lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_NE(result->student.test.loss, result->control->test.loss);
 }
@@ -109,8 +116,10 @@ TEST(ExperimentTest, TheSameSeedGivesTheSameResult) {
     ExperimentOptions options = ToyExperiment();
     options.seed = seed;
     Lines lines;
-    const auto result =
-        RunExperiment(options, Cpu(), {ToySplit(300, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines);
+    const auto result = RunExperiment(
+        options, Cpu(),
+        {ToySplit(300, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+        lines);
     EXPECT_TRUE(result.ok()) << result.status();
     return std::vector<double>{result->teacher.test.loss,
                                result->student.test.loss,
@@ -127,8 +136,10 @@ TEST(ExperimentTest, WithFewLabelsTheControlHasThemAloneAndAsManySteps) {
     options.labels = 50;
     options.transfer_set = set;
     Lines lines;
-    const auto result =
-        RunExperiment(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines);
+    const auto result = RunExperiment(
+        options, Cpu(),
+        {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+        lines);
     ASSERT_TRUE(result.ok()) << result.status();
     const bool all = set == TransferSet::kAll;
     EXPECT_EQ(result->labels, 50);
@@ -149,8 +160,10 @@ TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
   options.labels = 50;
   options.transfer_set = TransferSet::kLabelled;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+      lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->student.test.loss, result->control->test.loss);
 }
@@ -161,8 +174,10 @@ TEST(ExperimentTest, OmittedClassesAreNotTrainedOnAndAreJudgedApart) {
     options.omit_classes = {3, 7};
     options.labels = labels;
     Lines lines;
-    const auto result =
-        RunExperiment(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines);
+    const auto result = RunExperiment(
+        options, Cpu(),
+        {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+        lines);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_FALSE(result->teacher.omitted.has_value());
     EXPECT_EQ(result->teacher.training.steps, 2 * 10);
@@ -186,8 +201,10 @@ TEST(ExperimentTest, ValidationImagesAreHeldOutOfAllTraining) {
   ExperimentOptions options = ToyExperiment();
   options.validation = 64;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+      lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->teacher.training.steps, 2 * 8);
   EXPECT_EQ(result->student.training.steps, 8);
@@ -210,7 +227,10 @@ TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
   TrainedHere source;
   OneForAll teacher(source);
   const auto run = [&] {
-    return RunExperiment(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines, teacher);
+    return RunExperiment(
+        options, Cpu(),
+        {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+        lines, teacher);
   };
   const auto first = run();
   ASSERT_TRUE(first.ok()) << first.status();
@@ -264,7 +284,9 @@ TEST(ExperimentTest, ATeacherNeedsNoModelOfOurs) {
   Lines lines;
   KnowAll teacher;
   const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(600, Split::kTrain), ToySplit(100, Split::kTest)}, lines, teacher);
+      RunExperiment(options, Cpu(),
+                    {ToySplit(600, Split::kTrain), ToySplit(100, Split::kTest)},
+                    lines, teacher);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(lines.Has("teacher: a table of 600\n")) << lines.all;
   EXPECT_FALSE(lines.Has("larger than its teacher")) << lines.all;
@@ -297,8 +319,9 @@ TEST(ExperimentTest, WithoutAControlItSaysWhatIsNotKnown) {
   ExperimentOptions options = ToyExperiment();
   options.control = false;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, lines);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_FALSE(result->control.has_value());
   EXPECT_NE(VerdictLine(*result).find("is not known"), std::string::npos);
@@ -310,8 +333,10 @@ TEST(ExperimentTest, ATeacherThatDidNotLearnStopsTheRunBeforeAStudent) {
   ExperimentOptions options;
   options.seed = 5;
   Lines lines;
-  const auto result =
-      RunExperiment(options, Cpu(), {ToySplit(6400, Split::kTrain, 1), ToySplit(200, Split::kTest, 1)}, lines);
+  const auto result = RunExperiment(
+      options, Cpu(),
+      {ToySplit(6400, Split::kTrain, 1), ToySplit(200, Split::kTest, 1)},
+      lines);
   EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kFailedPrecondition,
                         {"the teacher did not learn", "10.00 %",
                          "--learning_rate=0.001", "--seed (it was 5)"}));
@@ -322,7 +347,10 @@ TEST(ExperimentTest, WhatIsAdvisedIsNoSmallerRateWhereThatIsNotTheCause) {
   ExperimentOptions options;
   Lines lines;
   const auto run = [&] {
-    return RunExperiment(options, Cpu(), {ToySplit(6400, Split::kTrain, 1), ToySplit(200, Split::kTest, 1)}, lines)
+    return RunExperiment(options, Cpu(),
+                         {ToySplit(6400, Split::kTrain, 1),
+                          ToySplit(200, Split::kTest, 1)},
+                         lines)
         .status();
   };
   options.learning_rate = 1e-6;
@@ -346,8 +374,11 @@ TEST(ExperimentTest, ATeacherKilledByItsRateIsFoundOnRealMnist) {
   options.schedule = ScheduleKind::kConstant;
   options.learning_rate = 0.3;
   Lines lines;
-  const auto result = RunExperiment(
-      options, Cpu(), {std::make_shared<Dataset>(*Slice(*train, 0, 3000)), std::make_shared<Dataset>(*Slice(*test, 0, 500))}, lines);
+  const auto result =
+      RunExperiment(options, Cpu(),
+                    {std::make_shared<Dataset>(*Slice(*train, 0, 3000)),
+                     std::make_shared<Dataset>(*Slice(*test, 0, 500))},
+                    lines);
   EXPECT_TRUE(
       FailsWith(result.status(), absl::StatusCode::kFailedPrecondition,
                 {"the teacher did not learn", "--lr_schedule=one_cycle"}));
@@ -361,7 +392,10 @@ TEST(ExperimentTest, LearnsRealMnist) {
   ASSERT_TRUE(test.ok()) << test.status();
   Lines lines;
   const auto result =
-      RunExperiment(ExperimentOptions(), Cpu(), {std::make_shared<Dataset>(*Slice(*train, 0, 6000)), std::make_shared<Dataset>(*std::move(test))}, lines);
+      RunExperiment(ExperimentOptions(), Cpu(),
+                    {std::make_shared<Dataset>(*Slice(*train, 0, 6000)),
+                     std::make_shared<Dataset>(*std::move(test))},
+                    lines);
   ASSERT_TRUE(result.ok()) << result.status();
   // A tenth of an epoch: 96.9 and 94.7 % were seen, and three points are kept
   // for other rounding.
@@ -399,8 +433,9 @@ TEST(ExperimentTest, RefusesOptionsOutOfRange) {
     ExperimentOptions options;
     item.first(options);
     Lines lines;
-    const auto result =
-        RunExperiment(options, Cpu(), {ToySplit(10, Split::kTrain), ToySplit(10, Split::kTest)}, lines);
+    const auto result = RunExperiment(
+        options, Cpu(),
+        {ToySplit(10, Split::kTrain), ToySplit(10, Split::kTest)}, lines);
     EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kInvalidArgument,
                           {item.second}));
     EXPECT_EQ(lines.all, "");
@@ -413,8 +448,9 @@ TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
   flat.image.height = 20;
   flat.split = Split::kTest;
   Lines lines;
-  const auto result =
-      RunExperiment(ExperimentOptions(), Cpu(), {ToySplit(10, Split::kTrain), testing::ToyDataset(flat)}, lines);
+  const auto result = RunExperiment(
+      ExperimentOptions(), Cpu(),
+      {ToySplit(10, Split::kTrain), testing::ToyDataset(flat)}, lines);
   EXPECT_TRUE(FailsWith(result.status(), absl::StatusCode::kInvalidArgument,
                         {"28 x 28", "20 x 28"}));
 }
@@ -425,7 +461,9 @@ TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
     options.teacher_dropout = dropout;
     options.teacher_augment = augment;
     Observer nobody;
-    return *RunExperiment(options, Cpu(), {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, nobody);
+    return *RunExperiment(
+        options, Cpu(),
+        {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, nobody);
   };
   const ExperimentResult plain = run(0, "none"), dropped = run(0.5, "same"),
                          moved = run(0, "shift:2");
@@ -449,8 +487,9 @@ TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
     options.student_epochs = 4;
     options.labels = 100;
     Lines lines;
-    const auto result =
-        RunExperiment(options, Cpu(), {ToySplit(600, Split::kTrain), ToySplit(200, Split::kTest)}, lines);
+    const auto result = RunExperiment(
+        options, Cpu(),
+        {ToySplit(600, Split::kTrain), ToySplit(200, Split::kTest)}, lines);
     ASSERT_TRUE(result.ok()) << result.status();
     ASSERT_TRUE(result->features.has_value());
     EXPECT_EQ(result->features->student.name, "conv1");
@@ -511,10 +550,12 @@ TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
         ADD_FAILURE() << what;
       }
     } observer;
-    EXPECT_TRUE(
-        FailsWith(RunExperiment(options, Cpu(), {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, observer)
-                      .status(),
-                  absl::StatusCode::kInvalidArgument, one.parts));
+    EXPECT_TRUE(FailsWith(RunExperiment(options, Cpu(),
+                                        {ToySplit(300, Split::kTrain),
+                                         ToySplit(100, Split::kTest)},
+                                        observer)
+                              .status(),
+                          absl::StatusCode::kInvalidArgument, one.parts));
   }
 }
 
