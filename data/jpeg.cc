@@ -30,6 +30,7 @@ bool IsHarmless(int warning) {
          warning == JWRN_JFIF_MAJOR;
 }
 
+// Of one row.
 void InksToRgb(const uint8_t* inks, int64_t width, uint8_t* rgb) {
   for (int64_t x = 0; x < width; ++x, inks += 4) {
     for (int c = 0; c < 3; ++c) {

@@ -15,9 +15,10 @@ namespace distill {
 // text (P2, P3) or bytes (P5, P6).
 bool IsNetpbm(absl::string_view bytes);
 
-// The first picture in a file's `bytes`, scaled so that its maxval, 1 to 65535,
-// is 255 (the formats: netpbm.sourceforge.net/doc/pgm.html and ppm.html).
-// `name` is the file's, for messages; for `channels` see DecodeImage.
+// The first picture in a file's `bytes`, which IsNetpbm knows, scaled so that
+// its maxval, 1 to 65535, is 255 (the formats:
+// netpbm.sourceforge.net/doc/pgm.html and ppm.html). `name` is the file's, for
+// messages; for `channels` see DecodeImage.
 //
 // Errors: those of CheckImageSize and CorruptImage. No memory is taken that the
 // bytes do not fill.

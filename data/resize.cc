@@ -22,9 +22,9 @@ constexpr int64_t kGroup = 12;
 constexpr int64_t kRegisters = kGroup / 4;
 // Rows that are summed with each weight that is fetched.
 constexpr int64_t kRows = 4;
-// Of weights, or of bytes between the two passes: a picture that is a line of
-// millions of pixels is resized in parts.
-constexpr double kMuch = 1 << 26;
+// Of weights, or of bytes between the two passes: what needs more is resized in
+// parts.
+constexpr double kMuch = 1 << 22;
 
 double Lanczos(double x) {
   if (x == 0) return 1;

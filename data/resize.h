@@ -19,8 +19,8 @@ struct PixelSpan {
 // time rounded to 8 bits. Where the picture shrinks the filter is as many times
 // wider as it shrinks, so that nothing aliases; at the rims it is cut off and
 // normalised. No pixel is more than one level from Pillow's. A side that has
-// its size already is left alone. Memory: a few hundred MB at most besides the
-// two pictures, whatever their shapes.
+// its size already is left alone. Memory: some 10 MB besides the two
+// pictures, and more only where millions of pixels become one.
 //
 // `picture` must have pixels and 1 or 3 channels, and the sizes must be at
 // least 1.

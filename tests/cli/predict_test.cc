@@ -24,7 +24,7 @@ using nlohmann::json;
 
 using testing::Draw;
 using testing::kSeven;
-using testing::PgmFile;
+using testing::NetpbmFile;
 using testing::PngFile;
 
 using Bytes = std::vector<uint8_t>;
@@ -125,7 +125,7 @@ TEST_F(PredictTest, FeedsPreparedPicturesAndRawOnesAsTheyAre) {
   options_.json = true;
   const Picture drawn = Draw(28, 28, kSeven, 0.1, 20, 240);
   const std::string png = File("seven", PngFile(drawn));
-  const std::string pgm = File("seven.png", PgmFile(drawn));  // By content.
+  const std::string pgm = File("seven.png", NetpbmFile(drawn));  // By content.
   Ran ran = Run({png, pgm});
   ASSERT_EQ(ran.code, 0) << ran.err;
   ASSERT_EQ(ran.lines.size(), 2u);
@@ -174,7 +174,7 @@ TEST_F(PredictTest, ABadFileFailsAlone) {
   options_.json = true;
   const std::string good =
       File("good", PngFile(Draw(60, 60, kSeven, 0.1, 0, 255)));
-  const std::string blank = File("blank", PgmFile({1, 1, {200}}));
+  const std::string blank = File("blank", NetpbmFile({1, 1, 1, {200}}));
   const std::string cut = File("cut", testing::ReadFile(good).substr(0, 99));
   const std::string labels = File("labels", testing::IdxFile({3}, {1, 2, 3}));
   const std::string small =
@@ -199,7 +199,7 @@ TEST_F(PredictTest, ABadFileFailsAlone) {
 
 TEST_F(PredictTest, PrintsForPeopleAndShowsWhatIsFed) {
   const std::string file =
-      File("a", PgmFile(Draw(28, 28, kSeven, 0.1, 255, 0)));
+      File("a", NetpbmFile(Draw(28, 28, kSeven, 0.1, 255, 0)));
   options_.show = true;
   const Ran ran = Run({file});
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -234,11 +234,13 @@ TEST_F(PredictTest, OptionsThatMakeNoSenseAreCodeTwo) {
 
 TEST_F(PredictTest, AModelOfAnotherSizeWantsRawPictures) {
   options_.model = Save(SmallModel(8), "small.safetensors");
-  const std::string file = File("a", PgmFile(Draw(8, 8, kSeven, 0.2, 255, 0)));
+  const std::string file =
+      File("a", NetpbmFile(Draw(8, 8, kSeven, 0.2, 255, 0)));
   EXPECT_TRUE(Contains(Run({file}).err, "images of 8 x 8"));
   options_.raw = true;
   EXPECT_EQ(Run({file}).code, 0);
-  const std::string large = File("b", PgmFile(Draw(9, 8, kSeven, 0.2, 255, 0)));
+  const std::string large =
+      File("b", NetpbmFile(Draw(9, 8, kSeven, 0.2, 255, 0)));
   EXPECT_TRUE(
       Contains(Run({large}).err, "9 x 8 (rows x columns); expected 8 x 8"));
 }

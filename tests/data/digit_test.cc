@@ -40,7 +40,7 @@ double Difference(const Bytes& a, const Bytes& b) {
 }
 
 Picture Image(const Bytes& pixels, int64_t height, int64_t width) {
-  return {height, width, pixels};
+  return {1, height, width, pixels};
 }
 
 bool NothingDrawn(const Picture& image) {

@@ -15,7 +15,6 @@
 #include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/classifier.h"
-#include "tests/export/proof.h"
 #include "tests/testing/browser.h"
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"

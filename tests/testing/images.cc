@@ -60,12 +60,14 @@ std::string PngFile(int64_t height, int64_t width, const PngKind& kind,
 }
 
 std::string PngFile(const Picture& image) {
-  return PngFile(image.height, image.width, PngKind(), image.pixels);
+  PngKind kind;
+  kind.color_type = image.channels == 1 ? 0 : 2;
+  return PngFile(image.height, image.width, kind, image.pixels);
 }
 
 std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
                      const std::vector<uint8_t>& samples, int quality,
-                     bool progressive, const std::string& app1) {
+                     bool progressive, const std::string& app1, bool ycck) {
   jpeg_compress_struct info = {};
   jpeg_error_mgr errors = {};
   info.err = jpeg_std_error(&errors);
@@ -77,9 +79,11 @@ std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
   info.image_width = static_cast<JDIMENSION>(width);
   info.input_components = samples_a_pixel;
   info.in_color_space = samples_a_pixel == 1   ? JCS_GRAYSCALE
+                        : samples_a_pixel == 2 ? JCS_UNKNOWN
                         : samples_a_pixel == 3 ? JCS_RGB
                                                : JCS_CMYK;
   jpeg_set_defaults(&info);
+  if (ycck) jpeg_set_colorspace(&info, JCS_YCCK);
   jpeg_set_quality(&info, quality, TRUE);
   if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
@@ -100,18 +104,17 @@ std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
   return file;
 }
 
-std::string PgmFile(const Picture& image) {
-  return "P5\n" + std::to_string(image.width) + " " +
-         std::to_string(image.height) + "\n255\n" +
-         std::string(image.pixels.begin(), image.pixels.end());
+std::string NetpbmFile(const Picture& image) {
+  return std::string(image.channels == 1 ? "P5\n" : "P6\n") +
+         std::to_string(image.width) + " " + std::to_string(image.height) +
+         "\n255\n" + std::string(image.pixels.begin(), image.pixels.end());
 }
 
 const std::vector<Stroke> kSeven = {{0.3, 0.2, 0.7, 0.2},
                                     {0.7, 0.2, 0.45, 0.8}};
 
-Picture Draw(int64_t height, int64_t width,
-               const std::vector<Stroke>& strokes, double thickness,
-               uint8_t ink, uint8_t paper) {
+Picture Draw(int64_t height, int64_t width, const std::vector<Stroke>& strokes,
+             double thickness, uint8_t ink, uint8_t paper) {
   Picture image;
   image.height = height;
   image.width = width;

@@ -25,17 +25,19 @@ struct PngKind {
 std::string PngFile(int64_t height, int64_t width, const PngKind& kind,
                     const std::vector<uint8_t>& samples);
 
-// A PNG file of 8-bit grey.
+// A PNG file of 8 bits a channel.
 std::string PngFile(const Picture& image);
 
-// A JPEG file of interleaved 8-bit samples: 1 (grey), 3 (RGB) or 4 (CMYK) a
-// pixel. `app1` becomes such a marker, if it is not empty.
+// A JPEG file of interleaved 8-bit samples: 1 (grey), 2 (of no known
+// colours), 3 (RGB) or 4 (CMYK, kept
+// as YCCK if `ycck`) a pixel. `app1` becomes such a marker, if it is not empty.
 std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
                      const std::vector<uint8_t>& samples, int quality,
-                     bool progressive = false, const std::string& app1 = "");
+                     bool progressive = false, const std::string& app1 = "",
+                     bool ycck = false);
 
-// A binary PGM file of 8-bit grey.
-std::string PgmFile(const Picture& image);
+// A binary PGM or PPM file of 8 bits a channel.
+std::string NetpbmFile(const Picture& image);
 
 struct Stroke {
   double x0, y0, x1, y1;  // Shares of the picture's sides.
@@ -44,9 +46,8 @@ struct Stroke {
 // A seven, of two strokes, with edges that are grey where they cover part of a
 // pixel. `thickness` is of the strokes, in shares of the shorter side.
 extern const std::vector<Stroke> kSeven;
-Picture Draw(int64_t height, int64_t width,
-               const std::vector<Stroke>& strokes, double thickness,
-               uint8_t ink, uint8_t paper);
+Picture Draw(int64_t height, int64_t width, const std::vector<Stroke>& strokes,
+             double thickness, uint8_t ink, uint8_t paper);
 
 }  // namespace testing
 }  // namespace distill

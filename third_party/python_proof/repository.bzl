@@ -1,4 +1,5 @@
-"""Others' readers of what this project writes: tests prove exported models by them.
+"""Others' readers of what this project writes: tests prove exported models and
+prepared pictures by them.
 
 A folder of Python packages (NumPy, ONNX, ONNX Runtime, Pillow, safetensors, TensorBoard
 and what they import) from pinned wheels, and a script `python` that runs the machine's python3
