@@ -18,7 +18,7 @@ constexpr char kUsage[] =
     "softened predictions and the labels, and says whether that helped.\n"
     "\n"
     "  bazel run //cli:distill -- --device=cpu\n"
-    "  bazel-bin/cli/distill --device=cpu --temperature=2 --alpha=0.9\n"
+    "  bazel-bin/cli/distill --data_dir=pictures --image_size=32\n"
     "  bazel-bin/cli/distill --device=cpu --labels=1000 --seeds=5\n"
     "  bazel-bin/cli/distill --device=cpu --output_dir=out\n"
     "\n"

@@ -42,7 +42,7 @@ struct DataOptions {
                  ", or a folder. Default: mnist, or whatever is in --data_dir. "
                  "The content says whether files are MNIST's or "
                  "Fashion-MNIST's; the other names are taken at your word.")
-        .Common("a name, or a folder")
+        .Common("a name, or a folder of pictures")
         .NotInConfiguration();
     table
         .Add("data_dir", &data_dir,

@@ -23,6 +23,7 @@
 #include "data/digit.h"
 #include "data/formats/idx.h"
 #include "data/image.h"
+#include "data/preparation.h"
 #include "models/weights.h"
 #include "nlohmann/json.hpp"
 
@@ -114,7 +115,7 @@ class Predictor {
       PrintJson(input, logits, probabilities, order);
       return;
     }
-    if (options_.show) out_ << Blocks(input.pixels, model_.info.image.width);
+    if (options_.show) out_ << Blocks(input.pixels, model_.info.image);
     out_ << Printable(input.Name()) << ":";
     const char* separator = " ";
     for (const size_t i : order) {
@@ -171,12 +172,17 @@ class Predictor {
   }
 
   // Two blocks a pixel: characters are twice as high as wide.
-  static std::string Blocks(const std::vector<uint8_t>& pixels, int64_t width) {
+  static std::string Blocks(const std::vector<uint8_t>& pixels,
+                            const ImageSpec& image) {
     constexpr const char* kShades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
     std::string text;
-    for (size_t i = 0; i < pixels.size(); ++i) {
-      text += kShades[(pixels[i] * 4 + 127) / 255];
-      if ((i + 1) % static_cast<size_t>(width) == 0) text += "\n";
+    for (int64_t i = 0; i < image.plane(); ++i) {
+      const uint8_t shade = image.channels == 3
+                                ? Luma(pixels[i], pixels[i + image.plane()],
+                                       pixels[i + 2 * image.plane()])
+                                : pixels[i];
+      text += kShades[(shade * 4 + 127) / 255];
+      if ((i + 1) % image.width == 0) text += "\n";
     }
     return text;
   }
@@ -201,17 +207,18 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
                                                  bool raw,
                                                  const ModelInfo& info) {
   ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
-  ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path, 1));
+  ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path, info.image.channels));
   if (raw) {
-    const ImageSpec found = {1, image.height, image.width};
-    if (found == info.image) return std::move(image.pixels);
-    return WrongSize(path, found, info, "Scale it, or leave --raw out.");
+    const ImageSpec found = {image.channels, image.height, image.width};
+    if (found != info.image) {
+      return WrongSize(path, found, info, "Scale it, or leave --raw out.");
+    }
   }
-  if (info.image != ImageSpec{1, kDigitSize, kDigitSize}) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": found a model for images of ", info.image.Describe(),
-        "; expected 28 x 28 to prepare a picture for. Pass one of the model's "
-        "own size with --raw."));
+  // What was trained on MNIST's kind of images is shown such images.
+  const bool is_digit =
+      !info.fit && info.image == ImageSpec{1, kDigitSize, kDigitSize};
+  if (raw || !is_digit) {
+    return Prepare(image, info.image, info.fit.value_or(Fit::kCrop));
   }
   auto digit = PrepareDigit(image);
   if (digit.ok()) return digit;
@@ -223,14 +230,16 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
 absl::Status AddIdx(const std::string& path, const PredictOptions& options,
                     const ModelInfo& info, Predictor* predictor) {
   ASSIGN_OR_RETURN(const auto array, ReadIdx(path));
-  if (array.dims.size() != 3) {
+  const size_t rank = array.dims.size();
+  if (rank < 3 || array.type != IdxType::kByte) {
     return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
-        absl::StrCat("an IDX file of ", array.dims.size(), " dimensions"),
-        "3: images, rows, columns",
+        absl::StrCat("an IDX file of ", rank, " dimensions"),
+        "3: images, rows, columns; or 4, with the channels before the rows",
         "Name the file with the images (...-images-idx3-ubyte).");
   }
-  const ImageSpec found = {1, array.dims[1], array.dims[2]};
+  const ImageSpec found = {rank == 4 ? array.dims[1] : 1, array.dims[rank - 2],
+                           array.dims[rank - 1]};
   if (found != info.image) {
     return WrongSize(path, found, info,
                      "Take the data set that the model was trained on.");

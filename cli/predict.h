@@ -20,8 +20,10 @@ struct PredictOptions {
   // Of IDX files: the images to take, "7", "0-9" or "3,10-12"; empty: the first
   // ten, or as many as there are.
   std::string index;
-  // Feed pictures as they are, rather than what PrepareDigit makes of them. IDX
-  // files are always fed as they are.
+  // Feed pictures as they are, rather than what is made of them: what Prepare
+  // makes in the way of the model's training, or of models for 28 x 28 in grey
+  // that were not trained on pictures PrepareDigit. IDX files are always fed as
+  // they are.
   bool raw = false;
   // One JSON object a line, and nothing else.
   bool json = false;
@@ -41,7 +43,7 @@ struct PredictOptions {
               "or 0-9 or 3,10-12. Default: the first ten.");
     table.Add("raw", &raw,
               "Feed pictures as they are. They must have the model's size, and "
-              "light ink on black as the training images have.");
+              "those of digits light ink on black as MNIST has.");
     table.Add("json", &json,
               "One JSON object a line for each image, and nothing else: file, "
               "class, top, logits; or file and error.");

@@ -68,11 +68,9 @@ struct PictureOptions {
   template <typename Table>
   void AddSettings(Table& table) {
     table.Group("Pictures in folders");
-    table
-        .Add("image_size", &image_size,
-             "Height and width that the pictures are scaled to, like 32 or "
-             "32x24. Default: theirs, if all have the same.")
-        .Common("like 32 or 32x24: scale pictures to it");
+    table.Add("image_size", &image_size,
+              "Height and width that the pictures are scaled to, like 32 or "
+              "32x24. Default: theirs, if all have the same.");
     table
         .Add("channels", &channels,
              "1 (grey) or 3 (colours). Default: as the pictures are.")

@@ -17,8 +17,8 @@ namespace {
 // [count, channels, height, width] uint8, on the CPU; of the set's own memory
 // if its images lie there one after the other.
 at::Tensor PixelsOf(const Dataset& data) {
-  const at::IntArrayRef shape = {data.count, data.image.channels,
-                                 data.image.height, data.image.width};
+  const std::vector<int64_t> shape = {data.count, data.image.channels,
+                                      data.image.height, data.image.width};
   const auto bytes = at::TensorOptions().dtype(at::kByte);
   if (const uint8_t* block = data.images.block()) {
     // from_blob wants a pointer to what may change; copying changes nothing.

@@ -102,16 +102,14 @@ struct ExperimentOptions {
              "In the teacher's training: share of the hidden layers' units "
              "that are dropped in each step.")
         .AtLeastBelow(0, 1);
-    table
-        .Add("augment", &augment,
-             "What is done to the training images, anew in every epoch, in "
-             "this order: " +
-                 AugmentNames() +
-                 " with commas between them. crop and shift move an image by "
-                 "up to N pixels, flip exchanges left and right half of the "
-                 "time, cutout blackens a square of N pixels. The teacher is "
-                 "asked about the very view that the student sees.")
-        .Common("like crop:4,flip; random views of the images");
+    table.Add("augment", &augment,
+              "What is done to the training images, anew in every epoch, in "
+              "this order: " +
+                  AugmentNames() +
+                  " with commas between them. crop and shift move an image by "
+                  "up to N pixels, flip exchanges left and right half of the "
+                  "time, cutout blackens a square of N pixels. The teacher is "
+                  "asked about the very view that the student sees.");
     table.Add("teacher_augment", &teacher_augment,
               "The same for the teacher's own training; same: as --augment.");
     table.Add("seed", &seed,

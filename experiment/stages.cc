@@ -32,6 +32,7 @@ absl::StatusOr<SafeTensors> StageFile(const std::string& role,
   info.classes = train.classes;
   info.normalization = NormalizationOf(train);
   info.class_names = ClassNames(train);
+  info.fit = train.fit;
   info.notes = {
       {"role", role},
       {"dataset", train.name},

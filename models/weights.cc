@@ -123,8 +123,8 @@ class Metadata {
 };
 
 constexpr const char* kKeys[] = {
-    "architecture", "channels", "height",      "width",  "classes",
-    "mean",         "std",      "class_names", "format", "format_version"};
+    "architecture", "channels",    "height", "width",  "classes",       "mean",
+    "std",          "class_names", "resize", "format", "format_version"};
 
 absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
                                  const std::string& name) {
@@ -156,6 +156,17 @@ absl::StatusOr<ModelInfo> InfoOf(const SafeTensors& file,
   if (static_cast<int64_t>(info.class_names.size()) != info.classes) {
     metadata.Fail(absl::StrCat(info.class_names.size(), " class names"),
                   absl::StrCat(info.classes, ", one a class"));
+  }
+  if (file.metadata.count("resize") > 0) {
+    const std::string text = metadata.Text("resize");
+    for (const auto& [word, fit] : Fits()) {
+      if (text == word) info.fit = fit;
+    }
+    if (!info.fit) {
+      metadata.Fail(
+          absl::StrCat("the metadata \"resize\" to be \"", text, "\""),
+          "crop, stretch or pad");
+    }
   }
   std::set<std::string> names;
   for (const std::string& class_name : info.class_names) {
@@ -328,6 +339,9 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
   file.metadata["mean"] = NumbersText(info.normalization.mean);
   file.metadata["std"] = NumbersText(info.normalization.std);
   file.metadata["class_names"] = JsonText(info.class_names);
+  for (const auto& [word, fit] : Fits()) {
+    if (info.fit == fit) file.metadata["resize"] = word;
+  }
   file.metadata["format"] = "pt";
   file.metadata["format_version"] = absl::StrCat(kModelFormatVersion);
   return file;

@@ -30,6 +30,9 @@ struct ModelInfo {
   // What a pixel has to become before it is fed.
   Normalization normalization;
   std::vector<std::string> class_names;  // One a class.
+  // How pictures of any size were made images of that size; none where the data
+  // set was no folder of pictures.
+  std::optional<Fit> fit;
   // Texts that nothing depends on, by name: "dataset", "test_accuracy".
   std::map<std::string, std::string> notes;
 };
@@ -86,8 +89,8 @@ constexpr int kModelFormatVersion = 2;
 // [channels]), and the information as metadata, all of it texts:
 // "architecture", "channels", "height", "width", "classes", "mean" and "std"
 // (numbers, one a channel, with commas between them), "class_names" (a JSON
-// array), "format" ("pt"), "format_version", and the notes. A file without
-// "channels" is of grey images.
+// array), "resize" (a name of Fits(), if there is one), "format" ("pt"),
+// "format_version", and the notes. A file without "channels" is of grey images.
 SafeTensors ModelFile(const std::vector<NamedTensor>& state,
                       const ModelInfo& info);
 

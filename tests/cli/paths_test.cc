@@ -46,9 +46,9 @@ TEST(ChooseDatasetTest, NamesFoldersAndBoth) {
   EXPECT_TRUE(FailsWith(choose("./mine", "/d").status(),
                         absl::StatusCode::kInvalidArgument,
                         {"./mine", "/d", "pass one of them"}));
-  EXPECT_TRUE(FailsWith(choose("cifar10", "").status(),
-                        absl::StatusCode::kInvalidArgument,
-                        {"\"cifar10\"", "mnist, fashion_mnist", "./cifar10"}));
+  EXPECT_TRUE(FailsWith(
+      choose("imagenet", "").status(), absl::StatusCode::kInvalidArgument,
+      {"\"imagenet\"", "mnist, fashion_mnist", "./imagenet"}));
 }
 
 TEST(ChooseDatasetTest, DataSetsByNameAreInTorchvisionsFolders) {

@@ -148,7 +148,7 @@ TEST(BatchesTest, EachChannelHasItsNormalization) {
   EXPECT_EQ(batch.images.sizes(), (at::IntArrayRef{7, 3, 2, 5}));
   for (int64_t i = 0; i < 7 * 3 * 10; ++i) {
     const int64_t channel = i / 10 % 3;
-    const double pixel = dataset->images[i];
+    const double pixel = dataset->images.block()[i];
     const double expected =
         (pixel / 255 - options.normalization.mean[channel]) /
         options.normalization.std[channel];

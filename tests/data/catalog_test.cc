@@ -47,7 +47,8 @@ TEST(IdentifyDatasetTest, GoesByContentThenByTheUsersWord) {
       dataset.labels_crc32 = one.labels_crc32;
       IdentifyDataset("KMNIST", &dataset);
       EXPECT_EQ(dataset.name, entry.name);
-      EXPECT_EQ(dataset.normalization.has_value(), entry.name == "MNIST");
+      EXPECT_EQ(dataset.normalization.has_value(),
+                entry.normalization.has_value());
       ++dataset.labels_crc32;
       IdentifyDataset("", &dataset);
       EXPECT_EQ(dataset.name.find("unknown"), 0u) << dataset.name;

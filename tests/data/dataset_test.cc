@@ -6,10 +6,12 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "data/formats/idx.h"
 #include "data/formats/idx_folder.h"
 #include "data/load.h"
 #include "gtest/gtest.h"
@@ -304,7 +306,7 @@ TEST_F(DatasetTest, ReadsLabelsOf32BitsAndQmnistsEightColumns) {
   Write(kTrainImages, Images());
   const auto numbers = [](const std::vector<int64_t>& dims,
                           const std::vector<int32_t>& values) {
-    std::string file = IdxHeader(dims, IdxType::kInt32);
+    std::string file = distill::IdxHeader(dims, IdxType::kInt32);
     for (const int32_t value : values) {
       for (const int shift : {24, 16, 8, 0}) {
         file.push_back(static_cast<char>(value >> shift));

@@ -70,7 +70,7 @@ int MostApart(const Picture& a, const Picture& b) {
   return most;
 }
 
-Picture Part(const Picture& picture, Span rows, Span columns) {
+Picture Part(const Picture& picture, PixelSpan rows, PixelSpan columns) {
   Picture part = {picture.channels, rows.size, columns.size, {}};
   for (int64_t y = 0; y < rows.size; ++y) {
     const uint8_t* from =
@@ -164,8 +164,8 @@ TEST(ResizeTest, APartIsThatPartOfTheWhole) {
     const Picture noise = Noise(channels, 50, 70);
     for (const Sizes& to : {Sizes{5, 40, 10, 30}, Sizes{0, 0, 1, 1},
                             Sizes{89, 99, 1, 1}, Sizes{0, 0, 90, 100}}) {
-      const Span rows = {to.height, to.to_height};
-      const Span columns = {to.width, to.to_width};
+      const PixelSpan rows = {to.height, to.to_height};
+      const PixelSpan columns = {to.width, to.to_width};
       EXPECT_EQ(MostApart(ResizePart(noise, 90, 100, rows, columns),
                           Part(Resize(noise, 90, 100), rows, columns)),
                 0);

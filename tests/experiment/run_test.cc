@@ -255,6 +255,7 @@ class KnowAll : public TeacherSource {
     class Table : public Teacher {
      public:
       explicit Table(StageResult stage) : Teacher(std::move(stage)) {}
+      TeacherLogits LiveLogits() const override { return {}; }
       TeacherFeature FeatureFor(const std::string& /*name*/) const override {
         return {};
       }
