@@ -84,12 +84,22 @@ void LogStudent(const Stages& stages,
                      absl::StrJoin(options.omit_classes, ", "), "; ",
                      WithCommas(images), " of others"));
   }
+  if (!options.augment.empty() || !options.TeacherAugment().empty()) {
+    observer.OnLine(absl::StrCat(
+        "views:   ", AbslUnparseFlag(options.augment),
+        options.teacher_augment == kSameAugment
+            ? ""
+            : absl::StrCat("; the teacher's: ", options.teacher_augment),
+        options.augment.empty() || options.loss.kd.alpha == 0
+            ? ""
+            : "; the teacher is asked about each"));
+  }
   if (!data.labelled) return;
+  const int64_t labels = data.labelled->batches.sample_count();
   observer.OnLine(absl::StrCat(
-      "labels:  ", WithCommas(options.labels), " of ", WithCommas(images),
+      "labels:  ", WithCommas(labels), " of ", WithCommas(images),
       options.transfer_set == TransferSet::kAll
-          ? absl::StrCat("; for the other ",
-                         WithCommas(images - options.labels),
+          ? absl::StrCat("; for the other ", WithCommas(images - labels),
                          " images only the teacher's output")
           : "; no other image is seen"));
 }

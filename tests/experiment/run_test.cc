@@ -168,6 +168,75 @@ TEST(ExperimentTest, WithAlphaZeroAndLabelledImagesTheStudentIsTheControl) {
   EXPECT_EQ(result->student.test.loss, result->control->test.loss);
 }
 
+TEST(ExperimentTest, WithAlphaZeroStudentAndControlSeeTheSameViews) {
+  const auto run = [](const std::string& augment) {
+    ExperimentOptions options = ToyExperiment();
+    options.loss.kd.alpha = 0;
+    options.augment = *Augment::Parse(augment);
+    options.teacher_augment = "none";
+    Observer nobody;
+    return *RunExperiment(
+        options, Cpu(),
+        {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
+        nobody);
+  };
+  const ExperimentResult plain = run("none"), views = run("crop:3,flip");
+  EXPECT_EQ(views.student.test.loss, views.control->test.loss);
+  EXPECT_NE(views.student.test.loss, plain.student.test.loss);
+  EXPECT_EQ(views.teacher.test.loss, plain.teacher.test.loss);
+}
+
+TEST(ExperimentTest, UnlabelledImagesHaveTheTeachersTermAlone) {
+  for (const int64_t labels : {0, 50}) {
+    ExperimentOptions options = ToyExperiment();
+    options.labels = labels;
+    Splits splits = {ToySplit(320, Split::kTrain, 0.4),
+                     ToySplit(100, Split::kTest, 0.4)};
+    Lines lines;
+    const auto without = RunExperiment(options, Cpu(), splits, lines);
+    Dataset more = *ToySplit(100, Split::kTest, 0.4);
+    more.labels.assign(more.count, kNoLabel);
+    splits.unlabelled = std::make_shared<const Dataset>(std::move(more));
+    lines.all.clear();
+    const auto result = RunExperiment(options, Cpu(), splits, lines);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->transfer_images, 420);
+    EXPECT_EQ(result->unlabelled_images, 100);
+    EXPECT_EQ(result->labels, labels > 0 ? labels : 320);
+    EXPECT_EQ(result->teacher.test.loss, without->teacher.test.loss);
+    EXPECT_NE(result->student.test.loss, without->student.test.loss);
+    EXPECT_EQ(result->control->training.steps, result->student.training.steps);
+    EXPECT_TRUE(lines.Has(labels > 0
+                              ? "labels:  50 of 420; for the other 370 images"
+                              : "labels:  320 of 420; for the other 100"))
+        << lines.all;
+    EXPECT_NE(
+        VerdictLine(*result).find(labels > 0 ? "With 50 of 320 labels and "
+                                               "100 images without one: "
+                                             : "With all 320 labels and "
+                                               "100 images without one"),
+        std::string::npos)
+        << VerdictLine(*result);
+  }
+}
+
+TEST(ExperimentTest, ASetsOwnValidationImagesAreUsedUnlessSomeAreHeldOut) {
+  ExperimentOptions options = ToyExperiment();
+  Splits splits = {ToySplit(320, Split::kTrain, 0.4),
+                   ToySplit(100, Split::kTest, 0.4)};
+  splits.validation = splits.test;
+  Observer nobody;
+  const auto result = RunExperiment(options, Cpu(), splits, nobody);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_TRUE(result->student.validation.has_value());
+  EXPECT_EQ(result->student.validation->loss, result->student.test.loss);
+  EXPECT_EQ(result->training_images, 320);
+  options.validation = 40;
+  EXPECT_TRUE(FailsWith(RunExperiment(options, Cpu(), splits, nobody).status(),
+                        absl::StatusCode::kInvalidArgument,
+                        {"--validation is 40", "100 images for validation"}));
+}
+
 TEST(ExperimentTest, OmittedClassesAreNotTrainedOnAndAreJudgedApart) {
   for (int64_t labels : {0, 64}) {
     ExperimentOptions options = ToyExperiment();
@@ -255,7 +324,12 @@ class KnowAll : public TeacherSource {
     class Table : public Teacher {
      public:
       explicit Table(StageResult stage) : Teacher(std::move(stage)) {}
-      TeacherLogits LiveLogits() const override { return {}; }
+      // Whatever the view, of its image.
+      TeacherLogits LiveLogits() const override {
+        return [](const Batch& batch) {
+          return 9 * at::one_hot(batch.labels, 10).to(at::kFloat);
+        };
+      }
       TeacherFeature FeatureFor(const std::string& /*name*/) const override {
         return {};
       }
