@@ -44,87 +44,64 @@ std::string Array(const std::string& name) {
   return absl::StrCat("the array \"", Printable(name), "\" ");
 }
 
-// The text of a header: {'descr': '<u2', 'fortran_order': False, 'shape': (3,
-// 4)}, with these three keys in any order.
-class HeaderText {
- public:
-  // False if the text is not such a header.
-  bool Parse(absl::string_view text) {
-    left_ = text;
-    unsigned seen = 0;
-    const bool whole = Sequence("{", "}", [&] {
-      std::string key;
-      if (!Quoted(&key) || !Take(":")) return false;
-      const unsigned bit = key == "descr"           ? 1
-                           : key == "fortran_order" ? 2
-                           : key == "shape"         ? 4
-                                                    : 0;
-      const bool is_new = bit != 0 && (seen & bit) == 0;
-      seen |= bit;
-      return is_new && (bit == 1 ? Type() : bit == 2 ? Order() : Shape());
-    });
-    // A list of fields ends the reading: nothing after it matters.
-    return is_structured || (whole && seen == 7 && Take("") && left_.empty());
-  }
-
+// What the text of a header says.
+struct HeaderText {
   std::string type;
   bool is_structured = false;  // Then nothing else is known.
   bool fortran_order = false;
   std::vector<int64_t> shape;
-
- private:
-  bool Take(absl::string_view token) {
-    left_ = absl::StripLeadingAsciiWhitespace(left_);
-    return absl::ConsumePrefix(&left_, token);
-  }
-  // Items with commas between them, and perhaps one after the last.
-  template <typename Item>
-  bool Sequence(absl::string_view open, absl::string_view close,
-                const Item& item) {
-    bool more = Take(open);
-    const bool opened = more;
-    while (opened && !Take(close)) {
-      if (!more || !item()) return false;
-      more = Take(",");
-    }
-    after_comma_ = more;
-    return opened;
-  }
-  bool Quoted(std::string* text) {
-    const absl::string_view quote = Take("'") ? "'" : "\"";
-    if (quote == "\"" && !Take(quote)) return false;
-    const size_t size = left_.find(quote);
-    if (size == absl::string_view::npos) return false;
-    *text = std::string(left_.substr(0, size));
-    left_.remove_prefix(size + 1);
-    return true;
-  }
-  bool Type() {
-    is_structured = Take("[");
-    return !is_structured && Quoted(&type);
-  }
-  bool Order() {
-    fortran_order = Take("True");
-    return fortran_order || Take("False");
-  }
-  bool Shape() {
-    const auto size = [this] {
-      Take("");
-      const size_t digits =
-          std::min(left_.find_first_not_of("0123456789"), left_.size());
-      int64_t number = 0;
-      if (!absl::SimpleAtoi(left_.substr(0, digits), &number)) return false;
-      shape.push_back(number);
-      left_.remove_prefix(digits);
-      return true;
-    };
-    // Without a comma (3) is a number.
-    return Sequence("(", ")", size) && (shape.size() != 1 || after_comma_);
-  }
-
-  absl::string_view left_;
-  bool after_comma_ = false;
 };
+
+// False unless `left` is {'descr': '<u2', 'fortran_order': False, 'shape': (3,
+// 4)}, with these three keys in any order, or has a list as its 'descr'.
+bool ParseHeader(absl::string_view left, HeaderText* header) {
+  const auto take = [&left](absl::string_view token) {
+    left = absl::StripLeadingAsciiWhitespace(left);
+    return absl::ConsumePrefix(&left, token);
+  };
+  const auto take_digits = [&left, &take] {
+    take("");
+    const size_t size = left.find_first_not_of("0123456789");
+    const absl::string_view digits = left.substr(0, size);
+    left.remove_prefix(digits.size());
+    return digits;
+  };
+  bool has_type = false, has_order = false, has_shape = false;
+  bool more = take("{");  // Whether an item may follow.
+  if (!more) return false;
+  while (!take("}")) {
+    if (!more) return false;
+    if (!has_type && take("'descr'") && take(":")) {
+      header->is_structured = take("[");
+      if (header->is_structured) return true;
+      has_type = take("'");
+      const size_t size = left.find('\'');
+      if (!has_type || size == absl::string_view::npos) return false;
+      header->type = std::string(left.substr(0, size));
+      left.remove_prefix(size + 1);
+    } else if (!has_order && take("'fortran_order'") && take(":")) {
+      header->fortran_order = take("True");
+      has_order = header->fortran_order || take("False");
+      if (!has_order) return false;
+    } else if (!has_shape && take("'shape'") && take(":") && take("(")) {
+      has_shape = true;
+      bool comma = true;
+      while (!take(")")) {
+        int64_t size = 0;
+        if (!comma || !absl::SimpleAtoi(take_digits(), &size)) return false;
+        header->shape.push_back(size);
+        comma = take(",");
+      }
+      // (3) would be a number.
+      if (header->shape.size() == 1 && !comma) return false;
+    } else {
+      return false;
+    }
+    more = take(",");
+  }
+  return has_type && has_order && has_shape &&
+         absl::StripLeadingAsciiWhitespace(left).empty();
+}
 
 // The bytes of an array in Fortran's order, whose first dimension runs fastest.
 std::vector<uint8_t> RowMajor(const NpyHeader& header,
@@ -223,13 +200,12 @@ absl::StatusOr<NpzFile::Layout> NpzFile::ReadLayout(const std::string& name,
   }
   RETURN_IF_ERROR(reader.Read(start, 8));
   const int version = start[6];
-  if (std::memcmp(start, "\x93NUMPY", 6) != 0 || version < 1 || version > 3 ||
-      start[7] != 0) {
+  const bool marked = std::memcmp(start, "\x93NUMPY", 6) == 0;
+  if (!marked || version < 1 || version > 3 || start[7] != 0) {
     return wrong(StatusCode::kInvalidArgument,
-                 std::memcmp(start, "\x93NUMPY", 6) == 0
-                     ? absl::StrCat("in version ", version, ".", start[7],
-                                    " of the NPY format")
-                     : "in no NPY format",
+                 marked ? absl::StrCat("in version ", version, ".", start[7],
+                                       " of the NPY format")
+                        : "in no NPY format",
                  "the NPY format, version 1.0, 2.0 or 3.0");
   }
   RETURN_IF_ERROR(reader.Read(start + 8, version == 1 ? 2 : 4));
@@ -244,7 +220,7 @@ absl::StatusOr<NpzFile::Layout> NpzFile::ReadLayout(const std::string& name,
   std::string text(size, '\0');
   RETURN_IF_ERROR(reader.Read(reinterpret_cast<uint8_t*>(text.data()), size));
   HeaderText header;
-  if (!header.Parse(text)) {
+  if (!ParseHeader(text, &header)) {
     return wrong(StatusCode::kDataLoss,
                  absl::StrCat("with the header \"",
                               Printable(text.substr(0, 200)), "\""),
