@@ -144,6 +144,7 @@ absl::Status ZipFile::ReadDirectory(const std::string& format) {
   const auto read = [&tail](int64_t from, const std::vector<size_t>& widths) {
     Fields fields(absl::string_view(tail).substr(from));
     std::vector<uint64_t> numbers;
+    numbers.reserve(widths.size());
     for (const size_t width : widths) numbers.push_back(fields.Number(width));
     return numbers;
   };

@@ -1,6 +1,7 @@
 #include "data/formats/npz.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -289,6 +290,17 @@ TEST_F(NpzTest, ADamagedByteIsFoundOrChangesNothing) {
     }
   }
   EXPECT_EQ(found, file.size() - 20);
+}
+
+TEST_F(NpzTest, AFileThatShrinksAfterItWasOpened) {
+  const std::string zip =
+      ZipArchive({{"x.npy", NpyFileOf(kHeader, "abcdef"), false}});
+  const auto file = Open(zip);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(truncate(path_.c_str(), 100), 0);
+  EXPECT_TRUE(FailsOnFile(file->Read("x").status(), StatusCode::kDataLoss,
+                          path_, "an end after 100 bytes",
+                          std::to_string(zip.size()) + " bytes"));
 }
 
 // ---- Archives whose parts contradict each other.
