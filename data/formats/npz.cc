@@ -233,8 +233,8 @@ absl::StatusOr<NpzFile::Layout> NpzFile::ReadLayout(const std::string& name,
   const std::string& type = header.type;
   const bool is_known =
       type.size() == 3 &&
-      absl::StrContains("b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8",
-                        type.substr(1)) &&
+      absl::StrContains(" b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 ",
+                        absl::StrCat(" ", type.substr(1), " ")) &&
       absl::StrContains(type[2] == '1' ? "<>|" : "<>", type.substr(0, 1));
   if (!is_known) {
     return wrong(

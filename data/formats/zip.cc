@@ -25,9 +25,9 @@ constexpr int64_t kLargestDirectory = int64_t{1} << 26;
 // In place of a size or an offset that a zip64 field has.
 constexpr uint64_t kInZip64 = 0xffffffff;
 
-constexpr uint64_t kEncrypted = 1 << 0;    // A flag,
-constexpr uint64_t kSizesFollow = 1 << 3;  // and that of sizes after the data.
-constexpr uint64_t kStored = 0, kDeflated = 8;  // Methods.
+// A member's flags (the second: its sizes come after its data), and methods.
+constexpr uint64_t kEncrypted = 1 << 0, kSizesFollow = 1 << 3;
+constexpr uint64_t kStored = 0, kDeflated = 8;
 
 // The size of a read of deflated data, and of a call of inflate() at most.
 constexpr int64_t kChunk = int64_t{1} << 16;

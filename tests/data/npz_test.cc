@@ -426,6 +426,8 @@ TEST_F(NpzTest, ArraysThatAreRefused) {
            {"'|u4'", "dtype '|u4'"},
            {"'=u1'", "dtype '=u1'"},
            {"'<b2'", "dtype '<b2'"},
+           {"'<1 '", "dtype '<1 '"},
+           {"'< i'", "dtype '< i'"},
            {"''", "dtype ''"}}) {
     const absl::Status status =
         Read(NpyFileOf("{'descr': " + descr +
