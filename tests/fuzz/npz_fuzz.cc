@@ -26,6 +26,9 @@ void ReadAll(const distill::NpzFile& file) {
       Require(!array.ok(), "what has no header has no values");
       continue;
     }
+    Require(header->width == 1 || header->width == 2 || header->width == 4 ||
+                header->width == 8,
+            "elements are of a width that is known");
     if (!array.ok()) continue;
     const int64_t values =
         std::accumulate(header->shape.begin(), header->shape.end(), int64_t{1},
