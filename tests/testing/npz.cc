@@ -13,8 +13,8 @@ constexpr uint64_t kInZip64 = 0xffffffff;
 // The lowest byte first.
 std::string Number(uint64_t number, int width) {
   std::string bytes;
-  for (int i = 0; i < width; ++i) {
-    bytes += static_cast<char>(number >> (8 * i));
+  for (int i = 0; i < width; ++i, number >>= 8) {
+    bytes += static_cast<char>(number);
   }
   return bytes;
 }
