@@ -49,7 +49,7 @@ constexpr Kind kKinds[] = {
     {4, "ftyp", {"a HEIC, AVIF or video file", ""}},
     {0, "%PDF", {"a PDF", ""}},
     {0, "<", {"a web page or SVG", kDownload}},
-    {0, "P", {"another Netpbm file than a PGM", ""}},
+    {0, "P", {"another Netpbm file than a PGM or PPM", ""}},
 };
 
 // The first field of ONNX's message is a number, the format's version; then

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/paths.h"
@@ -49,7 +51,7 @@ int ErrorOf(const Call& call) {
   }
 }
 
-int WriteAll(int descriptor, const std::string& contents) {
+int WriteAll(int descriptor, absl::string_view contents) {
   size_t done = 0;
   while (done < contents.size()) {
     ssize_t step = 0;
@@ -222,6 +224,99 @@ absl::Status WriteFile(const std::string& path, const std::string& contents) {
           S_ISBLK(target.info.st_mode) ? "disk" : "socket",
           "; expected a file, a pipe or a terminal. Pass another path."));
   }
+}
+
+absl::StatusOr<NewFile> NewFile::Begin(const std::string& path, int64_t size) {
+  const std::string part = absl::StrCat(path, kPart, getpid());
+  int descriptor = -1;
+  int error = ErrorOf([&] {
+    return descriptor = open(part.c_str(),
+                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  });
+  NewFile file(path, descriptor);
+  if (error != 0) return file.Wrong("making it", error);
+  // It returns the error, and tells of a file system that has no such call by
+  // writing zeros instead. The size is what is written, after all.
+  error = posix_fallocate(descriptor, 0, size);
+  if (error != 0 && error != EINVAL && error != EOPNOTSUPP) {
+    return file.Wrong(absl::StrCat("making room for ", size, " bytes"), error);
+  }
+  return file;
+}
+
+NewFile::NewFile(std::string path, int descriptor)
+    : path_(std::move(path)),
+      part_(absl::StrCat(path_, kPart, getpid())),
+      descriptor_(descriptor) {}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      part_(std::move(other.part_)),
+      descriptor_(other.descriptor_) {
+  other.descriptor_ = -1;
+}
+
+NewFile::~NewFile() {
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  unlink(part_.c_str());
+}
+
+absl::Status NewFile::Wrong(const std::string& doing, int error) const {
+  return Failed(path_, doing, error, "a file that can be written",
+                AdviceFor(error));
+}
+
+absl::Status NewFile::Append(absl::string_view bytes) {
+  const int error = WriteAll(descriptor_, bytes);
+  return error == 0 ? absl::OkStatus() : Wrong("writing it", error);
+}
+
+absl::Status NewFile::Finish() {
+  int error = 0;
+  // What was written may be less than there was room for.
+  const off_t size = lseek(descriptor_, 0, SEEK_CUR);
+  if (size < 0 || ftruncate(descriptor_, size) != 0) error = errno;
+  if (error == 0) error = ErrorOf([&] { return fsync(descriptor_); });
+  if (error != 0) return Wrong("writing it", error);
+  if (std::rename(part_.c_str(), path_.c_str()) != 0) {
+    return Wrong("putting it in its place", errno);
+  }
+  close(descriptor_);
+  descriptor_ = -1;
+  const std::string folder =
+      std::filesystem::path(path_).parent_path().string();
+  error = FlushFolder(folder.empty() ? "." : folder);
+  return error == 0 ? absl::OkStatus() : Wrong("flushing its folder", error);
+}
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Map(
+    const std::string& path) {
+  void* bytes = nullptr;
+  size_t size = 0;
+  const int error = WithFile(path, O_RDONLY | O_NONBLOCK, [&](int descriptor) {
+    struct stat info = {};
+    if (fstat(descriptor, &info) != 0) return errno;
+    if (!S_ISREG(info.st_mode)) return S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+    size = static_cast<size_t>(info.st_size);
+    if (size == 0) return 0;
+    bytes = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+    return bytes == MAP_FAILED ? errno : 0;
+  });
+  if (error != 0) {
+    return Failed(path, "mapping it", error, "a file that can be read",
+                  "Check the path, and that this user may read it.");
+  }
+  if (size == 0) {
+    return Unexpected(absl::StatusCode::kDataLoss, AbsolutePath(path),
+                      "an empty file", "one with content", "Make it again.");
+  }
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile({static_cast<const char*>(bytes), size}));
+}
+
+MappedFile::~MappedFile() {
+  munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 std::string WithoutPart(const std::string& name) {

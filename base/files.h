@@ -29,6 +29,49 @@ namespace distill {
 // file is what it was, and no other file is left.
 absl::Status WriteFile(const std::string& path, const std::string& contents);
 
+// A regular file that is written piece by piece, and there in full or not at
+// all, as one of WriteFile is. Errors: as WriteFile's.
+class NewFile {
+ public:
+  // In the folder of `path`, with room on the disk for `size` bytes: that it
+  // has none is found here.
+  static absl::StatusOr<NewFile> Begin(const std::string& path, int64_t size);
+  // What was not finished is removed.
+  ~NewFile();
+  NewFile(NewFile&& other) noexcept;
+  NewFile& operator=(NewFile&&) = delete;
+
+  absl::Status Append(absl::string_view bytes);
+  // Flushes it to the disk and puts it in its place.
+  absl::Status Finish();
+
+ private:
+  NewFile(std::string path, int descriptor);
+  absl::Status Wrong(const std::string& doing, int error) const;
+
+  std::string path_, part_;
+  int descriptor_;
+};
+
+// The bytes of a file, as the system brings them into memory and takes them out
+// again; they stay what they are when the file is replaced. Shared by all
+// processes that map it.
+class MappedFile {
+ public:
+  // Errors: as ReadFile's; DataLoss for an empty file.
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Map(
+      const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  absl::string_view bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(absl::string_view bytes) : bytes_(bytes) {}
+  const absl::string_view bytes_;
+};
+
 // The contents of a regular file. Errors have the path, what failed, and what
 // to do, with the code of the system's error (NotFound, PermissionDenied, ...);
 // FailedPrecondition for a folder, and for a device, pipe or socket, which may

@@ -69,11 +69,13 @@ Batch MakeBatch(int64_t size, at::Device device) {
   dataset->count = size;
   dataset->image = {1, 28, 28};
   dataset->classes = 10;
-  for (int64_t i = 0; i < size * 28 * 28; ++i) {
-    dataset->images.push_back(static_cast<uint8_t>(random.Below(256)));
+  std::vector<uint8_t> images;
+  for (int64_t i = 0; i < size * dataset->image.size(); ++i) {
+    images.push_back(static_cast<uint8_t>(random.Below(256)));
   }
+  dataset->images = Pixels(std::move(images), dataset->image.size());
   for (int64_t i = 0; i < size; ++i) {
-    dataset->labels.push_back(static_cast<uint8_t>(random.Below(10)));
+    dataset->labels.push_back(static_cast<int32_t>(random.Below(10)));
   }
   return ResidentSamples(*Batches::Create(dataset), device).Range(0, size);
 }

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <string>
 
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

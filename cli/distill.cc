@@ -372,7 +372,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return end.Error(compute.status());
 
-  const auto splits = LoadSplits(options.data);
+  Console console(out, err, console_options);
+  const auto splits = LoadSplits(options.data, console, options.unlabelled);
   if (!splits.ok()) return end.Error(splits.status());
 
   const Dataset& train = *splits->train;
@@ -391,7 +392,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
       ConfigurationJson(settings, source.crc32(), *compute, *splits);
   if (options.print_config) {
     const absl::Status runs =
-        CheckExperiment(experiment, splits->train, splits->test, source);
+        CheckExperiment(experiment, *splits, source);
     if (!runs.ok()) return end.Error(runs);
     out << JsonText(configuration, 2) << std::endl;
     return 0;
@@ -399,7 +400,6 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   auto folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return end.Error(folder.status());
 
-  Console console(out, err, console_options);
   std::optional<CheckpointFolder> checkpoints;
   if (*folder) {
     checkpoints.emplace((*folder)->checkpoints(), options.checkpoint_every,
@@ -419,12 +419,12 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const double start_seconds = SecondsSinceStart();
   if (source.crc32()) {
     const auto judged =
-        GetTeacher(experiment, *compute, splits->train, splits->test, console,
+        GetTeacher(experiment, *compute, *splits, console,
                    source, /*introduces=*/false);
     if (!judged.ok()) return end.Error(judged.status());
   }
   const auto result =
-      RunSeeds(options, *compute, splits->train, splits->test, console, source,
+      RunSeeds(options, *compute, *splits, console, source,
                checkpoints ? &*checkpoints : nullptr);
   if (absl::IsCancelled(result.status())) {
     return end.Interruption(result.status(), checkpoints.has_value());

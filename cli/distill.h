@@ -98,7 +98,7 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
         .NotInConfiguration();
     output.AddSettings(table);
     for (const char* name : {"teacher_epochs", "teacher_dropout",
-                             "teacher_jitter", "share_teacher"}) {
+                             "teacher_augment", "share_teacher"}) {
       table.Find(name)->Unless([this] {
         return std::string(teacher_weights.empty()
                                ? ""
@@ -109,7 +109,8 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
     AddLossConditions(table, [this] {
       return LossUse{{experiment.loss.method},
                      experiment.loss.kd.alpha > 0,
-                     experiment.labels > 0 || labels_per_class > 0};
+                     experiment.labels > 0 || labels_per_class > 0,
+                     experiment.transfer_set == TransferSet::kLabelled};
     });
   }
 };

@@ -87,11 +87,11 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   std::string path = options.model;
   const auto loaded = LoadModelOrTwin(&path);
   if (!loaded.ok()) return fail(loaded.status());
+  Console console(out, err, console_options);
   const auto data =
-      LoadDatasetFor(*loaded, options.data,
+      LoadDatasetFor(*loaded, options.data, console,
                      options.split == "test" ? Split::kTest : Split::kTrain);
   if (!data.ok()) return fail(data.status());
-  Console console(out, err, console_options);
   const auto metrics = EvaluateModel(*loaded, data->dataset, console);
   if (!metrics.ok()) return fail(metrics.status());
 

@@ -77,8 +77,9 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
 
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
+                                               Observer& observer,
                                                Split split) {
-  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options));
+  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
   RETURN_IF_ERROR(
@@ -89,11 +90,11 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                   "the model's file"));
   if (!match.order.empty()) {
     Dataset reordered = *result.dataset;
-    std::vector<uint8_t> label_of(match.order.size());
+    std::vector<int32_t> label_of(match.order.size());
     for (size_t i = 0; i < match.order.size(); ++i) {
-      label_of[match.order[i]] = static_cast<uint8_t>(i);
+      label_of[match.order[i]] = static_cast<int32_t>(i);
     }
-    for (uint8_t& label : reordered.labels) label = label_of[label];
+    for (int32_t& label : reordered.labels) label = label_of[label];
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
   result.files = FilesOf(splits);

@@ -11,7 +11,7 @@
 #include "data/dataset.h"
 #include "models/weights.h"
 #include "report/metrics.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 
@@ -37,6 +37,7 @@ struct DatasetForModel {
 };
 absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
+                                               Observer& observer,
                                                Split split);
 
 // How good the model is, computed in float32 on the CPU. Internal if a logit is

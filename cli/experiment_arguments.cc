@@ -15,7 +15,8 @@ const std::set<std::string>& Facts() {
   static const auto* const facts = new std::set<std::string>{
       "dataset",           "trainImages",        "trainImagesCrc32",
       "trainLabelsCrc32",  "testImagesCrc32",    "testLabelsCrc32",
-      "deviceDescription", "teacherWeightsCrc32"};
+      "validationCrc32",   "unlabelledCrc32",    "deviceDescription",
+      "teacherWeightsCrc32"};
   return *facts;
 }
 
@@ -50,6 +51,13 @@ void AddLossConditions(Settings& table, const std::function<LossUse()>& use) {
                           " does not use it");
     });
   }
+  table.Find("unlabelled")->Unless([use] {
+    const LossUse what = use();
+    return std::string(
+        !what.has_soft_term    ? "--alpha=0 leaves no term of the teacher's"
+        : what.labelled_alone ? "--transfer_set=labelled leaves them out"
+                              : "");
+  });
   table.Find("transfer_set")->Unless([use] {
     return std::string(use().has_few_labels ? ""
                                             : "all training images have labels "
@@ -59,7 +67,7 @@ void AddLossConditions(Settings& table, const std::function<LossUse()>& use) {
 
 Json ConfigurationOf(const Settings& settings, const Compute& compute,
                      const Splits& data) {
-  const Json facts = {
+  Json facts = {
       {"dataset", data.train->name},
       {"trainImages", data.train->count},
       {"classes", data.train->classes},
@@ -71,6 +79,13 @@ Json ConfigurationOf(const Settings& settings, const Compute& compute,
       {"deviceDescription", compute.description},
       {"precision", compute.precision_name},
       {"threads", compute.threads}};
+  const auto add = [&facts](const char* name, const auto& set) {
+    if (set != nullptr) {
+      facts[name] = absl::StrFormat("%08x", set->images_crc32);
+    }
+  };
+  add("validationCrc32", data.validation);
+  add("unlabelledCrc32", data.unlabelled);
   Json configuration = facts;  // First, for a reader.
   configuration.update(settings.Configuration());
   configuration.update(facts);

@@ -18,6 +18,7 @@ namespace distill {
 struct ExperimentArguments {
   ComputeOptions compute;
   DataOptions data;
+  std::string unlabelled;  // A folder of pictures; empty: none.
   // The names of the flags that the user has typed, for CheckApplies.
   std::set<std::string> given;
 
@@ -25,6 +26,12 @@ struct ExperimentArguments {
   void AddSettings(Table& table) {
     compute.AddSettings(table);
     data.AddSettings(table);
+    table
+        .Add("unlabelled", &unlabelled,
+             "Folder of more pictures, whose labels nobody knows: the student "
+             "learns what the teacher says of them, too.")
+        .Path()
+        .NotInConfiguration();
   }
 };
 
@@ -33,6 +40,8 @@ struct LossUse {
   std::vector<std::string> methods;
   bool has_soft_term = true;    // Whether alpha is above 0 in any run.
   bool has_few_labels = false;  // Whether any run has fewer labels than images.
+  // Whether images without a label are left out.
+  bool labelled_alone = false;
 };
 
 // Lets the settings of the loss and of few labels know when they have no

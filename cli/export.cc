@@ -153,7 +153,7 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
     return result;
   }
   ASSIGN_OR_RETURN(const auto data,
-                   LoadDatasetFor(loaded, options.data, Split::kTest));
+                   LoadDatasetFor(loaded, options.data, observer, Split::kTest));
   for (const std::string& note : data.notes) observer.OnLine(note);
   const std::shared_ptr<const Dataset>& dataset = data.dataset;
   result.files = data.files;

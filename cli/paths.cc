@@ -16,22 +16,38 @@
 #include "base/text.h"
 #include "cli/flags.h"
 #include "data/catalog.h"
+#include "data/formats/picture_folder.h"
 #include "data/load.h"
 #include "tools/cpp/runfiles/runfiles.h"
 
 namespace distill {
 namespace {
 
-absl::StatusOr<Dataset> LoadSplit(const DatasetChoice& choice, Split split,
-                                  int classes) {
+DatasetOptions OptionsOf(const DatasetChoice& choice, Observer& observer) {
   DatasetOptions options;
-  options.classes = classes;
   if (choice.entry != nullptr) options.layout = choice.entry->layout;
-  auto dataset = LoadDataset(choice.folder, split, options);
-  if (absl::IsInvalidArgument(dataset.status())) {
-    return absl::FailedPreconditionError(dataset.status().message());
+  options.pictures = choice.pictures;
+  options.observer = &observer;
+  return options;
+}
+
+// A wrong file is not a wrong flag. (Messages about flags begin with one.)
+absl::Status OfFiles(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) &&
+                 !absl::StartsWith(status.message(), "--")
+             ? absl::FailedPreconditionError(status.message())
+             : status;
+}
+
+// The split, shared; null where `reader` has no images for validation.
+absl::StatusOr<std::shared_ptr<const Dataset>> ReadSplit(
+    const DatasetReader& reader, Split split, int classes) {
+  auto dataset = reader(split, classes);
+  if (split == Split::kValidation && absl::IsNotFound(dataset.status())) {
+    return nullptr;
   }
-  return dataset;
+  RETURN_IF_ERROR(OfFiles(dataset.status()));
+  return std::make_shared<const Dataset>(*std::move(dataset));
 }
 
 // Refuses labels that leave out two classes and more than a tenth of all: one
@@ -110,7 +126,7 @@ absl::StatusOr<DatasetChoice> ChooseFiles(const DataOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--dataset is \"", dataset, "\"; it must be ", DatasetNames(),
         ", or a "
-        "folder with four IDX files (with a / in it, like ./",
+        "folder (with a / in it, like ./",
         dataset, ")"));
   }
   if (!given.empty()) {
@@ -151,13 +167,19 @@ std::string DatasetNames() {
 absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options) {
   RETURN_IF_ERROR(CheckRanges(options));
   auto choice = ChooseFiles(options);
-  if (choice.ok()) choice->classes = options.classes;
+  if (choice.ok()) {
+    choice->classes = options.classes;
+    choice->pictures = options.pictures;
+    choice->pictures.cache_dir = FromUsersFolder(options.pictures.cache_dir);
+  }
   return choice;
 }
 
-absl::StatusOr<Splits> LoadSplits(const DataOptions& options) {
+absl::StatusOr<Splits> LoadSplits(const DataOptions& options,
+                                  Observer& observer,
+                                  const std::string& unlabelled) {
   ASSIGN_OR_RETURN(const DatasetChoice choice, ChooseDataset(options));
-  auto splits = LoadSplits(choice);
+  auto splits = LoadSplits(choice, observer, unlabelled);
   // Nobody has named that folder.
   if (absl::IsNotFound(splits.status()) && options.dataset.empty() &&
       options.data_dir.empty()) {
@@ -168,9 +190,16 @@ absl::StatusOr<Splits> LoadSplits(const DataOptions& options) {
   return splits;
 }
 
-absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
-  ASSIGN_OR_RETURN(auto train,
-                   LoadSplit(choice, Split::kTrain, choice.classes));
+absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
+                                  Observer& observer,
+                                  const std::string& unlabelled) {
+  const DatasetOptions options = OptionsOf(choice, observer);
+  const auto reader = OpenDataset(choice.folder, options);
+  RETURN_IF_ERROR(OfFiles(reader.status()));
+  Splits splits;
+  ASSIGN_OR_RETURN(splits.train,
+                   ReadSplit(*reader, Split::kTrain, choice.classes));
+  const Dataset& train = *splits.train;
   // What follows a name is how well it is known.
   const std::string name = choice.entry == nullptr ? "" : choice.entry->name;
   const auto is_right = [&name](const Dataset& dataset) {
@@ -179,15 +208,17 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
   if (choice.classes == 0 && is_right(train)) {
     RETURN_IF_ERROR(CheckGaps(train));
   }
-  ASSIGN_OR_RETURN(auto test, LoadSplit(choice, Split::kTest, train.classes));
+  ASSIGN_OR_RETURN(splits.test,
+                   ReadSplit(*reader, Split::kTest, train.classes));
+  const Dataset& test = *splits.test;
   if (!is_right(train) || !is_right(test)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the files in ", train.folder, " were to be ", name,
                      ", and by their content they are ", train.name, " and ",
                      test.name, ". Pass another --data_dir or --dataset."));
   }
-  Splits splits = {std::make_shared<const Dataset>(std::move(train)),
-                   std::make_shared<const Dataset>(std::move(test))};
+  ASSIGN_OR_RETURN(splits.validation,
+                   ReadSplit(*reader, Split::kValidation, train.classes));
   RETURN_IF_ERROR(CheckSizes(choice, splits));
   if (splits.train->images == splits.test->images) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -196,6 +227,12 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice) {
         "again."));
   }
   splits.shared_images = CountShared(*splits.train, *splits.test);
+  if (!unlabelled.empty()) {
+    auto more =
+        LoadUnlabelled(FromUsersFolder(unlabelled), train.image, options);
+    RETURN_IF_ERROR(OfFiles(more.status()));
+    splits.unlabelled = std::make_shared<const Dataset>(*std::move(more));
+  }
   return splits;
 }
 
@@ -207,12 +244,22 @@ std::vector<std::string> FilesOf(const Splits& splits) {
 }
 
 std::vector<std::string> Remarks(const Splits& splits) {
-  if (splits.shared_images == 0) return {};
-  return {absl::StrFormat(
+  std::vector<std::string> lines;
+  for (const auto& one : {splits.train, splits.unlabelled}) {
+    if (one == nullptr || one->skipped.empty()) continue;
+    lines.push_back(absl::StrCat(
+        "warning: ", Count(static_cast<int64_t>(one->skipped.size()), "picture"),
+        " could not be read and ",
+        one->skipped.size() == 1 ? "was" : "were", " left out; the first: ",
+        one->skipped[0]));
+  }
+  if (splits.shared_images == 0) return lines;
+  lines.push_back(absl::StrFormat(
       "warning: %s of %s are training images too, pixel by pixel; a test "
       "accuracy counts them",
       WithCommas(splits.shared_images),
-      Count(splits.test->count, "test image"))};
+      Count(splits.test->count, "test image")));
+  return lines;
 }
 
 }  // namespace distill

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/catalog.h"
-#include "data/dataset.h"
+#include "data/format.h"
+#include "data/splits.h"
 
 namespace distill {
 
@@ -27,6 +29,7 @@ struct DataOptions {
   int classes = 0;
   // The program's path, which Bazel's files are found by; or none.
   std::string program = {};
+  PictureOptions pictures = {};
 
   // The table of base/settings.h. What is known of the data themselves is said
   // by their checksums.
@@ -39,21 +42,22 @@ struct DataOptions {
                  ", or a folder. Default: mnist, or whatever is in --data_dir. "
                  "The content says whether files are MNIST's or "
                  "Fashion-MNIST's; the other names are taken at your word.")
-        .Common("a name, or a folder of IDX files")
+        .Common("a name, or a folder")
         .NotInConfiguration();
     table
         .Add("data_dir", &data_dir,
-             "Folder with the four IDX files, plain or .gz, or the one above "
-             "MNIST/raw. Default for MNIST: what Bazel fetched, else ./data; "
-             "for Fashion-MNIST Debian's package dataset-fashion-mnist, else "
-             "./data/FashionMNIST/raw; for the others ./data/KMNIST and "
-             "./data/EMNIST, with or without raw.")
+             "Folder with four IDX files, with CIFAR's binary files, or with "
+             "pictures in folders of classes, in train and test (or val). "
+             "Default for MNIST: what Bazel fetched, else ./data; for "
+             "Fashion-MNIST Debian's package dataset-fashion-mnist, else "
+             "./data/FashionMNIST/raw; for the others ./data and their name.")
         .NotInConfiguration();
     table
         .Add("classes", &classes,
              "The number of classes; 0: as many as the training labels say, "
              "from 0 to the greatest.")
-        .Within(0, 256);
+        .Within(0, kMostClasses);
+    pictures.AddSettings(table);
   }
 };
 
@@ -63,8 +67,9 @@ struct DatasetChoice {
   // What is known of the data set that they must turn out to be, by content if
   // that is known; null if any will do.
   const CatalogEntry* entry = nullptr;
-  // The number of classes; 0: as many as the training labels say.
+  // See DataOptions.
   int classes = 0;
+  PictureOptions pictures = {};
 };
 
 // `dataset`: a word of the catalog (its files are in `data_dir`, else in the
@@ -75,14 +80,9 @@ struct DatasetChoice {
 // loading tells whether they are there.
 absl::StatusOr<DatasetChoice> ChooseDataset(const DataOptions& options);
 
-struct Splits {
-  std::shared_ptr<const Dataset> train, test;
-  // Test images that are training images too, pixel by pixel.
-  int64_t shared_images = 0;
-};
-
-// Both splits of what was chosen, with as many classes as the choice or else
-// the training split has.
+// The splits of what was chosen, with as many classes as the choice or else the
+// training split has, and the pictures in the folder `unlabelled`, if it is not
+// empty. `observer` is told of what takes long.
 //
 // Errors: those of ChooseDataset; those of LoadDataset, but that
 // InvalidArgument is FailedPrecondition: a wrong file is not a wrong flag; and
@@ -90,8 +90,12 @@ struct Splits {
 // than the one that was asked for, if the training labels leave out so many
 // classes that one of them is probably wrong and choice.classes is 0, or if
 // both splits are the same images.
-absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice);
-absl::StatusOr<Splits> LoadSplits(const DataOptions& options);
+absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
+                                  Observer& observer,
+                                  const std::string& unlabelled = "");
+absl::StatusOr<Splits> LoadSplits(const DataOptions& options,
+                                  Observer& observer,
+                                  const std::string& unlabelled = "");
 
 // The files that were read, of both splits.
 std::vector<std::string> FilesOf(const Splits& splits);

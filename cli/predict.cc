@@ -201,7 +201,7 @@ absl::StatusOr<std::vector<uint8_t>> ReadPicture(const std::string& path,
                                                  bool raw,
                                                  const ModelInfo& info) {
   ASSIGN_OR_RETURN(auto bytes, ReadFile(path));
-  ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path));
+  ASSIGN_OR_RETURN(auto image, DecodeImage(bytes, path, 1));
   if (raw) {
     const ImageSpec found = {1, image.height, image.width};
     if (found == info.image) return std::move(image.pixels);
@@ -327,7 +327,8 @@ absl::Status CheckOptions(const PredictOptions& options) {
   }
   if (options.files.empty()) {
     return absl::InvalidArgumentError(
-        "no files; name images (PNG, JPEG, PGM) or IDX files behind the flags");
+        "no files; name images (PNG, JPEG, PGM, PPM) or IDX files behind the "
+        "flags");
   }
   if (options.json && options.show) {
     return absl::InvalidArgumentError(

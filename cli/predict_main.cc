@@ -16,7 +16,7 @@ int Run(int argc, char** argv) {
       "\n"
       "  bazel run //cli:predict -- --model=student.safetensors FILE...\n"
       "\n"
-      "A file is a PNG, JPEG or PGM with one digit, or an IDX file of images.\n"
+      "A file is a PNG, JPEG, PGM or PPM with one digit, or an IDX file of images.\n"
       "Exit code: 0; 1 if an image failed; 2 for wrong flags.\n";
   distill::PredictOptions options;
   distill::Settings settings = distill::SettingsOf(options);

@@ -105,14 +105,15 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
   ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options));
-  ASSIGN_OR_RETURN(const auto data, LoadSplits(arguments.data));
+  Console console(out, err, console_options);
+  ASSIGN_OR_RETURN(const auto data, LoadSplits(arguments.data, console,
+                                               arguments.unlabelled));
   const Json configuration = ConfigurationOf(settings, compute, data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
   ASSIGN_OR_RETURN(auto log, RunLog::Open(arguments.output_dir, configuration));
   RETURN_IF_ERROR(CheckTables(arguments.output_dir, log, FilesOf(data)));
 
-  Console console(out, err, console_options);
   if (log.was_torn()) {
     console.OnLine(absl::StrCat(
         "torn: the last line of ", log.path(),
@@ -121,7 +122,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   for (const std::string& line : Remarks(data)) console.OnLine(line);
   SweepFolder sweep_folder(arguments.output_dir, configuration, log);
   ASSIGN_OR_RETURN(const auto result,
-                   RunSweep(arguments, compute, data.train, data.test,
+                   RunSweep(arguments, compute, data,
                             log.runs(), sweep_folder, console));
   RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 

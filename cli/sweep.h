@@ -44,7 +44,8 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
                          [](auto value) { return value > 0; });
     };
     AddLossConditions(table, [this, above_0] {
-      return LossUse{methods, above_0(alphas), above_0(labels)};
+      return LossUse{methods, above_0(alphas), above_0(labels),
+                     experiment.transfer_set == TransferSet::kLabelled};
     });
   }
 };

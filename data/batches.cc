@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "c10/util/Exception.h"
+#include "data/pixel_counts.h"
 
 namespace distill {
 namespace {
@@ -19,48 +20,13 @@ namespace {
 constexpr int64_t kAhead = 2;
 constexpr int64_t kCacheLine = 64;  // Bytes.
 
-constexpr int64_t kLargestJitter = 64;  // Pixels.
-
-// The channel of `height` x `width` at `from`, moved, at `to`.
-void Move(const uint8_t* from, Shift shift, int64_t height, int64_t width,
-          uint8_t* to) {
-  std::fill(to, to + height * width, uint8_t{0});
-  const int64_t left = std::clamp<int64_t>(shift.right, 0, width);
-  const int64_t right = std::clamp<int64_t>(width + shift.right, 0, width);
-  for (int64_t y = 0; y < height; ++y) {
-    const int64_t source = y - shift.down;
-    if (source < 0 || source >= height || left >= right) continue;
-    const uint8_t* row = from + source * width - shift.right;
-    std::copy(row + left, row + right, to + y * width + left);
-  }
-}
-
 }  // namespace
 
 Normalization NormalizationOf(const Dataset& train) {
   if (train.normalization) return *train.normalization;
-  Normalization result = {{}, {}};
-  const int64_t plane = train.image.plane();
-  for (int64_t channel = 0; channel < train.image.channels; ++channel) {
-    // Exact: whole numbers far below 2^53.
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < train.count; ++i) {
-      const uint8_t* pixel =
-          train.images.data() + i * train.image.size() + channel * plane;
-      for (int64_t p = 0; p < plane; ++p) {
-        sum += pixel[p];
-        squares += static_cast<double>(pixel[p]) * pixel[p];
-      }
-    }
-    const auto count = static_cast<double>(train.count * plane);
-    const double mean = sum / count;
-    const double deviation =
-        std::sqrt(std::max(squares / count - mean * mean, 0.));
-    result.mean.push_back(static_cast<float>(mean / 255));
-    result.std.push_back(deviation > 0 ? static_cast<float>(deviation / 255)
-                                       : 1);
-  }
-  return result;
+  PixelCounts counts(train.image);
+  for (int64_t i = 0; i < train.count; ++i) counts.Add(train.images[i]);
+  return counts.Measured();
 }
 
 absl::Status BatchesOptions::Validate() const {
@@ -83,11 +49,6 @@ absl::Status BatchesOptions::Validate() const {
                      "; expected a finite number above 0. Use the standard "
                      "deviation of the pixels over 255."));
   }
-  if (jitter < 0 || jitter > kLargestJitter) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("jitter: found ", jitter, "; expected 0 to ",
-                     kLargestJitter, " pixels. Choose a smaller one."));
-  }
   return absl::OkStatus();
 }
 
@@ -99,12 +60,13 @@ absl::StatusOr<Batches> Batches::Create(std::shared_ptr<const Dataset> dataset,
         "dataset: found none; expected samples. Load a data set first.");
   }
   const Dataset& d = *dataset;
-  const int64_t images = static_cast<int64_t>(d.images.size());
+  const int64_t images = d.images.count() * d.images.size();
   const int64_t labels = static_cast<int64_t>(d.labels.size());
   const auto [channels, height, width] = d.image;
   if (d.count < 1 || channels < 1 || height < 1 || width < 1 ||
-      labels != d.count || images / d.count / channels / height / width != 1 ||
-      images != d.count * d.image.size()) {
+      labels != d.count || d.images.count() != d.count ||
+      d.images.size() / channels / height / width != 1 ||
+      d.images.size() != d.image.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "dataset ", d.name, ": found ", images, " pixels and ", labels,
         " labels; expected one label for each of ", d.count, " images of ",
@@ -143,21 +105,12 @@ std::vector<int64_t> Batches::Order(int64_t epoch) const {
   return Random(options_.seed, "order", epoch).Permutation(dataset_->count);
 }
 
-std::vector<Shift> Batches::Shifts(int64_t epoch) const {
-  std::vector<Shift> shifts;
-  const int64_t jitter = options_.jitter;
-  if (jitter == 0) return shifts;
+Views Batches::ViewsOf(int64_t epoch) const {
+  if (options_.augment.empty()) return {};
+  // The purpose has the name of the first augmentation that there was, so that
+  // its results are still the same.
   Random random(options_.seed, "jitter", epoch);
-  const auto draw = [&random, jitter] {
-    return static_cast<int8_t>(
-        static_cast<int64_t>(random.Below(2 * jitter + 1)) - jitter);
-  };
-  shifts.reserve(sample_count());
-  for (int64_t i = 0; i < sample_count(); ++i) {
-    const int8_t down = draw();
-    shifts.push_back({down, draw()});
-  }
-  return shifts;
+  return options_.augment.Draw(random, sample_count(), dataset_->image);
 }
 
 Span Batches::SpanOf(int64_t batch) const {
@@ -168,30 +121,31 @@ Span Batches::SpanOf(int64_t batch) const {
 }
 
 Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
-                         const std::vector<Shift>& shifts,
+                         const Views& views,
                          const std::optional<Span>& part) const {
   TORCH_CHECK(static_cast<int64_t>(order.size()) == sample_count(),
               "order: found ", order.size(), " samples; expected all ",
               sample_count(), " of the data set");
-  TORCH_CHECK(shifts.empty() || shifts.size() == order.size(), "shifts: found ",
-              shifts.size(), "; expected none or ", sample_count(),
-              ", one a sample");
+  const int64_t draws = options_.augment.draws();
+  TORCH_CHECK(
+      views.empty() ||
+          static_cast<int64_t>(views.size()) == draws * sample_count(),
+      "views: found ", views.size(), " numbers; expected none or ", draws,
+      " for each of ", sample_count(), " samples");
   const Span all = SpanOf(batch);
   const Span taken = part.value_or(Span{0, all.count});
   TORCH_CHECK(taken.first >= 0 && taken.count >= 1 &&
                   taken.first + taken.count <= all.count,
               "part: found ", taken.count, " samples from ", taken.first,
               " on; expected at least one, of the batch's ", all.count);
-  return GatherShifted(order.slice(all.first + taken.first, taken.count),
-                       shifts);
+  return GatherViews(order.slice(all.first + taken.first, taken.count), views);
 }
 
 Batch Batches::Gather(at::IntArrayRef indices) const {
-  return GatherShifted(indices, {});
+  return GatherViews(indices, {});
 }
 
-Batch Batches::GatherShifted(at::IntArrayRef indices,
-                             const std::vector<Shift>& shifts) const {
+Batch Batches::GatherViews(at::IntArrayRef indices, const Views& views) const {
   TORCH_CHECK(!indices.empty(), "indices: found none; expected at least one");
   for (const int64_t index : indices) {
     TORCH_CHECK(index >= 0 && index < sample_count(), "indices: found ", index,
@@ -200,7 +154,7 @@ Batch Batches::GatherShifted(at::IntArrayRef indices,
   Batch batch = Empty(static_cast<int64_t>(indices.size()));
   std::copy(indices.begin(), indices.end(),
             batch.indices.mutable_data_ptr<int64_t>());
-  Fill(batch, shifts);
+  Fill(batch, views);
   return batch;
 }
 
@@ -224,31 +178,31 @@ Batch Batches::Empty(int64_t size) const {
       at::empty({size}, at::kLong), at::empty({size}, at::kLong)};
 }
 
-void Batches::Fill(Batch& batch, const std::vector<Shift>& shifts) const {
+void Batches::Fill(Batch& batch, const Views& views) const {
   const ImageSpec& spec = dataset_->image;
   const int64_t plane = spec.plane(), bytes = spec.size();
   const int64_t* index = batch.indices.const_data_ptr<int64_t>();
   int64_t* label = batch.labels.mutable_data_ptr<int64_t>();
   float* value = batch.images.mutable_data_ptr<float>();
   const int64_t size = batch.indices.numel();
-  std::vector<uint8_t> moved(shifts.empty() ? 0 : plane);
+  const Augment& augment = options_.augment;
+  const int64_t draws = views.empty() ? 0 : augment.draws();
+  std::vector<uint8_t> scratch;
   for (int64_t i = 0; i < size; ++i) {
     label[i] = dataset_->labels[index[i]];
     // In a shuffled order the next images are in no cache yet, and waiting for
     // them would take as long as all the rest.
     if (i + kAhead < size) {
-      const uint8_t* next = dataset_->images.data() + index[i + kAhead] * bytes;
+      const uint8_t* next = dataset_->images[index[i + kAhead]];
       for (int64_t p = 0; p < bytes; p += kCacheLine) {
         __builtin_prefetch(next + p);
       }
     }
     for (int64_t c = 0; c < spec.channels; ++c, value += plane) {
-      const uint8_t* from =
-          dataset_->images.data() + index[i] * bytes + c * plane;
+      const uint8_t* from = dataset_->images[index[i]] + c * plane;
       const float* table = table_.data() + 256 * c;
-      if (!shifts.empty()) {
-        Move(from, shifts[index[i]], spec.height, spec.width, moved.data());
-        from = moved.data();
+      if (draws > 0) {
+        from = augment.View(views.data() + index[i] * draws, spec, from, scratch);
       }
       // Four loads before four stores: otherwise each load waits for the store
       // before it, which might have changed the table for all that the compiler

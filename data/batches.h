@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "c10/util/ArrayRef.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 
 namespace distill {
@@ -20,7 +21,7 @@ namespace distill {
 // is made, or its Batches are gone.
 struct Batch {
   at::Tensor images;   // [batch, channels, height, width] float32, normalised.
-  at::Tensor labels;   // [batch] int64, in [0, classes).
+  at::Tensor labels;   // [batch] int64, in [0, classes), or kNoLabel.
   at::Tensor indices;  // [batch] int64, the samples' positions in the Dataset.
 };
 
@@ -29,11 +30,9 @@ struct Batch {
 // deviation of these pixels over 255 (1 in place of a deviation of 0).
 Normalization NormalizationOf(const Dataset& train);
 
-// Where an image is moved to; what comes in at the other side is background (a
-// byte of 0).
-struct Shift {
-  int8_t down = 0, right = 0;  // Pixels; below 0: up, left.
-};
+// What was drawn for the samples' views in an epoch, [sample_count,
+// Augment::draws()], by sample; empty where they are as they are.
+using Views = std::vector<int16_t>;
 
 // Some things of many in a row.
 struct Span {
@@ -47,10 +46,8 @@ struct BatchesOptions {
   // Chooses the orders; any number.
   uint64_t seed = 1;
   Normalization normalization;  // Of as many channels as the images have.
-  // In training, each image is moved by up to this many pixels up or down, and
-  // left or right, each place equally likely, another one in every epoch; 0 to
-  // 64.
-  int64_t jitter = 0;
+  // In training, each image has another view in every epoch.
+  Augment augment = {};
 
   // InvalidArgument, naming the field and its value, if one is out of range.
   absl::Status Validate() const;
@@ -84,20 +81,18 @@ class Batches {
   // size, seed and epoch on every machine, whatever was drawn before.
   std::vector<int64_t> Order(int64_t epoch) const;
 
-  // How far each sample is moved in epoch `epoch`: [sample_count], from
-  // Random(seed, "jitter", epoch); none at all without jitter.
-  std::vector<Shift> Shifts(int64_t epoch) const;
+  // The samples' views in epoch `epoch`, from Random(seed, "jitter", epoch).
+  Views ViewsOf(int64_t epoch) const;
 
   // The samples of batch number `batch`, in [0, batch_count()), by their places
   // in an epoch's order.
   Span SpanOf(int64_t batch) const;
 
   // Batch number `batch`, in [0, batch_count()), of an epoch whose order of the
-  // samples is `order` [sample_count], moved by `shifts` [sample_count, by
-  // sample], if there are any. With `part`, that part of the batch alone, which
-  // has at least one sample.
-  Batch FromOrder(at::IntArrayRef order, int64_t batch,
-                  const std::vector<Shift>& shifts = {},
+  // samples is `order` [sample_count], with the `views` of ViewsOf, if there
+  // are any. With `part`, that part of the batch alone, which has at least one
+  // sample.
+  Batch FromOrder(at::IntArrayRef order, int64_t batch, const Views& views = {},
                   const std::optional<Span>& part = std::nullopt) const;
 
   // The samples at `indices`, at least one, each in [0, sample_count()), as
@@ -117,10 +112,9 @@ class Batches {
 
   // A batch of `size` with its memory, not yet filled.
   Batch Empty(int64_t size) const;
-  Batch GatherShifted(at::IntArrayRef indices,
-                      const std::vector<Shift>& shifts) const;
+  Batch GatherViews(at::IntArrayRef indices, const Views& views) const;
   // Fills all of `batch` from its indices, which must be right.
-  void Fill(Batch& batch, const std::vector<Shift>& shifts) const;
+  void Fill(Batch& batch, const Views& views) const;
 
   std::shared_ptr<const Dataset> dataset_;
   BatchesOptions options_;

@@ -59,6 +59,38 @@ CatalogEntry FashionMnist() {
   return entry;
 }
 
+// Checksums: of the records in the order of the files, as IDX files would have
+// them, computed with Python's zlib.crc32. Names: batches.meta.txt there.
+// Normalisation: the mean and deviation of the training pixels.
+CatalogEntry Cifar10() {
+  CatalogEntry entry;
+  entry.word = "cifar10";
+  entry.name = "CIFAR-10";
+  entry.checksums = {{Split::kTrain, 0x24909230u, 0x31587f74u},
+                     {Split::kTest, 0xb4851585u, 0x1ee5b3e9u}};
+  entry.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
+                       "dog",      "frog",       "horse", "ship", "truck"};
+  entry.normalization = Normalization{{0.4914f, 0.4822f, 0.4465f},
+                                      {0.2470f, 0.2435f, 0.2616f}};
+  entry.places = {"data/cifar-10-batches-bin"};
+  entry.layout.page = "https://www.cs.toronto.edu/~kriz/cifar.html";
+  return entry;
+}
+
+// A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+CatalogEntry Cifar100(const std::string& word, const std::string& name,
+                      int classes) {
+  CatalogEntry entry;
+  entry.word = word;
+  entry.name = entry.layout.name = name;
+  entry.sizes = {{50000, 10000, classes}};
+  entry.image = {3, 32, 32};
+  entry.places = {"data/cifar-100-binary"};
+  entry.layout.coarse_labels = classes == 20;
+  entry.layout.page = "https://www.cs.toronto.edu/~kriz/cifar.html";
+  return entry;
+}
+
 // T. Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018,
 // table 1.
 CatalogEntry Kmnist() {
@@ -100,6 +132,9 @@ const std::vector<CatalogEntry>& Catalog() {
   static const auto* const catalog = new std::vector<CatalogEntry>{
       Mnist(),
       FashionMnist(),
+      Cifar10(),
+      Cifar100("cifar100", "CIFAR-100", 100),
+      Cifar100("cifar100_coarse", "CIFAR-100 Coarse", 20),
       Kmnist(),
       Emnist("balanced", "Balanced", {{112800, 18800, 47}}, {}),
       Emnist("byclass", "ByClass", {{697932, 116323, 62}}, {}),
@@ -143,9 +178,9 @@ void IdentifyDataset(const std::string& stated, Dataset* dataset) {
     }
   }
   if (entry == nullptr) return;
-  dataset->normalization = entry->normalization;
+  if (entry->normalization) dataset->normalization = entry->normalization;
+  if (entry->class_names.empty()) return;
   dataset->class_names = entry->class_names;
-  if (dataset->class_names.empty()) return;
   dataset->class_names.resize(
       std::min<size_t>(dataset->class_names.size(), dataset->classes));
   dataset->class_names = ClassNames(*dataset);

@@ -1,17 +1,41 @@
 #include "data/dataset.h"
 
+#include <zlib.h>
+
+#include <algorithm>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/files.h"
 #include "data/formats/idx.h"
 
 namespace distill {
 
+uint32_t LabelsCrc32(const Dataset& dataset) {
+  const bool bytes = dataset.classes <= 256;
+  std::string file =
+      IdxHeader({dataset.count}, bytes ? IdxType::kByte : IdxType::kInt32);
+  for (const int32_t label : dataset.labels) {
+    for (int shift = bytes ? 0 : 24; shift >= 0; shift -= 8) {
+      file.push_back(static_cast<char>(static_cast<uint32_t>(label) >> shift));
+    }
+  }
+  return Crc32(file);
+}
+
 const char* SplitName(Split split) {
-  return split == Split::kTrain ? "train" : "test";
+  switch (split) {
+    case Split::kTrain:
+      return "train";
+    case Split::kTest:
+      return "test";
+    case Split::kValidation:
+      return "validation";
+  }
+  return "";
 }
 
 std::vector<std::string> ClassNames(const Dataset& dataset) {
@@ -28,13 +52,24 @@ void SetChecksums(Dataset* dataset) {
   if (dataset->image.channels != 1) {
     shape.insert(shape.begin() + 1, dataset->image.channels);
   }
-  dataset->images_crc32 = IdxCrc32(shape, dataset->images);
-  dataset->labels_crc32 = IdxCrc32({dataset->count}, dataset->labels);
+  const auto add = [](uint32_t crc, const void* bytes, size_t count) {
+    return static_cast<uint32_t>(
+        crc32_z(crc, static_cast<const Bytef*>(bytes), count));
+  };
+  const std::string header = IdxHeader(shape, IdxType::kByte);
+  uint32_t crc = add(0, header.data(), header.size());
+  for (int64_t i = 0; i < dataset->images.count(); ++i) {
+    crc = add(crc, dataset->images[i], dataset->images.size());
+  }
+  dataset->images_crc32 = crc;
+  dataset->labels_crc32 = LabelsCrc32(*dataset);
 }
 
 std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
   std::vector<bool> present(dataset.classes);
-  for (const uint8_t label : dataset.labels) present[label] = true;
+  for (const int32_t label : dataset.labels) {
+    if (label != kNoLabel) present[label] = true;
+  }
   std::vector<int64_t> missing;
   for (int64_t c = 0; c < dataset.classes; ++c) {
     if (!present[c]) missing.push_back(c);
@@ -43,11 +78,12 @@ std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
 }
 
 int64_t CountShared(const Dataset& train, const Dataset& test) {
+  if (test.known_shared) return *test.known_shared;
   if (train.image != test.image) return 0;
   const size_t size = train.image.size();
   const auto image = [size](const Dataset& dataset, int64_t i) {
     return std::string_view(
-        reinterpret_cast<const char*>(dataset.images.data()) + i * size, size);
+        reinterpret_cast<const char*>(dataset.images[i]), size);
   };
   std::unordered_map<std::string_view, int64_t> of_test;  // How often.
   of_test.reserve(test.count);
@@ -68,7 +104,6 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
     return absl::InvalidArgumentError(
         "indices: found none; expected at least one sample. Select some.");
   }
-  const int64_t size = dataset.image.size();
   Dataset chosen;
   chosen.folder = dataset.folder;
   chosen.split = dataset.split;
@@ -76,7 +111,7 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
   chosen.image = dataset.image;
   chosen.classes = dataset.classes;
   chosen.class_names = dataset.class_names;
-  chosen.images.reserve(chosen.count * size);
+  chosen.fit = dataset.fit;
   chosen.labels.reserve(chosen.count);
   for (const int64_t index : indices) {
     if (index < 0 || index >= dataset.count) {
@@ -85,11 +120,19 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
           ", as ", dataset.name, " has ", dataset.count, " ",
           SplitName(dataset.split), " samples. Select from those."));
     }
-    const auto image = dataset.images.begin() + index * size;
-    chosen.images.insert(chosen.images.end(), image, image + size);
     chosen.labels.push_back(dataset.labels[index]);
   }
-  SetChecksums(&chosen);
+  chosen.images = dataset.images.Select(indices);
+  if (chosen.count * chosen.image.size() <= Pixels::kMostCopied) {
+    SetChecksums(&chosen);
+  } else {
+    // All of a large file would be read.
+    chosen.images_crc32 = static_cast<uint32_t>(
+        crc32_z(dataset.images_crc32,
+                reinterpret_cast<const Bytef*>(indices.data()),
+                indices.size() * sizeof(indices[0])));
+    chosen.labels_crc32 = LabelsCrc32(chosen);
+  }
   const bool same = chosen.images_crc32 == dataset.images_crc32 &&
                     chosen.labels_crc32 == dataset.labels_crc32;
   chosen.name = same ? dataset.name
@@ -111,6 +154,18 @@ absl::StatusOr<Dataset> Slice(const Dataset& dataset, int64_t first,
   std::vector<int64_t> indices(count);
   std::iota(indices.begin(), indices.end(), first);
   return Select(dataset, indices);
+}
+
+Dataset WithUnlabelled(const Dataset& dataset, const Dataset& others) {
+  Dataset both = dataset;
+  both.name = absl::StrCat(dataset.name, " and ", others.count,
+                           " images without a label");
+  both.count += others.count;
+  both.images = dataset.images.Append(others.images);
+  both.labels.resize(both.count, static_cast<int32_t>(kNoLabel));
+  // Of the two, not of the samples, which may be more than one wants to read.
+  both.images_crc32 ^= others.images_crc32;
+  return both;
 }
 
 }  // namespace distill

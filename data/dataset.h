@@ -8,13 +8,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/label.h"
 #include "data/image_spec.h"
+#include "data/pixels.h"
+#include "data/preparation.h"
 
 namespace distill {
 
-enum class Split { kTrain, kTest };
+// What of a data set; not every one has images for validation.
+enum class Split { kTrain, kTest, kValidation };
 
-// "train" or "test".
+// "train", "test" or "validation".
 const char* SplitName(Split split);
 
 struct Dataset {
@@ -28,26 +32,39 @@ struct Dataset {
 
   int64_t count = 0;  // Samples, at least 1.
   ImageSpec image = {1, 0, 0};
-  int classes = 0;  // Labels are in [0, classes).
+  // Labels are in [0, classes), or kNoLabel.
+  int classes = 0;
   // One per class; empty where only their numbers are known.
   std::vector<std::string> class_names;
   // What is usual for this set; none: see NormalizationOf (data/batches.h).
   std::optional<Normalization> normalization;
 
-  // [count, channels, height, width], row-major.
-  std::vector<uint8_t> images;
-  // [count]
-  std::vector<uint8_t> labels;
+  // How pictures of other sizes were made images; none where they were not.
+  std::optional<Fit> fit;
+  // Pictures that were left out, a line each with the reason.
+  std::vector<std::string> skipped;
+  // CountShared with the training split, where its reader has counted.
+  std::optional<int64_t> known_shared;
 
-  // CRC-32 of the unpacked IDX files that hold exactly `images` and `labels`,
-  // also after Select and Slice: equal checksums mean equal samples in equal
-  // order. Where a format's reader turned the images or shifted the labels,
-  // these are not the checksums of the files that it read.
+  // Each [channels, height, width], row-major.
+  Pixels images;
+  // [count]
+  std::vector<int32_t> labels;
+
+  // CRC-32 of the unpacked IDX files that hold exactly `images` and `labels`
+  // (as bytes, or 32-bit integers where these are too few), also after Select
+  // and Slice: equal checksums mean equal samples in equal order. Where a
+  // format's reader turned the images or shifted the labels, these are not the
+  // checksums of the files that it read. Of a part that Pixels::Select did not
+  // copy, `images_crc32` is one of the whole's and the indices.
   uint32_t images_crc32 = 0;
   uint32_t labels_crc32 = 0;
 };
 
-// Computes both checksums from the samples.
+// The checksum of the labels.
+uint32_t LabelsCrc32(const Dataset& dataset);
+
+// Computes both checksums from the samples; all of them are read.
 void SetChecksums(Dataset* dataset);
 
 // The names of the classes, or where the set has none their numbers.
@@ -71,6 +88,10 @@ absl::StatusOr<Dataset> Select(const Dataset& dataset,
 // there are so many and count >= 1.
 absl::StatusOr<Dataset> Slice(const Dataset& dataset, int64_t first,
                               int64_t count);
+
+// The samples of `dataset`, and then those of `others`, which have the same
+// sizes, without labels. Nothing is copied.
+Dataset WithUnlabelled(const Dataset& dataset, const Dataset& others);
 
 }  // namespace distill
 

@@ -45,7 +45,7 @@ double Round(double value) { return std::floor(value + 0.5); }
 
 // The picture with the mean of `factor` x `factor` pixels for each, fewer at
 // the far ends.
-Grid Shrink(const GreyImage& image) {
+Grid Shrink(const Picture& image) {
   const int64_t longest = std::max(image.height, image.width);
   const int64_t factor = (longest + kLargestSide - 1) / kLargestSide;
   Grid grid((image.height + factor - 1) / factor,
@@ -417,7 +417,7 @@ std::vector<uint8_t> Centre(const Grid& box) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const GreyImage& image) {
+absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const Picture& image) {
   const std::optional<Grid> digit = Digit(Shrink(image));
   if (!digit.has_value()) {
     return absl::InvalidArgumentError(

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "data/grey_image.h"
+#include "data/picture.h"
 
 namespace distill {
 
@@ -41,8 +41,9 @@ constexpr int64_t kDigitBoxSize = 20;  // Of the box that the digit fills.
 // Limits: one digit a picture, on a background without strong lines.
 //
 // InvalidArgument, without a file's name, if nothing is drawn on it. `image`
-// must have pixels. export/assets/draw.js has the same steps in JavaScript.
-absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const GreyImage& image);
+// must be grey and have pixels. export/assets/draw.js has the same steps in
+// JavaScript.
+absl::StatusOr<std::vector<uint8_t>> PrepareDigit(const Picture& image);
 
 }  // namespace distill
 

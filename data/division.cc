@@ -47,6 +47,14 @@ std::vector<int64_t> WithoutClasses(const Dataset& dataset,
   return positions;
 }
 
+std::vector<int64_t> Labelled(const Dataset& dataset) {
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < dataset.count; ++i) {
+    if (dataset.labels[i] != kNoLabel) positions.push_back(i);
+  }
+  return positions;
+}
+
 // The samples of `dataset` at `positions`.
 absl::StatusOr<Subset> Take(const Dataset& dataset,
                             std::vector<int64_t> positions,
@@ -60,8 +68,15 @@ absl::StatusOr<Subset> Take(const Dataset& dataset,
 }
 
 // The positions of the images to hold out.
-absl::StatusOr<std::vector<int64_t>> DrawValidation(const Dataset& train,
+absl::StatusOr<std::vector<int64_t>> DrawValidation(const Splits& splits,
                                                     int64_t count) {
+  const Dataset& train = *splits.train;
+  if (splits.validation != nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--validation is ", count, ", and ", train.name, " has ",
+        splits.validation->count,
+        " images for validation of its own, which are used. Leave it out"));
+  }
   if (count >= train.count) {
     return absl::InvalidArgumentError(
         absl::StrCat("--validation is ", count, "; it must leave some of the ",
@@ -74,48 +89,63 @@ absl::StatusOr<std::vector<int64_t>> DrawValidation(const Dataset& train,
 
 }  // namespace
 
-absl::StatusOr<DataDivision> DivideData(std::shared_ptr<const Dataset> train,
-                                        std::shared_ptr<const Dataset> test,
+absl::StatusOr<DataDivision> DivideData(const Splits& splits,
                                         const DivisionOptions& options) {
+  std::shared_ptr<const Dataset> train = splits.train;
   BatchesOptions plain;
   plain.batch_size = options.batch_size;
   plain.seed = options.seed;
   plain.normalization = NormalizationOf(*train);
-  BatchesOptions jittered = plain;
-  jittered.jitter = options.teacher_jitter;
+  BatchesOptions student = plain, teacher = plain;
+  student.augment = options.augment;
+  teacher.augment = options.teacher_augment;
   const std::string name = train->name;
   std::optional<Batches> validation;
   if (options.validation > 0) {
     ASSIGN_OR_RETURN(const auto positions,
-                     DrawValidation(*train, options.validation));
+                     DrawValidation(splits, options.validation));
     ASSIGN_OR_RETURN(const Subset held_out, Take(*train, positions, plain));
     validation = held_out.batches;
     ASSIGN_OR_RETURN(Dataset rest,
                      Select(*train, AllBut(positions, train->count)));
     train = std::make_shared<const Dataset>(std::move(rest));
+  } else if (splits.validation != nullptr) {
+    ASSIGN_OR_RETURN(validation, Batches::Create(splits.validation, plain));
   }
-  ASSIGN_OR_RETURN(Batches all, Batches::Create(train, plain));
-  ASSIGN_OR_RETURN(Batches tests, Batches::Create(std::move(test), plain));
-  ASSIGN_OR_RETURN(Batches teachers, Batches::Create(train, jittered));
+  ASSIGN_OR_RETURN(Batches all, Batches::Create(train, student));
+  ASSIGN_OR_RETURN(Batches tests, Batches::Create(splits.test, plain));
+  ASSIGN_OR_RETURN(Batches teachers, Batches::Create(train, teacher));
+  Batches transfer = all;
+  if (splits.unlabelled != nullptr) {
+    ASSIGN_OR_RETURN(
+        transfer,
+        Batches::Create(std::make_shared<const Dataset>(
+                            WithUnlabelled(*train, *splits.unlabelled)),
+                        student));
+  }
   DataDivision data = {name,
                        std::move(all),
                        std::move(tests),
+                       std::move(transfer),
                        std::move(teachers),
                        std::move(validation),
                        std::nullopt,
                        std::nullopt};
   if (!options.omit_classes.empty()) {
     RETURN_IF_ERROR(CheckOmitted(options.omit_classes, *train));
-    ASSIGN_OR_RETURN(
-        data.seen,
-        Take(*train, WithoutClasses(*train, options.omit_classes), plain));
+    ASSIGN_OR_RETURN(data.seen, Take(data.transfer.dataset(),
+                                     WithoutClasses(data.transfer.dataset(),
+                                                    options.omit_classes),
+                                     student));
   }
+  const Dataset& from = data.students().dataset();
   if (options.labels > 0) {
     Random random(options.seed, "labelled images");
-    const Dataset& from = data.students().dataset();
     ASSIGN_OR_RETURN(auto drawn,
                      DrawBalanced(from, options.labels, "--labels", random));
-    ASSIGN_OR_RETURN(data.labelled, Take(from, std::move(drawn), plain));
+    ASSIGN_OR_RETURN(data.labelled, Take(from, std::move(drawn), student));
+  } else if (splits.unlabelled != nullptr) {
+    ASSIGN_OR_RETURN(data.labelled, Take(from, Labelled(from), student));
   }
   return data;
 }

@@ -17,7 +17,7 @@ absl::StatusOr<std::vector<int64_t>> DrawBalanced(const Dataset& dataset,
   }
   std::vector<std::vector<int64_t>> of_class(dataset.classes);
   for (int64_t i = 0; i < dataset.count; ++i) {
-    of_class[dataset.labels[i]].push_back(i);
+    if (dataset.labels[i] != kNoLabel) of_class[dataset.labels[i]].push_back(i);
   }
   std::vector<int64_t> present;
   for (int64_t c = 0; c < dataset.classes; ++c) {

@@ -5,28 +5,28 @@
 #include "base/content.h"
 #include "base/status.h"
 #include "data/jpeg.h"
-#include "data/pgm.h"
+#include "data/netpbm.h"
 #include "data/png.h"
 
 namespace distill {
 namespace {
 
-absl::StatusOr<GreyImage> Decode(absl::string_view bytes,
-                                 const std::string& name) {
-  if (IsPng(bytes)) return DecodePng(bytes, name);
-  if (IsJpeg(bytes)) return DecodeJpeg(bytes, name);
-  if (IsPgm(bytes)) return DecodePgm(bytes, name);
+absl::StatusOr<Picture> Decode(absl::string_view bytes, const std::string& name,
+                               int64_t channels) {
+  if (IsPng(bytes)) return DecodePng(bytes, name, channels);
+  if (IsJpeg(bytes)) return DecodeJpeg(bytes, name, channels);
+  if (IsNetpbm(bytes)) return DecodeNetpbm(bytes, name, channels);
   return Unexpected(absl::StatusCode::kInvalidArgument, name,
-                    ContentOf(bytes).name, "a PNG, JPEG or PGM image",
+                    ContentOf(bytes).name, "a PNG, JPEG, PGM or PPM image",
                     "Save the picture as one of these.");
 }
 
 }  // namespace
 
-absl::StatusOr<GreyImage> DecodeImage(absl::string_view bytes,
-                                      const std::string& name) {
+absl::StatusOr<Picture> DecodeImage(absl::string_view bytes,
+                                    const std::string& name, int64_t channels) {
   try {
-    return Decode(bytes, name);
+    return Decode(bytes, name, channels);
   } catch (const std::bad_alloc&) {
     return Unexpected(absl::StatusCode::kResourceExhausted, name,
                       "an image that does not fit in memory", "one that fits",

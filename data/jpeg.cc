@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <cstdio>  // jpeglib.h wants it.
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
 #include "data/orientation.h"
@@ -26,6 +28,14 @@ constexpr int kExifMarker = JPEG_APP0 + 1;
 bool IsHarmless(int warning) {
   return warning == JWRN_EXTRANEOUS_DATA || warning == JWRN_ADOBE_XFORM ||
          warning == JWRN_JFIF_MAJOR;
+}
+
+void InksToRgb(const uint8_t* inks, int64_t width, uint8_t* rgb) {
+  for (int64_t x = 0; x < width; ++x, inks += 4) {
+    for (int c = 0; c < 3; ++c) {
+      *rgb++ = static_cast<uint8_t>((inks[c] * inks[3] + 127) / 255);
+    }
+  }
 }
 
 // libjpeg tells of an error by a call that must not return: see png.cc. The
@@ -47,20 +57,28 @@ class Decoder {
   // Each returns false after an error, which message() then tells.
   bool ReadHeader() { return Try(&Decoder::HeaderStep); }
   // After ReadHeader, and CheckImageSize of what it found.
-  bool ReadPixels(GreyImage* image) {
-    image->height = height();
-    image->width = width();
-    image->pixels.resize(static_cast<size_t>(height() * width()));
-    to_ = image->pixels.data();
+  bool ReadPixels(int64_t channels, Picture* picture) {
+    const int64_t found = info_.jpeg_color_space == JCS_GRAYSCALE ? 1 : 3;
+    // libjpeg makes no RGB of inks.
+    *picture = {
+        has_inks() || channels == 0 ? found : channels, height(), width(), {}};
+    picture->pixels.resize(picture->size());
+    if (has_inks()) inks_.resize(static_cast<size_t>(4 * width()));
+    picture_ = picture;
     return Try(&Decoder::PixelsStep);
   }
 
   int64_t height() const { return info_.image_height; }
   int64_t width() const { return info_.image_width; }
-  bool has_luma() const {
+  int channels() const { return info_.num_components; }
+  bool has_colors() const {
     return info_.jpeg_color_space == JCS_GRAYSCALE ||
            info_.jpeg_color_space == JCS_YCbCr ||
-           info_.jpeg_color_space == JCS_RGB;
+           info_.jpeg_color_space == JCS_RGB || has_inks();
+  }
+  bool has_inks() const {
+    return info_.jpeg_color_space == JCS_CMYK ||
+           info_.jpeg_color_space == JCS_YCCK;
   }
   int orientation() const {
     for (auto* marker = info_.marker_list; marker != nullptr;
@@ -114,11 +132,15 @@ class Decoder {
     jpeg_read_header(&info_, TRUE);
   }
   void PixelsStep() {
-    info_.out_color_space = JCS_GRAYSCALE;
+    info_.out_color_space = has_inks()                ? JCS_CMYK
+                            : picture_->channels == 1 ? JCS_GRAYSCALE
+                                                      : JCS_RGB;
     jpeg_start_decompress(&info_);
     while (info_.output_scanline < info_.output_height) {
-      JSAMPROW row = to_ + int64_t{info_.output_scanline} * width();
+      uint8_t* const to = picture_->row(info_.output_scanline);
+      JSAMPROW row = has_inks() ? inks_.data() : to;
       jpeg_read_scanlines(&info_, &row, 1);
+      if (has_inks()) InksToRgb(row, width(), to);
     }
     jpeg_finish_decompress(&info_);
   }
@@ -128,7 +150,8 @@ class Decoder {
   jpeg_error_mgr errors_ = {};
   jpeg_progress_mgr progress_ = {};
   std::jmp_buf jump_;
-  uint8_t* to_ = nullptr;
+  Picture* picture_ = nullptr;
+  std::vector<uint8_t> inks_;  // One row of inks.
   char message_[JMSG_LENGTH_MAX] = "";
 };
 
@@ -138,25 +161,26 @@ bool IsJpeg(absl::string_view bytes) {
   return absl::StartsWith(bytes, "\xFF\xD8\xFF");
 }
 
-absl::StatusOr<GreyImage> DecodeJpeg(absl::string_view bytes,
-                                     const std::string& name) {
+absl::StatusOr<Picture> DecodeJpeg(absl::string_view bytes,
+                                   const std::string& name, int64_t channels) {
   Decoder decoder(bytes);
   if (!decoder.ReadHeader()) {
     return CorruptImage(name, "JPEG", decoder.message());
   }
   RETURN_IF_ERROR(CheckImageSize(name, decoder.height(), decoder.width()));
-  if (!decoder.has_luma()) {
+  if (!decoder.has_colors()) {
     return Unexpected(absl::StatusCode::kInvalidArgument, name,
-                      "a JPEG of printing inks (CMYK)", "a grey or RGB one",
-                      "Save the image as RGB or as PNG.");
+                      absl::StrCat("a JPEG of ", decoder.channels(),
+                                   " channels without known colours"),
+                      "grey, RGB or CMYK", "Save the image as RGB or as PNG.");
   }
   // libjpeg forgets the markers when it has read the pixels.
   const int orientation = decoder.orientation();
-  GreyImage image;
-  if (!decoder.ReadPixels(&image)) {
+  Picture picture;
+  if (!decoder.ReadPixels(channels, &picture)) {
     return CorruptImage(name, "JPEG", decoder.message());
   }
-  return Turn(std::move(image), orientation);
+  return WithChannels(Turn(std::move(picture), orientation), channels);
 }
 
 }  // namespace distill

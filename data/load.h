@@ -10,11 +10,16 @@
 
 namespace distill {
 
-// The samples of `split` at `path`, checked, with the name that
-// IdentifyDataset gives them.
+// What is at `path`, in the format that it looks like. The reader gives samples
+// that are checked, with the name that IdentifyDataset gives them, and
+// InvalidArgument for `classes` out of range.
 //
-// Errors: InvalidArgument for options.classes out of range; those of the
-// format's reader (data/formats/idx_folder.h).
+// Errors: those of the format (data/formats/idx_folder.h and its neighbours);
+// InvalidArgument for options of pictures where there are none.
+absl::StatusOr<DatasetReader> OpenDataset(const std::string& path,
+                                          const DatasetOptions& options);
+
+// One split of it.
 absl::StatusOr<Dataset> LoadDataset(const std::string& path, Split split,
                                     const DatasetOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "data/orientation.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -46,22 +47,23 @@ int ExifOrientation(absl::string_view exif) {
   return 1;
 }
 
-GreyImage Turn(GreyImage image, int orientation) {
-  if (orientation == 1) return image;
+Picture Turn(Picture picture, int orientation) {
+  if (orientation == 1) return picture;
   const bool swapped = orientation >= 5;
   const bool from_below = orientation == 3 || orientation == 4 ||
                           orientation == 6 || orientation == 7;
   const bool from_right = orientation == 2 || orientation == 3 ||
                           orientation == 7 || orientation == 8;
-  GreyImage turned = image;
+  Picture turned = picture;
   if (swapped) std::swap(turned.height, turned.width);
   auto to = turned.pixels.begin();
   for (int64_t y = 0; y < turned.height; ++y) {
     for (int64_t x = 0; x < turned.width; ++x) {
       int64_t row = swapped ? x : y, column = swapped ? y : x;
-      if (from_below) row = image.height - 1 - row;
-      if (from_right) column = image.width - 1 - column;
-      *to++ = image.pixels[static_cast<size_t>(row * image.width + column)];
+      if (from_below) row = picture.height - 1 - row;
+      if (from_right) column = picture.width - 1 - column;
+      const uint8_t* from = picture.row(row) + column * picture.channels;
+      to = std::copy_n(from, picture.channels, to);
     }
   }
   return turned;

@@ -3,7 +3,7 @@
 #define DISTILL_DATA_ORIENTATION_H_
 
 #include "absl/strings/string_view.h"
-#include "data/grey_image.h"
+#include "data/picture.h"
 
 namespace distill {
 
@@ -12,7 +12,7 @@ namespace distill {
 int ExifOrientation(absl::string_view exif);
 
 // The picture as it is to be seen, of one that was stored with `orientation`.
-GreyImage Turn(GreyImage image, int orientation);
+Picture Turn(Picture picture, int orientation);
 
 }  // namespace distill
 

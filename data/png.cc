@@ -19,20 +19,24 @@ constexpr size_t kSignatureSize = 8;
 // refused.
 constexpr png_alloc_size_t kMaxChunk = png_alloc_size_t{1} << 23;
 
-uint8_t Luma(const uint8_t* rgb) {
-  return static_cast<uint8_t>(
-      (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+uint8_t OverWhite(uint8_t value, uint8_t alpha) {
+  return static_cast<uint8_t>((value * alpha + 255 * (255 - alpha) + 127) /
+                              255);
 }
 
-uint8_t OverWhite(uint8_t grey, uint8_t alpha) {
-  return static_cast<uint8_t>((grey * alpha + 255 * (255 - alpha) + 127) / 255);
-}
-
-// `channels` is 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha).
-void ToGrey(const uint8_t* row, int64_t width, int channels, uint8_t* grey) {
-  for (int64_t x = 0; x < width; ++x, row += channels) {
-    grey[x] = channels >= 3 ? Luma(row) : row[0];
-    if (channels % 2 == 0) grey[x] = OverWhite(grey[x], row[channels - 1]);
+// One row of `found` channels, 1 (grey), 2 (grey, alpha), 3 (colour) or 4
+// (colour, alpha), as one of `channels`, 1 or 3. Grey of what is partly
+// transparent is luma first, in whole numbers, and then laid over white.
+void Convert(const uint8_t* row, int64_t width, int found, int64_t channels,
+             uint8_t* to) {
+  for (int64_t x = 0; x < width; ++x, row += found) {
+    for (int64_t c = 0; c < channels; ++c) {
+      uint8_t value = row[0];
+      if (found >= 3) {
+        value = channels == 1 ? Luma(row[0], row[1], row[2]) : row[c];
+      }
+      *to++ = found % 2 == 0 ? OverWhite(value, row[found - 1]) : value;
+    }
   }
 }
 
@@ -57,14 +61,14 @@ class Decoder {
   // Each returns false after an error, which message() then tells.
   bool ReadHeader() { return Try(&Decoder::HeaderStep); }
   // After ReadHeader, and CheckImageSize of what it found.
-  bool ReadPixels(GreyImage* image) {
+  bool ReadPixels(int64_t channels, Picture* picture) {
     if (!Try(&Decoder::FormatStep)) return false;
     rows_.resize(png_get_rowbytes(png_, info_) *
                  (passes_ > 1 ? static_cast<size_t>(height()) : 1));
-    image->height = height();
-    image->width = width();
-    image->pixels.resize(static_cast<size_t>(height() * width()));
-    to_ = image->pixels.data();
+    const int64_t found = png_get_channels(png_, info_) >= 3 ? 3 : 1;
+    *picture = {channels == 0 ? found : channels, height(), width(), {}};
+    picture->pixels.resize(picture->size());
+    picture_ = picture;
     return Try(&Decoder::PixelsStep);
   }
 
@@ -125,8 +129,9 @@ class Decoder {
         uint8_t* row = rows_.data() +
                        (passes_ > 1 ? static_cast<size_t>(y) : 0) * row_bytes;
         png_read_row(png_, row, nullptr);
-        if (pass + 1 == passes_)
-          ToGrey(row, width(), channels, to_ + y * width());
+        if (pass + 1 == passes_) {
+          Convert(row, width(), channels, picture_->channels, picture_->row(y));
+        }
       }
     }
     png_read_end(png_, info_);
@@ -137,7 +142,7 @@ class Decoder {
   png_infop info_ = nullptr;
   int passes_ = 1;
   std::vector<uint8_t> rows_;  // One, or all where rows come in passes.
-  uint8_t* to_ = nullptr;
+  Picture* picture_ = nullptr;
   char message_[128] = "";
 };
 
@@ -149,18 +154,18 @@ bool IsPng(absl::string_view bytes) {
                      kSignatureSize) == 0;
 }
 
-absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,
-                                    const std::string& name) {
+absl::StatusOr<Picture> DecodePng(absl::string_view bytes,
+                                  const std::string& name, int64_t channels) {
   Decoder decoder(bytes);
   if (!decoder.ReadHeader()) {
     return CorruptImage(name, "PNG", decoder.message());
   }
   RETURN_IF_ERROR(CheckImageSize(name, decoder.height(), decoder.width()));
-  GreyImage image;
-  if (!decoder.ReadPixels(&image)) {
+  Picture picture;
+  if (!decoder.ReadPixels(channels, &picture)) {
     return CorruptImage(name, "PNG", decoder.message());
   }
-  return Turn(std::move(image), decoder.orientation());
+  return Turn(std::move(picture), decoder.orientation());
 }
 
 }  // namespace distill

@@ -2,11 +2,12 @@
 #ifndef DISTILL_DATA_PNG_H_
 #define DISTILL_DATA_PNG_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "data/grey_image.h"
+#include "data/picture.h"
 
 namespace distill {
 
@@ -14,14 +15,15 @@ namespace distill {
 bool IsPng(absl::string_view bytes);
 
 // The picture in a file's `bytes`, of any colour type, depth (16 bits are
-// rounded to 8) and interlacing. Colours become their luma (ITU-R BT.601), and
-// what is transparent shows white; it is turned as its eXIf chunk says (PNG 1.5
-// extensions, section 3.7), which may come after the pixels. `name` is the
-// file's, for messages.
+// rounded to 8) and interlacing: grey, or colours where it has colours or a
+// palette. What is transparent shows white; it is turned as its eXIf chunk says
+// (PNG 1.5 extensions, section 3.7), which may come after the pixels. `name` is
+// the file's, for messages; for `channels` see DecodeImage.
 //
 // Errors: those of CheckImageSize and CorruptImage. Throws std::bad_alloc.
-absl::StatusOr<GreyImage> DecodePng(absl::string_view bytes,
-                                    const std::string& name);
+absl::StatusOr<Picture> DecodePng(absl::string_view bytes,
+                                  const std::string& name,
+                                  int64_t channels = 0);
 
 }  // namespace distill
 

@@ -1,5 +1,6 @@
 #include "data/resident.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "ATen/TensorOperators.h"
@@ -8,37 +9,54 @@
 #include "ATen/ops/from_blob.h"
 #include "ATen/ops/index_select.h"
 #include "ATen/ops/tensor.h"
-#include "ATen/ops/where.h"
 
 namespace distill {
 
-ResidentSamples::ResidentSamples(const Batches& batches, at::Device device) {
+namespace {
+
+// [count, channels, height, width] uint8, on the CPU; of the set's own memory
+// if its images lie there one after the other.
+at::Tensor PixelsOf(const Dataset& data) {
+  const at::IntArrayRef shape = {data.count, data.image.channels,
+                                 data.image.height, data.image.width};
+  const auto bytes = at::TensorOptions().dtype(at::kByte);
+  if (const uint8_t* block = data.images.block()) {
+    // from_blob wants a pointer to what may change; copying changes nothing.
+    return at::from_blob(const_cast<uint8_t*>(block), shape, bytes);
+  }
+  at::Tensor pixels = at::empty(shape, bytes);
+  uint8_t* to = pixels.mutable_data_ptr<uint8_t>();
+  for (int64_t i = 0; i < data.count; ++i, to += data.images.size()) {
+    std::copy_n(data.images[i], data.images.size(), to);
+  }
+  return pixels;
+}
+
+}  // namespace
+
+ResidentSamples::ResidentSamples(const Batches& batches, at::Device device)
+    : augment_(batches.options().augment) {
   const Dataset& data = batches.dataset();
-  // from_blob wants a pointer to what may change; copying changes nothing.
-  pixels_ = at::from_blob(const_cast<uint8_t*>(data.images.data()),
-                          {data.count, data.image.channels, data.image.height,
-                           data.image.width},
-                          at::TensorOptions().dtype(at::kByte))
-                .to(device, /*non_blocking=*/false, /*copy=*/true);
+  pixels_ = PixelsOf(data).to(device, /*non_blocking=*/false, /*copy=*/true);
   classes_ =
-      at::tensor(c10::ArrayRef<uint8_t>(data.labels), at::kLong).to(device);
+      at::tensor(c10::ArrayRef<int32_t>(data.labels), at::kLong).to(device);
   table_ = at::tensor(c10::ArrayRef<float>(batches.table()), at::kFloat)
                .view({data.image.channels, 256})
                .to(device);
 }
 
 Batch ResidentSamples::Gather(const at::Tensor& indices,
-                              const at::Tensor& shifts) const {
+                              const at::Tensor& views) const {
   TORCH_CHECK(indices.dim() == 1 && indices.scalar_type() == at::kLong &&
                   indices.numel() >= 1 && indices.device() == device(),
               "indices: found ", indices.sizes(), " of ", indices.scalar_type(),
               " on ", indices.device(), "; expected [batch >= 1] of int64 on ",
               device());
   Batch batch = internal::GatherOnDevice(pixels_, classes_, table_, indices);
-  if (shifts.defined()) {
+  if (views.defined()) {
     batch.images =
-        internal::MoveImages(batch.images, at::index_select(shifts, 0, indices),
-                             table_.select(1, 0));
+        augment_.View(batch.images, at::index_select(views, 0, indices),
+                      table_.select(1, 0));
   }
   return batch;
 }
@@ -63,28 +81,6 @@ Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
       table.flatten(), 0, (bytes.to(at::kLong) + rows).flatten());
   return {values.view(bytes.sizes()), at::index_select(classes, 0, indices),
           indices};
-}
-
-at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
-                      const at::Tensor& background) {
-  const int64_t height = images.size(2), width = images.size(3);
-  // Where each pixel comes from: [batch, height, 1] and [batch, 1, width].
-  const auto source = [&](int64_t axis, int64_t size) {
-    return at::arange(size, shifts.options().dtype(at::kLong)) -
-           shifts.select(1, axis).unsqueeze(1).to(at::kLong);
-  };
-  const at::Tensor rows = source(0, height).unsqueeze(2);
-  const at::Tensor columns = source(1, width).unsqueeze(1);
-  const at::Tensor inside =
-      rows.ge(0)
-          .logical_and(rows.lt(height))
-          .logical_and(columns.ge(0).logical_and(columns.lt(width)));
-  const at::Tensor places =
-      rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1);
-  const at::Tensor moved = images.flatten(2).gather(
-      2, places.flatten(1).unsqueeze(1).expand({-1, images.size(1), -1}));
-  return at::where(inside.unsqueeze(1), moved.view(images.sizes()),
-                   background.view({-1, 1, 1}));
 }
 
 }  // namespace internal

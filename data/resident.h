@@ -25,10 +25,10 @@ class ResidentSamples {
   // [0, sample_count()); who asks sees to that. Does not synchronise; runs on
   // the current stream and may be captured in a graph.
   //
-  // `shifts` [samples, 2] int8 on the device, if given, moves each image by so
-  // many pixels down and to the right (see Shift).
+  // `views` [samples, Augment::draws()] int16 on the device, if given, are of
+  // Batches::ViewsOf.
   Batch Gather(const at::Tensor& indices,
-               const at::Tensor& shifts = at::Tensor()) const;
+               const at::Tensor& views = at::Tensor()) const;
 
   // The samples first .. first + count - 1.
   Batch Range(int64_t first, int64_t count) const;
@@ -37,6 +37,7 @@ class ResidentSamples {
   at::Tensor pixels_;   // [samples, channels, height, width] uint8.
   at::Tensor classes_;  // [samples] int64.
   at::Tensor table_;    // [channels, 256] float32, what each byte becomes.
+  Augment augment_;
 };
 
 namespace internal {
@@ -44,12 +45,6 @@ namespace internal {
 // ResidentSamples::Gather from LibTorch's own operations.
 Batch GatherComposed(const at::Tensor& pixels, const at::Tensor& classes,
                      const at::Tensor& table, const at::Tensor& indices);
-
-// `images` [batch, channels, height, width], each moved by its row of `shifts`
-// [batch, 2] (down, right), with `background` [channels] where nothing came
-// from.
-at::Tensor MoveImages(const at::Tensor& images, const at::Tensor& shifts,
-                      const at::Tensor& background);
 
 // The same on any device in the fastest way that this build knows.
 Batch GatherOnDevice(const at::Tensor& pixels, const at::Tensor& classes,

@@ -13,11 +13,16 @@ namespace distill {
 
 LearningBar BarOf(const Dataset& train) {
   std::vector<int64_t> counts(train.classes);
-  for (uint8_t label : train.labels) ++counts[label];
+  int64_t labelled = 0;
+  for (const int32_t label : train.labels) {
+    if (label == kNoLabel) continue;
+    ++counts[label];
+    ++labelled;
+  }
   LearningBar bar;
   bar.chance =
       static_cast<double>(*std::max_element(counts.begin(), counts.end())) /
-      static_cast<double>(train.count);
+      static_cast<double>(labelled);
   bar.bar = bar.chance + 0.1 * (1 - bar.chance);
   const double distance = bar.bar - bar.chance;
   double variance = 0;

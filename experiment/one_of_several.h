@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

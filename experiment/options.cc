@@ -14,8 +14,20 @@ constexpr int64_t kLargestAngleBatch = 256;
 
 }  // namespace
 
+Augment ExperimentOptions::TeacherAugment() const {
+  return teacher_augment == kSameAugment ? augment
+                                         : *Augment::Parse(teacher_augment);
+}
+
 absl::Status ExperimentOptions::Validate() const {
   absl::Status status = loss.Validate();
+  if (teacher_augment != kSameAugment) {
+    const absl::Status parsed = Augment::Parse(teacher_augment).status();
+    if (!parsed.ok()) {
+      status.Update(absl::InvalidArgumentError(
+          absl::StrCat("--teacher_augment: ", parsed.message())));
+    }
+  }
   status.Update(CheckRanges(*this));
   if (loss.method == "rkd" && loss.rkd_angle_weight > 0 &&
       batch_size > kLargestAngleBatch) {

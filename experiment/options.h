@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "data/augment.h"
 #include "losses/methods.h"
 #include "models/zoo.h"
 #include "training/schedule.h"
 
 namespace distill {
+
+constexpr char kSameAugment[] = "same";
 
 // What a student with few labels learns from.
 enum class TransferSet {
@@ -26,10 +29,14 @@ struct ExperimentOptions {
   // As models/zoo.h spells them.
   std::string teacher = kTeacherModel;
   std::string student = kStudentModel;
-  // In the teacher's training: share of its hidden units dropped, in [0, 1),
-  // and pixels by which its images are moved, 0 to 64 (see BatchesOptions).
+  // Of the images that the student and the control train on; the teacher is
+  // then asked about the very views that the student sees.
+  Augment augment;
+  // Of the images that the teacher trains on, as Augment::Parse reads it;
+  // kSameAugment: the same.
+  std::string teacher_augment = kSameAugment;
+  // In the teacher's training: share of its hidden units dropped, in [0, 1).
   double teacher_dropout = 0;
-  int64_t teacher_jitter = 0;
   int64_t batch_size = 64;      // Samples, at least 1.
   int64_t teacher_epochs = 1;   // At least 1.
   int64_t student_epochs = 1;   // At least 1; the control's too.
@@ -96,10 +103,17 @@ struct ExperimentOptions {
              "that are dropped in each step.")
         .AtLeastBelow(0, 1);
     table
-        .Add("teacher_jitter", &teacher_jitter,
-             "In the teacher's training: each image is moved by up to so many "
-             "pixels in each direction, anew in every epoch.")
-        .Within(0, 64);
+        .Add("augment", &augment,
+             "What is done to the training images, anew in every epoch, in "
+             "this order: " +
+                 AugmentNames() +
+                 " with commas between them. crop and shift move an image by "
+                 "up to N pixels, flip exchanges left and right half of the "
+                 "time, cutout blackens a square of N pixels. The teacher is "
+                 "asked about the very view that the student sees.")
+        .Common("like crop:4,flip; random views of the images");
+    table.Add("teacher_augment", &teacher_augment,
+              "The same for the teacher's own training; same: as --augment.");
     table.Add("seed", &seed,
               "Of initial weights and of the order of the images. The same "
               "seed, device, threads and precision give the same bits on the "
@@ -144,6 +158,9 @@ struct ExperimentOptions {
         .AtLeast(0)
         .InConfigurationAs("validationImages");
   }
+
+  // What teacher_augment says; it must be valid.
+  Augment TeacherAugment() const;
 
   // InvalidArgument, naming the command line's flag, its value and its range.
   absl::Status Validate() const;

@@ -34,6 +34,13 @@ absl::Status CheckEpochs(const char* flag, int64_t epochs, int64_t images) {
                    " training images it must be at most ", most));
 }
 
+absl::Status CheckAugment(const char* flag, const Augment& augment,
+                          const ImageSpec& image) {
+  const absl::Status status = augment.CheckFits(image);
+  return absl::Status(status.code(),
+                      absl::StrCat(flag, ": ", status.message()));
+}
+
 // What is known of a run before anything is trained.
 struct Plan {
   ModelOutline teacher;
@@ -43,9 +50,11 @@ struct Plan {
 
 // Refuses what would fail later, or mean nothing.
 absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
-                              const Dataset& train, const Dataset& test,
+                              const Splits& splits,
                               const TeacherSource& teacher) {
   RETURN_IF_ERROR(options.Validate());
+  const Dataset& train = *splits.train;
+  const Dataset& test = *splits.test;
   if (train.image != test.image || train.classes != test.classes) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the training images are %s of %d classes and the test images %s of "
@@ -56,10 +65,13 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
   if (BarOf(train).chance == 1) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the training images in ", train.folder, " (", train.name,
-        "): found the label ", static_cast<int>(train.labels[0]),
+        "): found the label ", train.labels[0],
         " on all of them; expected two classes or more to tell apart. Pass "
         "another --data_dir."));
   }
+  RETURN_IF_ERROR(CheckAugment("--augment", options.augment, train.image));
+  RETURN_IF_ERROR(CheckAugment("--teacher_augment", options.TeacherAugment(),
+                               train.image));
   RETURN_IF_ERROR(
       CheckEpochs("--teacher_epochs", options.teacher_epochs, train.count));
   RETURN_IF_ERROR(
@@ -69,6 +81,11 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
   ASSIGN_OR_RETURN(plan.student, ParseModel("--student", options.student,
                                             train.image, train.classes));
   const Method& method = *FindMethod(options.loss.method);
+  if (splits.unlabelled != nullptr && method.needs_labels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--unlabelled is given, and --method=", options.loss.method,
+        " needs the label of every image; leave one out"));
+  }
   if (method.compares != Compares::kLogits) {
     ASSIGN_OR_RETURN(
         plan.features,
@@ -91,7 +108,8 @@ DivisionOptions DivisionOf(const ExperimentOptions& options) {
   division.validation = options.validation;
   division.labels = options.labels;
   division.omit_classes = options.omit_classes;
-  division.teacher_jitter = options.teacher_jitter;
+  division.augment = options.augment;
+  division.teacher_augment = options.TeacherAugment();
   return division;
 }
 
@@ -105,8 +123,10 @@ StagePlan StudentPlan(const Stages& stages,
   const auto positions = [&](const Subset& subset) {
     return at::tensor(subset.at, at::kLong).to(device);
   };
+  // A view's logits are not its image's.
+  const bool live = !options.augment.empty();
   at::Tensor logits;  // Not given: nobody looks at them.
-  if (options.loss.kd.alpha > 0 && !features) {
+  if (options.loss.kd.alpha > 0 && !features && !live) {
     logits = teacher.TrainingLogits(stages);
   }
   const auto keep_rows = [&](const Subset& subset) {
@@ -128,8 +148,9 @@ StagePlan StudentPlan(const Stages& stages,
   }
   if (!features) {
     return {*batches,
-            DistillationObjective(CachedLogits(std::move(logits)), options.loss,
-                                  std::move(has_label)),
+            DistillationObjective(live ? teacher.LiveLogits()
+                                       : CachedLogits(std::move(logits)),
+                                  options.loss, std::move(has_label)),
             options.student_epochs};
   }
   Random random(options.seed, "regressor's weights");
@@ -191,6 +212,7 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
   result.labels = labelled.sample_count();
   result.transfer_images = student.batches.sample_count();
   result.training_images = stages.data().train.sample_count();
+  result.unlabelled_images = stages.data().unlabelled_images();
 
   if (options.control) {
     StagePlan control = {labelled, LabelObjective(), options.student_epochs};
@@ -209,15 +231,13 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
 template <typename Result, typename Use>
 absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                                   const Compute& compute,
-                                  std::shared_ptr<const Dataset> train,
-                                  std::shared_ptr<const Dataset> test,
+                                  const Splits& splits,
                                   Observer& observer,
                                   const TeacherSource& teacher,
                                   RunCheckpoints* checkpoints, const Use& use) {
-  ASSIGN_OR_RETURN(const Plan plan, MakePlan(options, *train, *test, teacher));
-  ASSIGN_OR_RETURN(
-      const DataDivision data,
-      DivideData(std::move(train), std::move(test), DivisionOf(options)));
+  ASSIGN_OR_RETURN(const Plan plan, MakePlan(options, splits, teacher));
+  ASSIGN_OR_RETURN(const DataDivision data,
+                   DivideData(splits, DivisionOf(options)));
   const Stages stages(options, compute, data, observer, checkpoints);
   absl::StatusOr<Result> result = absl::UnknownError("nothing was run");
   RETURN_IF_ERROR(CatchTorchErrors("running the experiment", [&] {
@@ -249,45 +269,50 @@ std::string VerdictLine(const ExperimentResult& result) {
 }
 
 std::string HowTheControlLearnt(const ExperimentResult& result) {
-  return result.labels == result.training_images
+  return result.labels == result.training_images &&
+                 result.unlabelled_images == 0
              ? "without the teacher"
              : "from these alone, in as many steps";
 }
 
 std::string Condition(const ExperimentResult& result) {
-  return result.labels == result.training_images
-             ? absl::StrFormat("With all %s labels", WithCommas(result.labels))
-             : absl::StrFormat("With %s of %s labels",
-                               WithCommas(result.labels),
-                               WithCommas(result.training_images));
+  const std::string labels =
+      result.labels == result.training_images
+          ? absl::StrFormat("With all %s labels", WithCommas(result.labels))
+          : absl::StrFormat("With %s of %s labels", WithCommas(result.labels),
+                            WithCommas(result.training_images));
+  return result.unlabelled_images == 0
+             ? labels
+             : absl::StrCat(labels, " and ",
+                            Count(result.unlabelled_images, "image"),
+                            " without one");
 }
 
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer, TeacherSource& teacher, RunCheckpoints* checkpoints) {
   return WithStages<ExperimentResult>(
-      options, compute, std::move(train), std::move(test), observer, teacher,
-      checkpoints, [&](const Stages& stages, const Plan& plan) {
+      options, compute, splits, observer, teacher, checkpoints,
+      [&](const Stages& stages, const Plan& plan) {
         return Run(stages, plan, teacher);
       });
 }
 
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer) {
   TrainedHere teacher;
-  return RunExperiment(options, compute, std::move(train), std::move(test),
-                       observer, teacher);
+  return RunExperiment(options, compute, splits, observer, teacher);
 }
 
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer, TeacherSource& source, bool introduces) {
   return WithStages<std::shared_ptr<Teacher>>(
-      options, compute, std::move(train), std::move(test), observer, source,
+      options, compute, splits, observer, source,
       /*checkpoints=*/nullptr, [&](const Stages& stages, const Plan& plan) {
         if (introduces) {
           LogConfiguration(stages, plan.teacher, OutlineOf(plan.student));
@@ -301,12 +326,10 @@ absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
 }
 
 absl::Status CheckExperiment(const ExperimentOptions& options,
-                             std::shared_ptr<const Dataset> train,
-                             std::shared_ptr<const Dataset> test,
+                             const Splits& splits,
                              const TeacherSource& teacher) {
-  RETURN_IF_ERROR(MakePlan(options, *train, *test, teacher).status());
-  return DivideData(std::move(train), std::move(test), DivisionOf(options))
-      .status();
+  RETURN_IF_ERROR(MakePlan(options, splits, teacher).status());
+  return DivideData(splits, DivisionOf(options)).status();
 }
 
 }  // namespace distill

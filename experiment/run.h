@@ -19,7 +19,7 @@
 #include "models/classifier.h"
 #include "training/checkpoint.h"
 #include "training/device.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 
@@ -28,6 +28,8 @@ struct ExperimentResult {
   std::optional<StageResult> control;
   // What the student trained on: labels, and images with the teacher's term.
   int64_t labels = 0, transfer_images = 0;
+  // Of transfer_images, those of a set that has no labels.
+  int64_t unlabelled_images = 0;
   int64_t training_images = 0;            // That the teacher learnt from.
   std::optional<FeatureChoice> features;  // If the method compares them.
   // What was learnt with the student and is no part of it: [] or [weight,
@@ -65,14 +67,14 @@ std::string VerdictLine(const ExperimentResult& result);
 // differ in size of image or classes, or for options out of range.
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer, TeacherSource& teacher,
     RunCheckpoints* checkpoints = nullptr);
 
 // The same with a teacher that is trained here.
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer);
 
 // The first part of RunExperiment: the teacher alone, the one that it would
@@ -80,13 +82,12 @@ absl::StatusOr<ExperimentResult> RunExperiment(
 // there.
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
-    std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> test,
+    const Splits& splits,
     Observer& observer, TeacherSource& source, bool introduces);
 
 // What RunExperiment would refuse before it trains anything.
 absl::Status CheckExperiment(const ExperimentOptions& options,
-                             std::shared_ptr<const Dataset> train,
-                             std::shared_ptr<const Dataset> test,
+                             const Splits& splits,
                              const TeacherSource& teacher);
 
 }  // namespace distill

@@ -113,8 +113,7 @@ absl::Status SeedsOptions::Validate() const {
 
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
-    const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    const Splits& splits, Observer& observer,
     TeacherSource& teacher, RunCheckpoints* checkpoints) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
@@ -127,7 +126,7 @@ absl::StatusOr<SeedsResult> RunSeeds(
     OneOfSeveral one_of_several(
         observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
     ASSIGN_OR_RETURN(
-        auto run, RunExperiment(experiment, compute, train, test,
+        auto run, RunExperiment(experiment, compute, splits,
                                 options.seeds == 1 ? observer : one_of_several,
                                 source, checkpoints));
     result.seconds += run.seconds;

@@ -15,7 +15,7 @@
 #include "experiment/run.h"
 #include "experiment/statistics.h"
 #include "training/device.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 
@@ -94,8 +94,7 @@ std::string VerdictLine(const SeedsResult& result);
 // those of RunExperiment, of the first seed that has one.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute,
-    const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, Observer& observer,
+    const Splits& splits, Observer& observer,
     TeacherSource& teacher, RunCheckpoints* checkpoints = nullptr);
 
 }  // namespace distill

@@ -22,7 +22,7 @@
 #include "training/evaluation.h"
 #include "training/losses.h"
 #include "training/objective.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

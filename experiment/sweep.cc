@@ -118,8 +118,7 @@ class Sweep {
 
   void TakeOver(const std::vector<SweepRun>& done);
   absl::Status Run(const Compute& compute,
-                   const std::shared_ptr<const Dataset>& train,
-                   const std::shared_ptr<const Dataset>& test);
+                   const Splits& splits);
   // Of the first so many seeds, each of which has all of its runs.
   SweepResult Result(int64_t seeds) const;
 
@@ -137,8 +136,7 @@ class Sweep {
   absl::StatusOr<SweepRun> RunOne(const SweepCell& cell, uint64_t seed,
                                   const std::string& name,
                                   const Compute& compute,
-                                  const std::shared_ptr<const Dataset>& train,
-                                  const std::shared_ptr<const Dataset>& test,
+                                  const Splits& splits,
                                   TeacherSource& teacher);
   SweepCellResult CellResult(const SweepCell& cell, int64_t seeds) const;
   // Sums of the seeds' errors are whole numbers: equals are equal.
@@ -202,14 +200,13 @@ absl::Status Sweep::CheckTeacher(const Teacher& teacher) const {
 
 absl::StatusOr<SweepRun> Sweep::RunOne(
     const SweepCell& cell, uint64_t seed, const std::string& name,
-    const Compute& compute, const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test, TeacherSource& teacher) {
+    const Compute& compute, const Splits& splits, TeacherSource& teacher) {
   ExperimentOptions experiment = ExperimentOf(options_, cell, all_labels_);
   experiment.seed = seed;
   experiment.control = controls_.count({cell.labels, seed}) == 0;
   OneOfSeveral one_of_several(observer_, name + ", ", /*introduces=*/false);
   const auto result =
-      RunExperiment(experiment, compute, train, test, one_of_several, teacher);
+      RunExperiment(experiment, compute, splits, one_of_several, teacher);
   if (!result.ok()) {
     return absl::Status(
         result.status().code(),
@@ -227,14 +224,13 @@ absl::StatusOr<SweepRun> Sweep::RunOne(
 }
 
 absl::Status Sweep::Run(const Compute& compute,
-                        const std::shared_ptr<const Dataset>& train,
-                        const std::shared_ptr<const Dataset>& test) {
+                        const Splits& splits) {
   const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
   if (CountDone() == all) return absl::OkStatus();
   TrainedHere trained_here;
   OneForAll source(trained_here);
   ASSIGN_OR_RETURN(const auto teacher,
-                   GetTeacher(options_.experiment, compute, train, test,
+                   GetTeacher(options_.experiment, compute, splits,
                               observer_, source, /*introduces=*/true));
   RETURN_IF_ERROR(CheckTeacher(*teacher));
 
@@ -257,7 +253,7 @@ absl::Status Sweep::Run(const Compute& compute,
       const std::string name =
           absl::StrFormat("run %d of %d: %s", number, all, NameOf(cell, seed));
       ASSIGN_OR_RETURN(const auto run,
-                       RunOne(cell, seed, name, compute, train, test, source));
+                       RunOne(cell, seed, name, compute, splits, source));
       Add(run);
       RETURN_IF_ERROR(sweep_observer_.OnRun(run));
       const double student = run.student.validation.accuracy();
@@ -365,13 +361,12 @@ absl::Status SweepOptions::Validate() const {
 
 absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,
-    const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test,
+    const Splits& splits,
     const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
     Observer& observer) {
   RETURN_IF_ERROR(options.Validate());
   const int64_t all_labels =
-      std::max<int64_t>(train->count - options.experiment.validation, 1);
+      std::max<int64_t>(splits.train->count - options.experiment.validation, 1);
   ASSIGN_OR_RETURN(const auto numbers,
                    NumbersOfLabels(options.labels, all_labels));
   std::vector<SweepCell> cells = CellsOf(options, numbers);
@@ -387,12 +382,12 @@ absl::StatusOr<SweepResult> RunSweep(
     const bool new_method = methods_checked.insert(cell.method).second;
     RETURN_IF_ERROR(experiment.Validate());
     if (new_labels || new_method) {
-      RETURN_IF_ERROR(CheckExperiment(experiment, train, test, TrainedHere()));
+      RETURN_IF_ERROR(CheckExperiment(experiment, splits, TrainedHere()));
     }
   }
   Sweep sweep(options, std::move(cells), all_labels, sweep_observer, observer);
   sweep.TakeOver(done);
-  RETURN_IF_ERROR(sweep.Run(compute, train, test));
+  RETURN_IF_ERROR(sweep.Run(compute, splits));
   return sweep.Result(options.seeds);
 }
 

@@ -16,7 +16,7 @@
 #include "experiment/statistics.h"
 #include "training/device.h"
 #include "training/evaluation.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 
@@ -168,8 +168,7 @@ class SweepObserver {
 // not the one that `done` had; those of `sweep_observer`.
 absl::StatusOr<SweepResult> RunSweep(
     const SweepOptions& options, const Compute& compute,
-    const std::shared_ptr<const Dataset>& train,
-    const std::shared_ptr<const Dataset>& test,
+    const Splits& splits,
     const std::vector<SweepRun>& done, SweepObserver& sweep_observer,
     Observer& observer);
 

@@ -20,13 +20,16 @@ class ModelTeacher : public Teacher {
  public:
   explicit ModelTeacher(StageResult stage) : Teacher(std::move(stage)) {}
 
+  TeacherLogits LiveLogits() const override {
+    return distill::LiveLogits(stage().model);
+  }
   TeacherFeature FeatureFor(const std::string& name) const override {
     return LiveFeature(stage().model, name);
   }
 
  private:
   at::Tensor ComputeTrainingLogits(const Stages& stages) const override {
-    return stages.Logits(*stage().model, stages.data().train,
+    return stages.Logits(*stage().model, stages.data().transfer,
                          "teacher: logits for the student");
   }
 };
@@ -38,8 +41,9 @@ absl::StatusOr<Graph> TeacherNet(const ExperimentOptions& options,
 }
 
 Evaluation OnTrainingImages(const Stages& stages, Teacher& teacher) {
-  return EvaluateLogits(teacher.TrainingLogits(stages),
-                        stages.data().train.dataset());
+  const Dataset& train = stages.data().train.dataset();
+  return EvaluateLogits(
+      teacher.TrainingLogits(stages).narrow(0, 0, train.count), train);
 }
 
 // What a teacher that has just been trained can be judged by.
@@ -101,13 +105,6 @@ const at::Tensor& Teacher::TrainingLogits(const Stages& stages) {
 
 absl::StatusOr<ModelOutline> TrainedHere::Outline(
     const ExperimentOptions& options, const Dataset& train) const {
-  const int64_t least_side = std::min(train.image.height, train.image.width);
-  if (options.teacher_jitter >= least_side) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "--teacher_jitter is %d; with images of %s it must be at most %d, "
-        "which leaves a part of each",
-        options.teacher_jitter, train.image.Describe(), least_side - 1));
-  }
   ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, train));
   if (options.teacher_dropout > 0 && !net.Has(Operation::Kind::kDropout)) {
     return absl::InvalidArgumentError(absl::StrCat(

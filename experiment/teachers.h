@@ -25,11 +25,15 @@ class Teacher {
   // How good it is, and how it was trained, if it was here.
   const StageResult& stage() const { return stage_; }
 
-  // Its logits for the training images: [samples of data().train, classes]
+  // Its logits for the training images: [samples of data().transfer, classes]
   // float32, on the device. Computed in the first call, for all runs that it
   // teaches: these have the same training images.
   const at::Tensor& TrainingLogits(const Stages& stages);
   double logits_seconds() const { return logits_seconds_; }
+
+  // Its logits for the images of a batch, asked for each batch: for views that
+  // are never the same.
+  virtual TeacherLogits LiveLogits() const = 0;
 
   // Its feature of this name (stage().outline.features), asked for each batch.
   virtual TeacherFeature FeatureFor(const std::string& name) const = 0;

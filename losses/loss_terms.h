@@ -5,11 +5,9 @@
 
 #include <cstdint>
 
-namespace distill {
+#include "base/label.h"
 
-// In place of a row's label: there is none, and the row has no hard term. (The
-// number that PyTorch ignores by default, too; -1 stays an error.)
-constexpr int64_t kNoLabel = -100;
+namespace distill {
 
 // What a loss returns: the number to minimise and the terms it is made of.
 // All are 0-dimensional, on the device of the logits, averaged over the batch;

@@ -27,7 +27,7 @@ std::vector<Predictions> PredictionsOfRun(const ExperimentResult& run) {
 
 RunAnalysis AnalyseRun(const ExperimentResult& run, uint64_t seed,
                        const std::vector<Predictions>& predictions,
-                       const std::vector<uint8_t>& labels) {
+                       const std::vector<int32_t>& labels) {
   RunAnalysis analysis;
   analysis.seed = seed;
   const std::vector<const StageResult*> stages = StagesOf(run);
@@ -70,7 +70,7 @@ absl::StatusOr<std::vector<Latency>> LatenciesOf(
   return latencies;
 }
 
-void AnalyseAnswers(const std::vector<uint8_t>& labels, double temperature,
+void AnalyseAnswers(const std::vector<int32_t>& labels, double temperature,
                     Analysis* analysis) {
   const std::vector<Predictions>& predictions = analysis->predictions;
   const Predictions& teacher = predictions[kTeacherStage];

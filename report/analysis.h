@@ -14,7 +14,7 @@
 #include "experiment/seeds.h"
 #include "report/metrics.h"
 #include "training/device.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

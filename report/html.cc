@@ -621,7 +621,7 @@ std::string ImageCard(const Dataset& test, int64_t index,
       absl::StrFormat("test image %d, label %d", index, label);
   return absl::StrCat(
       "<div class=\"card\"><img alt=\"", what, "\" src=\"",
-      PngUri(test.images.data() + index * test.image.size(), test.image),
+      PngUri(test.images[index], test.image),
       "\" width=\"", test.image.width, "\" height=\"", test.image.height,
       "\">\n<div>\n<p>", what, "</p>\n", predictions, "</div></div>\n");
 }

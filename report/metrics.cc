@@ -93,7 +93,7 @@ double ModelMetrics::ClassAccuracy(int64_t label) const {
 }
 
 ModelMetrics Measure(const Predictions& predictions,
-                     const std::vector<uint8_t>& labels) {
+                     const std::vector<int32_t>& labels) {
   TORCH_CHECK(static_cast<int64_t>(labels.size()) == predictions.samples,
               "labels: found ", labels.size(), "; expected ",
               predictions.samples, ", one a sample");
@@ -126,7 +126,7 @@ ModelMetrics Measure(const Predictions& predictions,
 
 Fidelity CompareWithTeacher(const Predictions& teacher,
                             const Predictions& student,
-                            const std::vector<uint8_t>& labels) {
+                            const std::vector<int32_t>& labels) {
   Fidelity fidelity;
   for (int64_t i = 0; i < teacher.samples; ++i) {
     const bool agreed = teacher.predicted[i] == student.predicted[i];
@@ -144,7 +144,7 @@ Fidelity CompareWithTeacher(const Predictions& teacher,
 }
 
 Discordance CompareErrors(const Predictions& first, const Predictions& second,
-                          const std::vector<uint8_t>& labels) {
+                          const std::vector<int32_t>& labels) {
   Discordance discordance;
   for (int64_t i = 0; i < first.samples; ++i) {
     const bool first_right = first.predicted[i] == labels[i];
@@ -162,7 +162,7 @@ double Entropy(const std::vector<double>& probabilities) {
 }
 
 std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
-                                       const std::vector<uint8_t>& labels,
+                                       const std::vector<int32_t>& labels,
                                        double temperature, int64_t most) {
   std::vector<std::pair<double, int64_t>> ranked;
   for (int64_t i = 0; i < teacher.samples; ++i) {
@@ -181,7 +181,7 @@ std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
 std::vector<int64_t> StudentAlone(bool right, const Predictions& teacher,
                                   const Predictions& student,
                                   const Predictions* control,
-                                  const std::vector<uint8_t>& labels) {
+                                  const std::vector<int32_t>& labels) {
   std::vector<int64_t> samples;
   for (int64_t i = 0; i < student.samples; ++i) {
     const auto is_right = [&](const Predictions& predictions) {

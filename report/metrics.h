@@ -69,7 +69,7 @@ struct ModelMetrics {
 
 // `labels` [samples], each in [0, classes).
 ModelMetrics Measure(const Predictions& predictions,
-                     const std::vector<uint8_t>& labels);
+                     const std::vector<int32_t>& labels);
 
 // How near a student is to its teacher.
 struct Fidelity {
@@ -84,7 +84,7 @@ struct Fidelity {
 
 Fidelity CompareWithTeacher(const Predictions& teacher,
                             const Predictions& student,
-                            const std::vector<uint8_t>& labels);
+                            const std::vector<int32_t>& labels);
 
 // How many samples one of two models predicts right and the other wrong.
 struct Discordance {
@@ -93,13 +93,13 @@ struct Discordance {
 };
 
 Discordance CompareErrors(const Predictions& first, const Predictions& second,
-                          const std::vector<uint8_t>& labels);
+                          const std::vector<int32_t>& labels);
 
 // Where the teacher has most to say beyond the label: the samples that it
 // predicts right with the largest entropies of softmax(logits / temperature),
 // largest first, at most `most`; of equal ones the first.
 std::vector<int64_t> MostDarkKnowledge(const Predictions& teacher,
-                                       const std::vector<uint8_t>& labels,
+                                       const std::vector<int32_t>& labels,
                                        double temperature, int64_t most);
 
 // The entropy, in nats, of `probabilities` that sum to 1.
@@ -110,7 +110,7 @@ double Entropy(const std::vector<double>& probabilities);
 std::vector<int64_t> StudentAlone(bool right, const Predictions& teacher,
                                   const Predictions& student,
                                   const Predictions* control,
-                                  const std::vector<uint8_t>& labels);
+                                  const std::vector<int32_t>& labels);
 
 }  // namespace distill
 

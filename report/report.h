@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "experiment/seeds.h"
 #include "report/context.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "training/checkpoint.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

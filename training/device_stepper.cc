@@ -11,7 +11,6 @@
 #include "ATen/ops/empty.h"
 #include "ATen/ops/empty_like.h"
 #include "ATen/ops/eq.h"
-#include "ATen/ops/from_blob.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/index_copy.h"
 #include "ATen/ops/index_select.h"
@@ -60,7 +59,7 @@ class DeviceStepper : public Stepper {
 
   void BeginEpoch(const EpochStart& start) override {
     order_.copy_(at::tensor(start.order, at::kLong));
-    SetShifts(start.shifts);
+    SetViews(start.views);
     std::vector<double> rates;
     for (int64_t batch = 0; batch < in_.batches.batch_count(); ++batch) {
       rates.push_back(in_.schedule.At(start.steps_before + batch));
@@ -112,23 +111,20 @@ class DeviceStepper : public Stepper {
 
  private:
   // Into the memory of the epoch before: a graph has its address.
-  void SetShifts(const std::vector<Shift>& shifts) {
-    if (shifts.empty()) return;
-    static_assert(sizeof(Shift) == 2, "is read as two numbers");
-    const at::Tensor host = at::from_blob(
-        // from_blob wants a pointer to what may change; copying changes
-        // nothing.
-        const_cast<Shift*>(shifts.data()),
-        {static_cast<int64_t>(shifts.size()), 2}, at::kChar);
-    if (!shifts_.defined()) shifts_ = at::empty_like(host, device_);
-    shifts_.copy_(host);
+  void SetViews(const Views& views) {
+    if (views.empty()) return;
+    const at::Tensor host =
+        at::tensor(c10::ArrayRef<int16_t>(views), at::kShort)
+            .view({in_.batches.sample_count(), -1});
+    if (!views_.defined()) views_ = at::empty_like(host, device_);
+    views_.copy_(host);
   }
 
   // All that a step does, from numbers on the device to numbers on the device.
   // `offsets` [batch] counts from 0.
   void TakeStep(const at::Tensor& offsets, bool count_correct) {
     const Batch batch = samples_.Gather(
-        at::index_select(order_, 0, offsets + position_), shifts_);
+        at::index_select(order_, 0, offsets + position_), views_);
     const Outputs outputs =
         in_.model.Forward(batch.images, in_.objective.features);
     const LossTerms terms = in_.objective.loss(batch, outputs);
@@ -161,7 +157,7 @@ class DeviceStepper : public Stepper {
   // Of the epoch: order [samples] int64, learning rates [steps], and the log
   // [steps, kLogColumns] float32.
   at::Tensor order_, rates_, log_;
-  at::Tensor shifts_;  // [samples, 2] int8; undefined without jitter.
+  at::Tensor views_;  // [samples, draws] int16; undefined without any.
   // [1] int64 each: samples and steps of the epoch that are behind.
   at::Tensor position_, row_;
   at::Tensor no_value_, not_counted_;

@@ -98,7 +98,7 @@ Evaluation Evaluate(Classifier& model, const Batches& batches,
 Evaluation EvaluateLogits(const at::Tensor& logits, const Dataset& dataset) {
   const at::NoGradGuard no_grad;
   const at::Tensor labels =
-      at::tensor(c10::ArrayRef<uint8_t>(dataset.labels), at::kLong)
+      at::tensor(c10::ArrayRef<int32_t>(dataset.labels), at::kLong)
           .to(logits.device());
   Evaluation result;
   result.samples = logits.size(0);

@@ -9,7 +9,7 @@
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 

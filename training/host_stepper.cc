@@ -26,7 +26,7 @@ class HostStepper : public Stepper {
 
   void BeginEpoch(const EpochStart& start) override {
     order_ = start.order;
-    shifts_ = start.shifts;
+    views_ = start.views;
     next_batch_ = start.done;
     steps_ = start.steps_before + start.done;
     unread_.clear();
@@ -41,7 +41,7 @@ class HostStepper : public Stepper {
     losses.counted = count_correct;
     LossTerms terms;
     if (part.count > 0) {
-      const Batch batch = in_.batches.FromOrder(order_, number, shifts_, part);
+      const Batch batch = in_.batches.FromOrder(order_, number, views_, part);
       const Outputs outputs =
           in_.model.Forward(batch.images, in_.objective.features);
       terms = in_.objective.loss(batch, outputs);
@@ -123,7 +123,7 @@ class HostStepper : public Stepper {
   const StepperInputs in_;
   Adam adam_;
   std::vector<int64_t> order_;
-  std::vector<Shift> shifts_;
+  Views views_;
   int64_t next_batch_ = 0;  // In the epoch.
   int64_t steps_ = 0;       // In the training.
   std::vector<StepLosses> unread_;

@@ -80,7 +80,7 @@ class Training {
     const int64_t end = std::min(before + batch_count_, steps_);
     order_ = batches_.Order(epoch);
     stepper_->BeginEpoch(
-        {order_, batches_.Shifts(epoch), before, state_.result.steps - before});
+        {order_, batches_.ViewsOf(epoch), before, state_.result.steps - before});
     // Of the next step to enqueue; the result has those that were read.
     int64_t next = state_.result.steps;
     while (next < end) {

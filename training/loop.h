@@ -14,7 +14,7 @@
 #include "training/checkpoint.h"
 #include "training/losses.h"
 #include "training/objective.h"
-#include "training/observer.h"
+#include "base/observer.h"
 #include "training/ranks.h"
 #include "training/schedule.h"
 

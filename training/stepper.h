@@ -19,10 +19,9 @@ namespace distill {
 
 // Where in a training the next steps are.
 struct EpochStart {
-  // Of the epoch's samples, and how far each is moved (see
-  // Batches::FromOrder).
+  // Of the epoch's samples, and their views (see Batches::FromOrder).
   std::vector<int64_t> order;
-  std::vector<Shift> shifts;
+  Views views;
   int64_t steps_before = 0;  // Steps of the training before this epoch.
   int64_t done = 0;          // Steps of this epoch that were taken before.
 };

@@ -18,7 +18,6 @@
 namespace distill {
 namespace {
 
-constexpr int kUnsignedByte = 0x08;
 constexpr int kMaxRank = 4;
 constexpr int64_t kMagicSize = 4;
 constexpr int64_t kMaxHeaderSize = kMagicSize + 4 * kMaxRank;
@@ -33,8 +32,9 @@ constexpr char kFetchAgain[] = "Fetch the file again.";
 
 // What follows the first four bytes.
 struct Shape {
+  IdxType type = IdxType::kByte;
   std::vector<int64_t> dims;
-  int64_t values = 0;  // The product of dims.
+  int64_t values = 0;  // Bytes: the product of dims, times a value's.
 
   int64_t HeaderSize() const {
     return kMagicSize + 4 * static_cast<int64_t>(dims.size());
@@ -43,7 +43,8 @@ struct Shape {
   // "47040016 bytes (a header of 16 and 60000 x 28 x 28 values)"
   std::string Explain() const {
     return absl::StrCat(FileSize(), " bytes (a header of ", HeaderSize(),
-                        " and ", absl::StrJoin(dims, " x "), " values)");
+                        " and ", absl::StrJoin(dims, " x "), " values",
+                        type == IdxType::kInt32 ? " of 4 bytes)" : ")");
   }
 };
 
@@ -92,28 +93,30 @@ absl::StatusOr<int> ParseMagic(const std::string& path, const uint8_t* magic) {
         "unsigned bytes starts",
         GuessContent(magic));
   }
-  if (magic[2] != kUnsignedByte) {
+  if (magic[2] != static_cast<uint8_t>(IdxType::kByte) &&
+      magic[2] != static_cast<uint8_t>(IdxType::kInt32)) {
     return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
         absl::StrFormat("type code 0x%02X (%s)", magic[2], TypeName(magic[2])),
-        "0x08 (unsigned byte); the format's others are 0x09 (signed byte), "
-        "0x0B (16-bit integer), 0x0C (32-bit integer), 0x0D (32-bit float) "
-        "and 0x0E (64-bit float)",
+        "0x08 (unsigned byte), or for labels 0x0C (32-bit integer); the "
+        "format's others are 0x09 (signed byte), 0x0B (16-bit integer), 0x0D "
+        "(32-bit float) and 0x0E (64-bit float)",
         "Write the values as unsigned bytes.");
   }
   if (magic[3] < 1 || magic[3] > kMaxRank) {
     return Unexpected(
         absl::StatusCode::kInvalidArgument, path,
         absl::StrCat(magic[3], " dimensions"),
-        absl::StrCat("1 to ", kMaxRank, " (images have 3, labels 1)"),
+        absl::StrCat("1 to ", kMaxRank, " (images have 3 or 4, labels 1)"),
         kFetchAgain);
   }
   return magic[3];
 }
 
-absl::StatusOr<Shape> ParseShape(const std::string& path, int rank,
-                                 const uint8_t* bytes) {
+absl::StatusOr<Shape> ParseShape(const std::string& path, IdxType type,
+                                 int rank, const uint8_t* bytes) {
   Shape shape;
+  shape.type = type;
   for (int i = 0; i < rank; ++i, bytes += 4) {
     shape.dims.push_back(int64_t{bytes[0]} << 24 | int64_t{bytes[1]} << 16 |
                          int64_t{bytes[2]} << 8 | int64_t{bytes[3]});
@@ -127,7 +130,7 @@ absl::StatusOr<Shape> ParseShape(const std::string& path, int rank,
   }
   // Room for the header, so that FileSize() cannot overflow either.
   const int64_t most = std::numeric_limits<int64_t>::max() - kMaxHeaderSize;
-  shape.values = 1;
+  shape.values = type == IdxType::kInt32 ? 4 : 1;
   for (const int64_t dim : shape.dims) {
     if (shape.values > most / dim) {
       return Unexpected(absl::StatusCode::kInvalidArgument, path, found,
@@ -157,7 +160,8 @@ absl::StatusOr<Shape> ReadShape(PackedFile& file) {
   if (sizes < 4 * rank) {
     return HeaderTooShort(file, kMagicSize + sizes, kMagicSize + 4 * rank);
   }
-  return ParseShape(file.path(), rank, header + kMagicSize);
+  return ParseShape(file.path(), IdxType{header[2]}, rank,
+                    header + kMagicSize);
 }
 
 // Whether the file may have the size that its header says.
@@ -227,6 +231,7 @@ absl::StatusOr<IdxArray> ReadArray(PackedFile& file) {
     }
     array.crc32 = file.crc32();
   }
+  array.type = shape.type;
   array.dims = std::move(shape.dims);
   return array;
 }
@@ -237,17 +242,15 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path) {
   return internal::ReadIdx(path, &read);
 }
 
-uint32_t IdxCrc32(const std::vector<int64_t>& dims,
-                  const std::vector<uint8_t>& values) {
-  std::vector<uint8_t> header = {0, 0, kUnsignedByte,
-                                 static_cast<uint8_t>(dims.size())};
+std::string IdxHeader(const std::vector<int64_t>& dims, IdxType type) {
+  std::string header = {0, 0, static_cast<char>(type),
+                        static_cast<char>(dims.size())};
   for (const int64_t dim : dims) {
     for (const int shift : {24, 16, 8, 0}) {
-      header.push_back(static_cast<uint8_t>(dim >> shift));
+      header.push_back(static_cast<char>(dim >> shift));
     }
   }
-  return crc32_z(crc32_z(0, header.data(), header.size()), values.data(),
-                 values.size());
+  return header;
 }
 
 namespace internal {

@@ -15,16 +15,22 @@
 
 namespace distill {
 
+// The type codes that are read.
+enum class IdxType : uint8_t { kByte = 0x08, kInt32 = 0x0C };
+
 struct IdxArray {
+  IdxType type = IdxType::kByte;
   // 1 to 4 dimensions, each at least 1.
   std::vector<int64_t> dims;
-  // Row-major; as many as the product of `dims`.
+  // Row-major; as many as the product of `dims`, or for integers four bytes
+  // each, big-endian.
   std::vector<uint8_t> values;
   // CRC-32 (the one of gzip) of the whole unpacked file, header included.
   uint32_t crc32 = 0;
 };
 
-// The array in the file `path`: unsigned bytes (type code 0x08), any sizes.
+// The array in the file `path`: unsigned bytes (type code 0x08) or 32-bit
+// integers (0x0C), any sizes.
 //
 // The file may be plain or gzip (RFC 1952, more than one member too); its first
 // two bytes decide, not its name. Memory is never taken on the word of the
@@ -44,10 +50,8 @@ struct IdxArray {
 //   Unavailable        the operating system could not read the file
 absl::StatusOr<IdxArray> ReadIdx(const std::string& path);
 
-// The CRC-32 of the unpacked IDX file that holds `values` in the shape `dims`;
-// the `crc32` that ReadIdx gives for it.
-uint32_t IdxCrc32(const std::vector<int64_t>& dims,
-                  const std::vector<uint8_t>& values);
+// What the unpacked IDX file of that shape, 1 to 255 dimensions, begins with.
+std::string IdxHeader(const std::vector<int64_t>& dims, IdxType type);
 
 namespace internal {
 

@@ -18,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kExchanged[] =
+    "Images and labels have changed names: name each as what it is.";
+
 // Relative to the folder that is asked for: itself, and torchvision's layout
 // from the folder it is given and from one below.
 std::vector<std::string> Places(const DatasetLayout& layout) {
@@ -107,67 +110,76 @@ absl::Status MissingFile(const std::string& folder, Split split,
       ". ", WhereFrom(layout)));
 }
 
-absl::Status CheckRank(const std::string& path, const IdxArray& array, int rank,
-                       const std::string& meaning) {
-  if (static_cast<int>(array.dims.size()) == rank) return absl::OkStatus();
-  const auto found = static_cast<int>(array.dims.size());
-  // Labels in place of images, or the reverse.
-  const bool exchanged = found == (rank == 1 ? 3 : 1);
+absl::Status CheckImages(const std::string& path, const IdxArray& array) {
+  const size_t found = array.dims.size();
+  const std::string dims = absl::StrCat(found, " dimensions (",
+                                        absl::StrJoin(array.dims, " x "), ")");
+  if (array.type != IdxType::kByte || found < 3) {
+    return Unexpected(
+        absl::StatusCode::kInvalidArgument, path,
+        absl::StrCat(dims, array.type == IdxType::kByte ? "" : " of integers"),
+        "3 (count x height x width) of bytes, or 4 with the channels after the "
+        "count",
+        found == 1 ? kExchanged : "Write an IDX file of images.");
+  }
+  if (found == 3 || array.dims[1] == 1 || array.dims[1] == 3) {
+    return absl::OkStatus();
+  }
   return Unexpected(
-      absl::StatusCode::kInvalidArgument, path,
-      absl::StrCat(found, " dimensions (", absl::StrJoin(array.dims, " x "),
-                   ")"),
-      absl::StrCat(rank, " (", meaning, ")"),
-      exchanged
-          ? "Images and labels have changed names: name each as what it is."
-      : rank == 3 && found == 4
-          ? "Images of several channels are not read: write them in grey, as "
-            "count x height x width."
-          : absl::StrCat("Write an IDX file of ", rank,
-                         rank == 1 ? " dimension." : " dimensions."));
+      absl::StatusCode::kInvalidArgument, path, dims,
+      "1 or 3 channels, after the count",
+      array.dims[3] == 3
+          ? "Write the images as count x channels x height x width."
+          : "Write grey images, or red, green and blue ones.");
 }
 
-// Checks the labels of the file `path` and has them count from 0. Returns the
-// number of classes.
-absl::StatusOr<int> TakeLabels(const std::string& path,
-                               const DatasetOptions& options,
-                               std::vector<uint8_t>* labels) {
-  const int first = options.layout.first_label;
-  int classes = options.classes;
-  if (classes == 0) {
-    classes = std::max(
-        1, *std::max_element(labels->begin(), labels->end()) - first + 1);
+// The labels of the file `path`: a byte or an integer each, or the eight
+// integers of QMNIST, of which the first is the class (C. Yadav, L. Bottou,
+// "Cold Case: The Lost MNIST Digits", 2019).
+absl::StatusOr<std::vector<int32_t>> LabelsOf(const std::string& path,
+                                              const IdxArray& array) {
+  constexpr int64_t kQmnistColumns = 8;
+  const bool is_qmnist = array.type == IdxType::kInt32 &&
+                         array.dims.size() == 2 &&
+                         array.dims[1] == kQmnistColumns;
+  if (array.dims.size() != 1 && !is_qmnist) {
+    return Unexpected(
+        absl::StatusCode::kInvalidArgument, path,
+        absl::StrCat(array.dims.size(), " dimensions (",
+                     absl::StrJoin(array.dims, " x "), ")"),
+        "1 (count), or 2 (count x 8 integers, as QMNIST has them)",
+        array.dims.size() >= 3 ? kExchanged
+                               : "Write an IDX file of 1 dimension.");
   }
-  for (size_t i = 0; i < labels->size(); ++i) {
-    const int label = (*labels)[i];
-    if (label < first || label >= first + classes) {
-      return Unexpected(
-          absl::StatusCode::kInvalidArgument, path,
-          absl::StrCat("label ", label, " at index ", i),
-          absl::StrCat("labels from ", first, " to ", first + classes - 1),
-          "Fetch the file again. If this is right, it is of another data set, "
-          "or of one with more classes.");
+  const int64_t columns = is_qmnist ? kQmnistColumns : 1;
+  std::vector<int32_t> labels;
+  labels.reserve(array.dims[0]);
+  for (int64_t i = 0; i < array.dims[0]; ++i) {
+    if (array.type == IdxType::kByte) {
+      labels.push_back(array.values[i]);
+      continue;
     }
-    (*labels)[i] = static_cast<uint8_t>(label - first);
+    const uint8_t* bytes = array.values.data() + 4 * i * columns;
+    labels.push_back(static_cast<int32_t>(
+        uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
+        uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]}));
   }
-  return classes;
+  return labels;
 }
 
-// Images of [columns, rows] become images of [rows, columns].
-void Transpose(Dataset* dataset) {
-  const int64_t rows = dataset->image.width, columns = dataset->image.height;
-  std::vector<uint8_t> turned(rows * columns);
-  for (int64_t i = 0; i < dataset->count; ++i) {
-    uint8_t* image = dataset->images.data() + i * rows * columns;
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; ++c) {
-        turned[r * columns + c] = image[c * rows + r];
+// Images of [columns, rows] in place of those of [rows, columns]. `image` has
+// the sizes of the latter.
+void Transpose(const ImageSpec& image, std::vector<uint8_t>* images) {
+  std::vector<uint8_t> turned(image.plane());
+  for (auto plane = images->begin(); plane != images->end();
+       plane += image.plane()) {
+    for (int64_t r = 0; r < image.height; ++r) {
+      for (int64_t c = 0; c < image.width; ++c) {
+        turned[r * image.width + c] = plane[c * image.height + r];
       }
     }
-    std::copy(turned.begin(), turned.end(), image);
+    std::copy(turned.begin(), turned.end(), plane);
   }
-  dataset->image.height = rows;
-  dataset->image.width = columns;
 }
 
 }  // namespace
@@ -221,40 +233,51 @@ absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
   return MissingFile(root, split, "images", image_names, "", layout);
 }
 
+bool IsIdxFolder(const std::string& /*path*/) { return true; }
+
 absl::StatusOr<Dataset> LoadIdxFolder(const std::string& folder, Split split,
                                       const DatasetOptions& options) {
+  if (split == Split::kValidation) return absl::NotFoundError("none");
   ASSIGN_OR_RETURN(const DatasetFiles files,
                    FindDataset(folder, split, options.layout));
 
   // The small file first: most mistakes show in both.
-  ASSIGN_OR_RETURN(IdxArray labels, ReadIdx(files.labels));
-  RETURN_IF_ERROR(CheckRank(files.labels, labels, 1, "count"));
+  ASSIGN_OR_RETURN(const IdxArray label_array, ReadIdx(files.labels));
+  ASSIGN_OR_RETURN(std::vector<int32_t> labels,
+                   LabelsOf(files.labels, label_array));
   ASSIGN_OR_RETURN(IdxArray images, ReadIdx(files.images));
-  RETURN_IF_ERROR(CheckRank(files.images, images, 3, "count x height x width"));
+  RETURN_IF_ERROR(CheckImages(files.images, images));
 
-  if (images.dims[0] != labels.dims[0]) {
+  if (images.dims[0] != label_array.dims[0]) {
     return Unexpected(
         absl::StatusCode::kInvalidArgument, files.labels,
-        absl::StrCat(labels.dims[0], " labels"),
+        absl::StrCat(label_array.dims[0], " labels"),
         absl::StrCat(images.dims[0], ", one for each image of ", files.images),
         "The files are of different data sets: fetch both from one place.");
   }
-  ASSIGN_OR_RETURN(const int classes,
-                   TakeLabels(files.labels, options, &labels.values));
 
   Dataset dataset;
   dataset.folder = fs::path(files.images).parent_path().string();
   dataset.files = {files.images, files.labels};
   dataset.split = split;
-  dataset.count = images.dims[0];
-  dataset.image = {1, images.dims[1], images.dims[2]};
-  dataset.classes = classes;
-  dataset.images = std::move(images.values);
-  dataset.labels = std::move(labels.values);
+  const size_t rank = images.dims.size();
+  dataset.image = {rank == 4 ? images.dims[1] : 1, images.dims[rank - 2],
+                   images.dims[rank - 1]};
+  if (options.layout.transposed) {
+    std::swap(dataset.image.height, dataset.image.width);
+    Transpose(dataset.image, &images.values);
+  }
+  dataset.images = Pixels(std::move(images.values), dataset.image.size());
+  RETURN_IF_ERROR(SetLabels(files.labels, std::move(labels),
+                            options.layout.first_label, options.classes,
+                            &dataset));
+  // The file's own, which need no second pass, where the samples are what it
+  // has.
   dataset.images_crc32 = images.crc32;
-  dataset.labels_crc32 = labels.crc32;
-  if (options.layout.transposed) Transpose(&dataset);
-  if (options.layout.transposed || options.layout.first_label != 0) {
+  dataset.labels_crc32 = label_array.crc32;
+  if (options.layout.transposed || options.layout.first_label != 0 ||
+      label_array.type != IdxType::kByte || dataset.classes > 256 ||
+      (rank == 4 && dataset.image.channels == 1)) {
     SetChecksums(&dataset);
   }
   return dataset;

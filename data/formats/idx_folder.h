@@ -30,14 +30,21 @@ struct DatasetFiles {
 absl::StatusOr<DatasetFiles> FindDataset(const std::string& folder, Split split,
                                          const DatasetLayout& layout = {});
 
+// True: what nothing else takes is looked for here, and not found.
+bool IsIdxFolder(const std::string& path);
+
 // The samples of `split` in `folder`, checked: images as they are looked at,
 // and labels from 0 on, however the layout has them. Takes as much memory as
 // the samples: 47 MB for MNIST's training split. Nothing is said of its name.
 //
+// Images are [count, height, width] or [count, channels, height, width] bytes
+// with 1 or 3 channels; labels are bytes or 32-bit integers, [count], or
+// QMNIST's [count, 8].
+//
 // Errors: those of FindDataset and ReadIdx, and InvalidArgument, each with the
-// file and what was found and expected, for images without 3 dimensions, labels
-// without 1, different counts, and a label below the layout's first or beyond
-// the classes.
+// file and what was found and expected, for other dimensions, different counts,
+// and a label below the layout's first or beyond the classes; NotFound for
+// validation.
 absl::StatusOr<Dataset> LoadIdxFolder(const std::string& folder, Split split,
                                       const DatasetOptions& options);
 

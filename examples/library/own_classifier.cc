@@ -14,7 +14,7 @@
 #include "training/evaluation.h"
 #include "training/loop.h"
 #include "training/objective.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace {
 
@@ -51,15 +51,17 @@ distill::Batches MakeImages(int64_t count, const std::string& name) {
   set.count = count;
   set.image = {/*channels=*/1, /*height=*/8, /*width=*/8};
   set.classes = 10;
+  std::vector<uint8_t> images;
   distill::Random random(/*seed=*/0, name);
   for (int64_t i = 0; i < count; ++i) {
     set.labels.push_back(random.Below(set.classes));
     distill::Random pattern(/*seed=*/set.labels.back(), "pattern");
     for (int64_t pixel = 0; pixel < set.image.size(); ++pixel) {
       const int value = 255 * pattern.Below(2);
-      set.images.push_back(random.Below(5) == 0 ? value : random.Below(256));
+      images.push_back(random.Below(5) == 0 ? value : random.Below(256));
     }
   }
+  set.images = distill::Pixels(std::move(images), set.image.size());
   return *distill::Batches::Create(std::make_shared<distill::Dataset>(set));
 }
 

@@ -98,9 +98,10 @@ class LoadSplitsTest : public ::testing::Test {
     DatasetChoice choice =
         *ChooseDataset(DataOptions{dataset, folder_.path(), 0, ""});
     choice.classes = classes;
-    return LoadSplits(choice);
+    return LoadSplits(choice, nobody_);
   }
   testing::TempFolder folder_;
+  mutable Observer nobody_;
 };
 
 TEST_F(LoadSplitsTest, TheTrainingLabelsSayTheClassesOfBoth) {
@@ -143,7 +144,7 @@ TEST_F(LoadSplitsTest, ANameThatIsKnownIsTheDataSets) {
   CatalogEntry of_any_size = *choice.entry;
   of_any_size.sizes.clear();
   choice.entry = &of_any_size;
-  const auto splits = LoadSplits(choice);
+  const auto splits = LoadSplits(choice, nobody_);
   ASSERT_TRUE(splits.ok()) << splits.status();
   EXPECT_EQ(splits->train->name.find("KMNIST (by name; images crc32 "), 0u)
       << splits->train->name;
@@ -198,7 +199,7 @@ TEST_F(LoadSplitsTest, MnistIsNotKmnistByName) {
   ASSERT_FALSE(mnist.empty()) << testing::kNoMnist;
   const auto choice = ChooseDataset(DataOptions{"kmnist", mnist, 0, ""});
   ASSERT_TRUE(choice.ok());
-  EXPECT_TRUE(FailsWith(LoadSplits(*choice).status(),
+  EXPECT_TRUE(FailsWith(LoadSplits(*choice, nobody_).status(),
                         absl::StatusCode::kFailedPrecondition,
                         {"were to be KMNIST", "they are MNIST and MNIST"}));
 }
@@ -208,11 +209,11 @@ TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {
   const auto choice = ChooseDataset(DataOptions{"kmnist", "", 0, ""});
   ASSERT_TRUE(choice.ok());
   EXPECT_TRUE(FailsWith(
-      LoadSplits(*choice).status(), absl::StatusCode::kNotFound,
+      LoadSplits(*choice, nobody_).status(), absl::StatusCode::kNotFound,
       {folder_.File("data/KMNIST"), "http://codh.rois.ac.jp/kmnist/"}));
   Write("data/KMNIST/raw/", {0, 1}, {1, 1});
   // Found, and read.
-  EXPECT_TRUE(FailsWith(LoadSplits(*choice).status(),
+  EXPECT_TRUE(FailsWith(LoadSplits(*choice, nobody_).status(),
                         absl::StatusCode::kFailedPrecondition,
                         {folder_.File("data/KMNIST/raw"), "2 training"}));
   unsetenv("BUILD_WORKING_DIRECTORY");
@@ -226,11 +227,11 @@ TEST_F(LoadSplitsTest, SaysHowToNameAFolderWhereNoneWasNamed) {
   unsetenv("RUNFILES_MANIFEST_FILE");
   setenv("BUILD_WORKING_DIRECTORY", folder_.path().c_str(), 1);
   DataOptions options{"", "", 0, "/no/such/program"};
-  EXPECT_TRUE(FailsWith(LoadSplits(options).status(),
+  EXPECT_TRUE(FailsWith(LoadSplits(options, nobody_).status(),
                         absl::StatusCode::kNotFound,
                         {folder_.File("data"), "pass --data_dir"}));
   options.data_dir = folder_.File("mine");
-  const std::string named(LoadSplits(options).status().message());
+  const std::string named(LoadSplits(options, nobody_).status().message());
   EXPECT_NE(named.find("/mine"), std::string::npos) << named;
   EXPECT_EQ(named.find("--data_dir"), std::string::npos) << named;
   unsetenv("BUILD_WORKING_DIRECTORY");

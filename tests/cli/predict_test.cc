@@ -123,7 +123,7 @@ class PredictTest : public ::testing::Test {
 
 TEST_F(PredictTest, FeedsPreparedPicturesAndRawOnesAsTheyAre) {
   options_.json = true;
-  const GreyImage drawn = Draw(28, 28, kSeven, 0.1, 20, 240);
+  const Picture drawn = Draw(28, 28, kSeven, 0.1, 20, 240);
   const std::string png = File("seven", PngFile(drawn));
   const std::string pgm = File("seven.png", PgmFile(drawn));  // By content.
   Ran ran = Run({png, pgm});

@@ -49,7 +49,7 @@ class ResumeTest : public ::testing::Test {
             "--teacher_epochs=2",
             "--student_epochs=3",
             "--teacher_dropout=0.2",
-            "--teacher_jitter=1",
+            "--augment=shift:1,flip",
             "--checkpoint_every=3",
             "--output_dir=" + folder_.File(out)};
   }

@@ -78,8 +78,11 @@ TEST(ProgramSettingsTest, EveryMemberOfTheOptionsHasARow) {
                 RowsIn(settings, experiment),
             FieldCount<SeedsOptions>() - 1);
   EXPECT_EQ(RowsIn(settings, options.compute), FieldCount<ComputeOptions>());
-  EXPECT_EQ(RowsIn(settings, options.data), FieldCount<DataOptions>() - 1)
-      << "but the program's own path";
+  const size_t of_pictures = RowsIn(settings, options.data.pictures);
+  EXPECT_EQ(of_pictures, FieldCount<PictureOptions>());
+  EXPECT_EQ(RowsIn(settings, options.data) - of_pictures,
+            FieldCount<DataOptions>() - 2)
+      << "but the program's own path, and the pictures' options";
   EXPECT_EQ(RowsIn(settings, options.output), FieldCount<OutputOptions>());
   // The rest: its own, without its two bases and what is said above.
   EXPECT_EQ(
@@ -110,9 +113,10 @@ TEST(ProgramSettingsTest, OnlyTheseAreNoPartOfTheConfiguration) {
   }
   EXPECT_EQ(not_there,
             (std::set<std::string>{
-                "checkpoint_every", "config", "data_dir", "dataset", "json",
-                "labels_per_class", "margin", "output_dir", "overwrite",
-                "print_config", "quiet", "resume", "teacher_weights"}));
+                "cache_dir", "checkpoint_every", "config", "data_dir",
+                "dataset", "json", "labels_per_class", "margin", "output_dir",
+                "overwrite", "print_config", "quiet", "resume",
+                "skip_unreadable", "teacher_weights", "unlabelled"}));
   EXPECT_EQ(settings.Configuration().size(),
             settings.rows().size() - not_there.size());
 }

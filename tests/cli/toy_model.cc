@@ -5,7 +5,7 @@
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 namespace testing {

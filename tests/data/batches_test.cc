@@ -128,7 +128,7 @@ TEST(BatchesTest, SamplesAreThoseOfTheDataset) {
     EXPECT_EQ(batch.labels.const_data_ptr<int64_t>()[i],
               dataset->labels[indices[i]]);
     for (int64_t p = 0; p < 15; ++p) {
-      const double pixel = dataset->images[indices[i] * 15 + p];
+      const double pixel = dataset->images[indices[i]][p];
       const double expected = (pixel / 255 - 0.25) / 0.5;
       // At most 1.5; the nearest float is within half of 2^-23 of it.
       EXPECT_NEAR(batch.images.const_data_ptr<float>()[i * 15 + p], expected,
@@ -165,15 +165,15 @@ TEST(NormalizationOfTest, IsMeasuredWhereNoneIsKnown) {
   Dataset dataset;
   dataset.count = 2;
   dataset.image = {1, 1, 2};
-  dataset.images = {0, 255, 0, 255};
+  dataset.images = Pixels({0, 255, 0, 255}, 2);
   EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean[0], 0.5f);
   EXPECT_FLOAT_EQ(NormalizationOf(dataset).std[0], 0.5f);
-  dataset.images = {51, 51, 51, 51};
+  dataset.images = Pixels({51, 51, 51, 51}, 2);
   EXPECT_FLOAT_EQ(NormalizationOf(dataset).mean[0], 0.2f);
   EXPECT_EQ(NormalizationOf(dataset).std[0], 1);
   // Each channel by itself.
   dataset.image = {2, 1, 1};
-  dataset.images = {0, 51, 255, 51};
+  dataset.images = Pixels({0, 51, 255, 51}, 2);
   EXPECT_EQ(NormalizationOf(dataset).mean, (std::vector<float>{0.5f, 0.2f}));
   EXPECT_EQ(NormalizationOf(dataset).std, (std::vector<float>{0.5f, 1}));
   dataset.normalization = Normalization();
@@ -263,7 +263,7 @@ TEST(BatchesTest, BadDataset) {
     return Batches::Create(std::make_shared<Dataset>(dataset)).status();
   };
   for (const absl::Status& status :
-       {change([](Dataset& d) { d.images.pop_back(); }),
+       {change([](Dataset& d) { d.images = d.images.Select({0, 1, 2, 3}); }),
         change([](Dataset& d) { d.labels.pop_back(); }),
         change([](Dataset& d) { d.count = 6; }),
         change([](Dataset& d) { d.image.height = 0; }),
@@ -275,7 +275,7 @@ TEST(BatchesTest, BadDataset) {
         }),
         change([](Dataset& d) {
           d.count = 0;
-          d.images.clear();
+          d.images = Pixels();
           d.labels.clear();
         })}) {
     EXPECT_TRUE(FailsWith(status, StatusCode::kInvalidArgument,
@@ -347,46 +347,32 @@ TEST(BatchesTest, RealMnistIsNormalised) {
   EXPECT_NEAR(std::sqrt(squares / pixels), 1, 0.5e-4 / 0.3081);
 }
 
-TEST(BatchesTest, JitterMovesEachImageWithinItsBounds) {
+TEST(BatchesTest, EachEpochHasViewsOfItsOwnAndTheSameOnesAgain) {
   BatchesOptions options = Options(5, 3);
-  options.jitter = 2;
+  options.augment = *Augment::Parse("shift:2,flip");
   const Batches batches = Make(SmallSet(200), options);
-  const std::vector<Shift> shifts = batches.Shifts(4);
-  ASSERT_EQ(shifts.size(), 200u);
-  std::set<std::pair<int, int>> places;
-  for (const Shift& shift : shifts) {
-    EXPECT_LE(std::abs(shift.down), 2);
-    EXPECT_LE(std::abs(shift.right), 2);
-    places.insert({shift.down, shift.right});
-  }
-  // 25 places; that one of them is missing of 200 has a chance of 0.7 %, and
-  // the seed is fixed.
-  EXPECT_GE(places.size(), 24u);
-  const auto same = [&](const std::vector<Shift>& other) {
-    return std::equal(shifts.begin(), shifts.end(), other.begin(),
-                      [](const Shift& a, const Shift& b) {
-                        return a.down == b.down && a.right == b.right;
-                      });
-  };
-  EXPECT_TRUE(same(batches.Shifts(4)));
-  EXPECT_FALSE(same(batches.Shifts(5)));
-  EXPECT_TRUE(Make(SmallSet(200), Options(5, 3)).Shifts(4).empty());
+  EXPECT_EQ(batches.ViewsOf(4).size(), 600u);
+  EXPECT_EQ(batches.ViewsOf(4), batches.ViewsOf(4));
+  EXPECT_NE(batches.ViewsOf(4), batches.ViewsOf(5));
+  EXPECT_TRUE(Make(SmallSet(200), Options(5, 3)).ViewsOf(4).empty());
 }
 
-TEST(BatchesTest, AMovedImageHasBackgroundWhereNothingCameFrom) {
-  const Batches batches = Make(SmallSet(3), Options(3, 1));
+TEST(BatchesTest, AViewIsOfItsSampleWhereverThatIsInTheOrder) {
+  BatchesOptions options = Options(3, 1);
+  options.augment = *Augment::Parse("shift:2");
+  const Batches batches = Make(SmallSet(3), options);
   const int64_t height = batches.dataset().image.height;
   const int64_t width = batches.dataset().image.width;
   const std::vector<int64_t> order = {2, 0, 1};
-  const std::vector<Shift> shifts = {{1, -2}, {0, 0}, {-100, 3}};
+  const Views views = {1, -2, 0, 0, -100, 3};  // Down, right.
   const Batch plain = batches.FromOrder(order, 0);
-  const Batch moved = batches.FromOrder(order, 0, shifts);
+  const Batch moved = batches.FromOrder(order, 0, views);
   EXPECT_TRUE(at::equal(moved.labels, plain.labels));
   for (int64_t i = 0; i < 3; ++i) {
-    const Shift shift = shifts[order[i]];
+    const int64_t down = views[2 * order[i]], right = views[2 * order[i] + 1];
     for (int64_t y = 0; y < height; ++y) {
       for (int64_t x = 0; x < width; ++x) {
-        const int64_t from_y = y - shift.down, from_x = x - shift.right;
+        const int64_t from_y = y - down, from_x = x - right;
         const bool inside =
             from_y >= 0 && from_y < height && from_x >= 0 && from_x < width;
         EXPECT_EQ(moved.images[i][0][y][x].item<float>(),
@@ -397,15 +383,12 @@ TEST(BatchesTest, AMovedImageHasBackgroundWhereNothingCameFrom) {
   }
 }
 
-TEST(BatchesTest, RefusesAJitterOutOfRangeAndShiftsOfAnotherNumber) {
-  BatchesOptions options;
-  for (int64_t jitter : {-1, 65}) {
-    options.jitter = jitter;
-    EXPECT_NE(options.Validate().message().find("jitter"), std::string::npos);
-  }
-  const Batches batches = Make(SmallSet(3), Options(3, 1));
+TEST(BatchesTest, RefusesViewsOfAnotherNumber) {
+  BatchesOptions options = Options(3, 1);
+  options.augment = *Augment::Parse("shift:2");
+  const Batches batches = Make(SmallSet(3), options);
   EXPECT_THROW(
-      batches.FromOrder(std::vector<int64_t>{0, 1, 2}, 0, {Shift(), Shift()}),
+      batches.FromOrder(std::vector<int64_t>{0, 1, 2}, 0, Views{1, 1, 1, 1}),
       c10::Error);
 }
 

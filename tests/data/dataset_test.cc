@@ -70,8 +70,8 @@ TEST_F(DatasetTest, LoadsWhatTheFilesHold) {
   EXPECT_EQ(dataset->image.height, 2);
   EXPECT_EQ(dataset->image.width, 2);
   EXPECT_EQ(dataset->classes, 10);
-  EXPECT_EQ(dataset->images, kPixels);
-  EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{7, 0, 9}));
+  EXPECT_EQ(dataset->images.Bytes(), kPixels);
+  EXPECT_EQ(dataset->labels, (std::vector<int32_t>{7, 0, 9}));
 }
 
 TEST_F(DatasetTest, HeightComesBeforeWidth) {
@@ -101,7 +101,7 @@ TEST_F(DatasetTest, AcceptsEveryNameInEveryPlace) {
               LoadDataset(folder.path(), split);
           ASSERT_TRUE(dataset.ok()) << dataset.status();
           EXPECT_EQ(dataset->split, split);
-          EXPECT_EQ(dataset->images, kPixels);
+          EXPECT_EQ(dataset->images.Bytes(), kPixels);
           EXPECT_EQ(dataset->folder + "/", folder.File(place));
         }
       }
@@ -280,16 +280,64 @@ TEST_F(DatasetTest, LabelsWithoutOneDimension) {
                           "3 dimensions (3 x 2 x 2)", "1 (count)"));
 }
 
-TEST_F(DatasetTest, ImagesOfSeveralChannelsAreNotFetchedAgain) {
+TEST_F(DatasetTest, ReadsImagesOfThreeChannelsBeforeTheirSizes) {
+  std::vector<uint8_t> pixels(3 * 3 * 2 * 2);
+  std::iota(pixels.begin(), pixels.end(), uint8_t{0});
   const std::string images =
-      Write(kTrainImages, IdxFile({3, 2, 2, 3}, std::vector<uint8_t>(36, 1)));
+      Write(kTrainImages, IdxFile({3, 3, 2, 2}, pixels));
   Write(kTrainLabels, Labels());
+  const absl::StatusOr<Dataset> dataset = LoadDataset(path(), Split::kTrain);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(dataset->image, (ImageSpec{3, 2, 2}));
+  EXPECT_EQ(dataset->images.Bytes(), pixels);
+
+  Write(kTrainImages, IdxFile({3, 2, 2, 3}, pixels));
   const absl::Status error = LoadError();
   EXPECT_TRUE(FailsOnFile(error, StatusCode::kInvalidArgument, images,
                           "4 dimensions (3 x 2 x 2 x 3)",
-                          "3 (count x height x width)"));
-  EXPECT_NE(error.message().find("several channels"), std::string::npos);
+                          "1 or 3 channels, after the count"));
+  EXPECT_NE(error.message().find("count x channels x height x width"),
+            std::string::npos);
   EXPECT_EQ(error.message().find("etch"), std::string::npos) << error;
+}
+
+TEST_F(DatasetTest, ReadsLabelsOf32BitsAndQmnistsEightColumns) {
+  Write(kTrainImages, Images());
+  const auto numbers = [](const std::vector<int64_t>& dims,
+                          const std::vector<int32_t>& values) {
+    std::string file = IdxHeader(dims, IdxType::kInt32);
+    for (const int32_t value : values) {
+      for (const int shift : {24, 16, 8, 0}) {
+        file.push_back(static_cast<char>(value >> shift));
+      }
+    }
+    return file;
+  };
+  Write(kTrainLabels, numbers({3}, {7, 0, 999}));
+  const absl::StatusOr<Dataset> many = LoadDataset(path(), Split::kTrain);
+  ASSERT_TRUE(many.ok()) << many.status();
+  EXPECT_EQ(many->labels, (std::vector<int32_t>{7, 0, 999}));
+  EXPECT_EQ(many->classes, 1000);
+
+  std::vector<int32_t> table(24, 55555);
+  table[0] = 7;
+  table[8] = 0;
+  table[16] = 9;
+  const std::string labels = Write(kTrainLabels, numbers({3, 8}, table));
+  const absl::StatusOr<Dataset> qmnist = LoadDataset(path(), Split::kTrain);
+  ASSERT_TRUE(qmnist.ok()) << qmnist.status();
+  EXPECT_EQ(qmnist->labels, (std::vector<int32_t>{7, 0, 9}));
+  Write(kTrainLabels, Labels());
+  EXPECT_EQ(qmnist->labels_crc32,
+            LoadDataset(path(), Split::kTrain)->labels_crc32)
+      << "the same samples have the same checksum";
+
+  Write(kTrainLabels, numbers({3}, {7, -1, 9}));
+  EXPECT_TRUE(FailsOnFile(LoadError(), StatusCode::kInvalidArgument, labels,
+                          "label -1 at index 1", "from 0"));
+  Write(kTrainLabels, numbers({3, 7}, std::vector<int32_t>(21)));
+  EXPECT_TRUE(FailsOnFile(LoadError(), StatusCode::kInvalidArgument, labels,
+                          "2 dimensions (3 x 7)", "count x 8"));
 }
 
 TEST_F(DatasetTest, ZeroImages) {
@@ -336,7 +384,7 @@ TEST_F(DatasetTest, WithoutANumberTheGreatestLabelSaysTheClasses) {
   const absl::StatusOr<Dataset> train = LoadDataset(path(), Split::kTrain);
   ASSERT_TRUE(train.ok()) << train.status();
   EXPECT_EQ(train->classes, 47);
-  EXPECT_EQ(train->labels, (std::vector<uint8_t>{4, 0, 46}));
+  EXPECT_EQ(train->labels, (std::vector<int32_t>{4, 0, 46}));
 }
 
 // ---- Data sets with files of their own.
@@ -370,9 +418,9 @@ TEST_F(LettersTest, ImagesAreTurnedAndLabelsCountFromZero) {
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(dataset->image.height, 3);
   EXPECT_EQ(dataset->image.width, 2);
-  EXPECT_EQ(dataset->images,
+  EXPECT_EQ(dataset->images.Bytes(),
             (std::vector<uint8_t>{1, 4, 2, 5, 3, 6, 11, 14, 12, 15, 13, 16}));
-  EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{0, 25}));
+  EXPECT_EQ(dataset->labels, (std::vector<int32_t>{0, 25}));
   EXPECT_EQ(dataset->classes, 26);
 }
 
@@ -403,7 +451,7 @@ TEST_F(LettersTest, TheTestSplitIsNamedTestAndMayBeInAnyPlace) {
     const absl::StatusOr<Dataset> dataset =
         LoadDataset(folder.path(), Split::kTest, options_);
     ASSERT_TRUE(dataset.ok()) << dataset.status();
-    EXPECT_EQ(dataset->labels, (std::vector<uint8_t>{2, 0, 1}));
+    EXPECT_EQ(dataset->labels, (std::vector<int32_t>{2, 0, 1}));
   }
 }
 
@@ -447,8 +495,8 @@ TEST_F(DatasetTest, SelectTakesTheIndicesInTheirOrder) {
   EXPECT_EQ(some->image.height, 2);
   EXPECT_EQ(some->image.width, 2);
   EXPECT_EQ(some->classes, 10);
-  EXPECT_EQ(some->labels, (std::vector<uint8_t>{9, 7, 9, 7}));
-  EXPECT_EQ(some->images, (std::vector<uint8_t>{20, 21, 22, 23, 0, 1, 2, 3, 20,
+  EXPECT_EQ(some->labels, (std::vector<int32_t>{9, 7, 9, 7}));
+  EXPECT_EQ(some->images.Bytes(), (std::vector<uint8_t>{20, 21, 22, 23, 0, 1, 2, 3, 20,
                                                 21, 22, 23, 0, 1, 2, 3}));
   EXPECT_EQ(some->name, all->name + ", 4 of 3 samples");
 }
@@ -459,7 +507,7 @@ TEST_F(DatasetTest, ChecksumsOfAPartAreThoseOfItsFiles) {
   ASSERT_TRUE(part.ok()) << part.status();
   EXPECT_EQ(part->count, 25);
   EXPECT_EQ(part->name, "toy, 25 of 100 samples");
-  EXPECT_EQ(part->labels, std::vector<uint8_t>(all->labels.begin() + 10,
+  EXPECT_EQ(part->labels, std::vector<int32_t>(all->labels.begin() + 10,
                                                all->labels.begin() + 35));
   WriteDataset(*part, path());
   const absl::StatusOr<Dataset> read = LoadDataset(path(), Split::kTrain);
@@ -517,18 +565,19 @@ TEST(RealMnistTest, TrainingSplit) {
 
   // Origin: counted with Python from the canonical file.
   std::vector<int> histogram(10);
-  for (const uint8_t label : mnist->labels) ++histogram[label];
+  for (const int32_t label : mnist->labels) ++histogram[label];
   EXPECT_EQ(histogram, (std::vector<int>{5923, 6742, 5958, 6131, 5842, 5421,
                                          5918, 6265, 5851, 5949}));
 
   // Origin: the specification's 0.1307 and 0.3081 are these, rounded to four
   // digits (Python gives 0.130660 and 0.308108); hence the tolerance.
   double sum = 0, squares = 0;
-  for (const uint8_t pixel : mnist->images) {
+  const std::vector<uint8_t> bytes = mnist->images.Bytes();
+  for (const uint8_t pixel : bytes) {
     sum += pixel / 255.0;
     squares += pixel / 255.0 * (pixel / 255.0);
   }
-  const double pixels = static_cast<double>(mnist->images.size());
+  const auto pixels = static_cast<double>(bytes.size());
   const double mean = sum / pixels;
   EXPECT_NEAR(mean, 0.1307, 1e-4);
   EXPECT_NEAR(std::sqrt(squares / pixels - mean * mean), 0.3081, 1e-4);
@@ -545,7 +594,7 @@ TEST(RealMnistTest, TestSplit) {
   EXPECT_EQ(mnist->image.width, 28);
   // Origin: counted with Python from the canonical file.
   std::vector<int> histogram(10);
-  for (const uint8_t label : mnist->labels) ++histogram[label];
+  for (const int32_t label : mnist->labels) ++histogram[label];
   EXPECT_EQ(histogram, (std::vector<int>{980, 1135, 1032, 1010, 982, 892, 958,
                                          1028, 974, 1009}));
 }
@@ -557,7 +606,13 @@ TEST(RealMnistTest, OneChangedPixelOrLabelIsNotMnist) {
   ASSERT_TRUE(mnist.ok()) << mnist.status();
   for (const bool change_label : {false, true}) {
     Dataset changed = *mnist;
-    (change_label ? changed.labels[9999] : changed.images[5000000]) ^= 1;
+    if (change_label) {
+      changed.labels[9999] ^= 1;
+    } else {
+      std::vector<uint8_t> bytes = changed.images.Bytes();
+      bytes[5000000] ^= 1;
+      changed.images = Pixels(std::move(bytes), changed.images.size());
+    }
     TempFolder changed_folder;
     WriteDataset(changed, changed_folder.path());
     const absl::StatusOr<Dataset> other =

@@ -23,7 +23,7 @@ using testing::Stroke;
 
 using Bytes = std::vector<uint8_t>;
 
-Bytes Prepared(const GreyImage& image) {
+Bytes Prepared(const Picture& image) {
   const auto digit = PrepareDigit(image);
   EXPECT_TRUE(digit.ok()) << digit.status();
   return digit.ok() ? *digit : Bytes(784);
@@ -39,18 +39,18 @@ double Difference(const Bytes& a, const Bytes& b) {
   return sum / ink;
 }
 
-GreyImage Image(const Bytes& pixels, int64_t height, int64_t width) {
+Picture Image(const Bytes& pixels, int64_t height, int64_t width) {
   return {height, width, pixels};
 }
 
-bool NothingDrawn(const GreyImage& image) {
+bool NothingDrawn(const Picture& image) {
   return bool{FailsWith(PrepareDigit(image).status(),
                         absl::StatusCode::kInvalidArgument,
                         {"nothing drawn", "contrast"})};
 }
 
 // Adds a number of -most .. most to each pixel.
-void AddNoise(GreyImage* image, int most) {
+void AddNoise(Picture* image, int most) {
   uint32_t state = 7;
   for (uint8_t& pixel : image->pixels) {
     state = state * 1664525u + 1013904223u;
@@ -90,7 +90,7 @@ TEST(PrepareDigitTest, TheSameDigitAnyhowIsTheSame) {
   const Bytes digit = Prepared(Draw(280, 280, kSeven, 0.08, 255, 0));
   struct Case {
     const char* name;
-    GreyImage image;
+    Picture image;
     double most;  // Of Difference. An edge is up to two of the picture's pixels
                   // wide, of which
     // a small digit has few.
@@ -100,9 +100,9 @@ TEST(PrepareDigitTest, TheSameDigitAnyhowIsTheSame) {
     s = {0.4 + s.x0 / 10, 0.4 + s.y0 / 10, 0.4 + s.x1 / 10, 0.4 + s.y1 / 10};
   }
   for (Stroke& s : moved) s = {s.x0 / 2, s.y0 / 2, s.x1 / 2, s.y1 / 2};
-  GreyImage noisy = Draw(280, 280, kSeven, 0.08, 60, 200);
+  Picture noisy = Draw(280, 280, kSeven, 0.08, 60, 200);
   AddNoise(&noisy, 12);
-  GreyImage lit = Draw(280, 280, kSeven, 0.08, 0, 255);
+  Picture lit = Draw(280, 280, kSeven, 0.08, 0, 255);
   for (int64_t y = 0; y < 280; ++y) {
     for (int64_t x = 0; x < 280; ++x) {
       uint8_t& pixel = lit.pixels[static_cast<size_t>(y * 280 + x)];
@@ -111,12 +111,12 @@ TEST(PrepareDigitTest, TheSameDigitAnyhowIsTheSame) {
       pixel = static_cast<uint8_t>(paper * (0.3 + 0.7 * pixel / 255));
     }
   }
-  GreyImage specks = Draw(280, 280, kSeven, 0.08, 0, 255);
+  Picture specks = Draw(280, 280, kSeven, 0.08, 0, 255);
   for (size_t i = 500; i < specks.pixels.size(); i += 7919) {
     specks.pixels[i] = 0;
   }
-  GreyImage edge = Draw(280, 280, kSeven, 0.08, 0, 255);
-  GreyImage corner = edge;
+  Picture edge = Draw(280, 280, kSeven, 0.08, 0, 255);
+  Picture corner = edge;
   for (size_t i = 0; i < edge.pixels.size(); ++i) {
     if (i % 280 < 20) edge.pixels[i] = 40;
     if (i % 280 + i / 280 < 80) corner.pixels[i] = 40;
@@ -143,7 +143,7 @@ TEST(PrepareDigitTest, ADigitMayFillThePicture) {
   const std::vector<Stroke> strokes = {{-0.1, 0, 1, 0}, {1, 0, 0.4, 1.1}};
   const Bytes digit = Prepared(Draw(100, 100, strokes, 0.2, 0, 255));
   EXPECT_GT(std::accumulate(digit.begin(), digit.end(), 0.) / 255, 40);
-  GreyImage bar = Image(Bytes(100 * 100, 255), 100, 100);
+  Picture bar = Image(Bytes(100 * 100, 255), 100, 100);
   for (size_t i = 0; i < bar.pixels.size(); ++i) {
     if (i % 100 < 30) bar.pixels[i] = 0;
     // And a speck, which is not the digit.
@@ -156,7 +156,7 @@ TEST(PrepareDigitTest, ADigitMayFillThePicture) {
 
 TEST(PrepareDigitTest, TinyAndThinDigitsStayVisible) {
   // A one, 2 x 9 pixels.
-  GreyImage tiny = Image(Bytes(30 * 30, 255), 30, 30);
+  Picture tiny = Image(Bytes(30 * 30, 255), 30, 30);
   for (size_t y = 8; y < 17; ++y) {
     tiny.pixels[y * 30 + 10] = tiny.pixels[y * 30 + 11] = 0;
   }
@@ -169,7 +169,7 @@ TEST(PrepareDigitTest, TinyAndThinDigitsStayVisible) {
 }
 
 TEST(PrepareDigitTest, LargestImageAllowedAndFlatOnes) {
-  GreyImage image = Image(Bytes(8000 * 8000, 230), 8000, 8000);
+  Picture image = Image(Bytes(8000 * 8000, 230), 8000, 8000);
   for (size_t y = 1000; y < 7000; ++y) {
     for (size_t x = 3800; x < 4300; ++x) image.pixels[y * 8000 + x] = 20;
   }
@@ -184,18 +184,18 @@ TEST(PrepareDigitTest, LargestImageAllowedAndFlatOnes) {
 TEST(PrepareDigitTest, NothingDrawnIsAnError) {
   for (const uint8_t level : {0, 128, 255}) {
     EXPECT_TRUE(NothingDrawn(Image(Bytes(1, level), 1, 1)));
-    GreyImage flat = Image(Bytes(64 * 64, level), 64, 64);
+    Picture flat = Image(Bytes(64 * 64, level), 64, 64);
     EXPECT_TRUE(NothingDrawn(flat));
     AddNoise(&flat, 20);
     EXPECT_TRUE(NothingDrawn(flat)) << int{level};
   }
   // A gradient alone, and one speck.
-  GreyImage gradient = Image(Bytes(64 * 64), 64, 64);
+  Picture gradient = Image(Bytes(64 * 64), 64, 64);
   for (size_t i = 0; i < gradient.pixels.size(); ++i) {
     gradient.pixels[i] = static_cast<uint8_t>(i % 64 * 4);
   }
   EXPECT_TRUE(NothingDrawn(gradient));
-  GreyImage speck = Image(Bytes(64 * 64, 255), 64, 64);
+  Picture speck = Image(Bytes(64 * 64, 255), 64, 64);
   speck.pixels[2000] = 0;
   EXPECT_TRUE(NothingDrawn(speck));
 }
@@ -208,7 +208,7 @@ TEST(PrepareDigitTest, ImagesOfMnistStayWhatTheyAre) {
   int64_t same_place = 0;
   double difference = 0;
   for (int64_t i = 0; i < test->count; ++i) {
-    const auto begin = test->images.begin() + i * 784;
+    const uint8_t* begin = test->images[i];
     const Bytes pixels(begin, begin + 784);
     const double one = Difference(pixels, Prepared(Image(pixels, 28, 28)));
     difference += one / static_cast<double>(test->count);

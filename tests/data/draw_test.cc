@@ -52,7 +52,7 @@ TEST(DrawBalancedTest, TheStreamDecides) {
 
 TEST(DrawBalancedTest, LeavesOutClassesThatAreNotThere) {
   Dataset dataset = Toy(200);
-  for (uint8_t& label : dataset.labels) label = label == 3 ? 4 : label;
+  for (int32_t& label : dataset.labels) label = label == 3 ? 4 : label;
   Random random(1, "test");
   const auto drawn = DrawBalanced(dataset, 18, "--labels", random);
   ASSERT_TRUE(drawn.ok()) << drawn.status();

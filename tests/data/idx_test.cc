@@ -132,10 +132,26 @@ TEST_F(IdxTest, ReadsAGzipFileOfSeveralMembers) {
   }
 }
 
-TEST_F(IdxTest, IdxCrc32IsThatOfTheFile) {
-  EXPECT_EQ(IdxCrc32({2, 2, 3}, kSmallValues), CrcOf(SmallFile()));
-  const std::vector<uint8_t> values = RandomBytes(70000);
-  EXPECT_EQ(IdxCrc32({70000}, values), CrcOf(IdxFile({70000}, values)));
+TEST_F(IdxTest, ReadsIntegersAsTheirBytes) {
+  const std::string path =
+      Write(distill::IdxHeader({2}, IdxType::kInt32) +
+            std::string("\x00\x01\x02\x03\xFF\xFF\xFF\xFE", 8));
+  const absl::StatusOr<IdxArray> array = ReadIdx(path);
+  ASSERT_TRUE(array.ok()) << array.status();
+  EXPECT_EQ(array->type, IdxType::kInt32);
+  EXPECT_EQ(array->dims, (std::vector<int64_t>{2}));
+  EXPECT_EQ(array->values,
+            (std::vector<uint8_t>{0, 1, 2, 3, 0xFF, 0xFF, 0xFF, 0xFE}));
+  EXPECT_TRUE(FailsOnFile(
+      ReadIdx(Write(distill::IdxHeader({2}, IdxType::kInt32) + "12345"))
+          .status(),
+      StatusCode::kDataLoss, path, "13 bytes", "16 bytes"));
+}
+
+TEST_F(IdxTest, IdxHeaderIsThatOfTheFile) {
+  EXPECT_EQ(distill::IdxHeader({2, 2, 3}, IdxType::kByte),
+            SmallFile().substr(0, 16));
+  EXPECT_EQ(distill::IdxHeader({70000}, IdxType::kByte), IdxHeader({70000}));
 }
 
 // ---- Files that cannot be opened.
@@ -313,7 +329,6 @@ TEST_F(IdxTest, WrongTypeCode) {
   for (const auto& [code, name] : std::vector<std::pair<int, std::string>>{
            {0x09, "type code 0x09 (signed byte)"},
            {0x0B, "type code 0x0B (16-bit integer)"},
-           {0x0C, "type code 0x0C (32-bit integer)"},
            {0x0D, "type code 0x0D (32-bit float)"},
            {0x0E, "type code 0x0E (64-bit float)"},
            {0x07, "type code 0x07 (no type of the IDX format)"}}) {

@@ -30,8 +30,8 @@ Bytes Pixels(const std::string& file) {
 
 std::string Text(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
-GreyImage Noise(int64_t height, int64_t width) {
-  GreyImage image;
+Picture Noise(int64_t height, int64_t width) {
+  Picture image;
   image.height = height;
   image.width = width;
   uint32_t state = 1;
@@ -43,7 +43,7 @@ GreyImage Noise(int64_t height, int64_t width) {
 }
 
 TEST(DecodeImageTest, ReadsGreyPngOfEveryDepthAndInterlaced) {
-  const GreyImage noise = Noise(13, 9);
+  const Picture noise = Noise(13, 9);
   PngKind kind;
   for (const bool interlaced : {false, true}) {
     kind.interlaced = interlaced;
@@ -90,7 +90,7 @@ TEST(DecodeImageTest, ColoursBecomeTheirLumaAndTransparencyWhite) {
 TEST(DecodeImageTest, ReadsJpegGreyColouredAndProgressive) {
   // Quality 100 rounds coefficients to whole numbers, which is an error of a
   // few levels.
-  const GreyImage drawn = testing::Draw(40, 50, testing::kSeven, 0.1, 30, 220);
+  const Picture drawn = testing::Draw(40, 50, testing::kSeven, 0.1, 30, 220);
   Bytes rgb;
   for (const uint8_t grey : drawn.pixels) rgb.insert(rgb.end(), 3, grey);
   for (const std::string& file :
@@ -272,7 +272,7 @@ TEST(DecodeImageTest, HugeAndEmptyImagesAreRefusedBeforeMemoryIsTaken) {
 TEST(DecodeImageTest, TruncatedFilesAreErrors) {
   PngKind interlaced;
   interlaced.interlaced = true;
-  const GreyImage noise = Noise(12, 11);
+  const Picture noise = Noise(12, 11);
   Bytes rgb(12 * 11 * 3);
   for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = noise.pixels[i / 3];
   for (const std::string& file :
@@ -293,7 +293,7 @@ TEST(DecodeImageTest, TruncatedFilesAreErrors) {
 // Any byte may be wrong: an image or an error, but no crash (and no complaint
 // of the sanitizers).
 TEST(DecodeImageTest, DamagedFilesEndWell) {
-  const GreyImage noise = Noise(9, 8);
+  const Picture noise = Noise(9, 8);
   Bytes rgb(9 * 8 * 3, 77);
   PngKind kind;
   kind.color_type = 2;

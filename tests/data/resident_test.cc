@@ -1,6 +1,7 @@
 #include "data/resident.h"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "ATen/ATen.h"
@@ -15,15 +16,18 @@ std::shared_ptr<Dataset> SmallSet(int64_t channels) {
   dataset->count = 5;
   dataset->image = {channels, 2, 3};
   dataset->classes = 10;
+  std::vector<uint8_t> images;
   for (int i = 0; i < 5 * channels * 2 * 3; ++i) {
-    dataset->images.push_back(static_cast<uint8_t>(7 * i + i % 3));
+    images.push_back(static_cast<uint8_t>(7 * i + i % 3));
   }
+  dataset->images = Pixels(std::move(images), dataset->image.size());
   dataset->labels = {9, 0, 3, 3, 7};
   return dataset;
 }
 
-Batches Small(int64_t channels = 1) {
+Batches Small(int64_t channels = 1, const char* augment = "none") {
   BatchesOptions options;
+  options.augment = *Augment::Parse(augment);
   options.normalization = {{}, {}};
   for (int64_t c = 0; c < channels; ++c) {
     options.normalization.mean.push_back(0.1f * static_cast<float>(c + 1));
@@ -53,23 +57,23 @@ TEST(ResidentSamplesTest, MakesTheBatchesThatTheHostMakes) {
   }
 }
 
-TEST(ResidentSamplesTest, MovesImagesAsTheHostDoes) {
+TEST(ResidentSamplesTest, MakesTheViewsThatTheHostMakes) {
   for (const int64_t channels : {1, 3}) {
-    const Batches batches = Small(channels);
-    const ResidentSamples resident(batches, at::kCPU);
-    const std::vector<Shift> shifts = {
-        {0, 0}, {1, 1}, {-1, 2}, {0, -1}, {9, -9}};
-    const std::vector<int64_t> order = {4, 2, 0, 1, 3};
-    std::vector<int8_t> numbers;
-    for (const Shift& shift : shifts) {
-      numbers.push_back(shift.down);
-      numbers.push_back(shift.right);
+    for (const char* augment :
+         {"shift:1", "flip", "cutout:2", "crop:1,flip,cutout:1",
+          "cutout:1,flip,shift:1,crop:1"}) {
+      const Batches batches = Small(channels, augment);
+      const ResidentSamples resident(batches, at::kCPU);
+      const std::vector<int64_t> order = {4, 2, 0, 1, 3};
+      for (int64_t epoch = 0; epoch < 20; ++epoch) {
+        const Views views = batches.ViewsOf(epoch);
+        ExpectEqual(resident.Gather(
+                        at::tensor(order, at::kLong),
+                        at::tensor(c10::ArrayRef<int16_t>(views), at::kShort)
+                            .view({5, -1})),
+                    batches.FromOrder(order, 0, views));
+      }
     }
-    ExpectEqual(
-        resident.Gather(
-            at::tensor(order, at::kLong),
-            at::tensor(c10::ArrayRef<int8_t>(numbers), at::kChar).view({5, 2})),
-        batches.FromOrder(order, 0, shifts));
   }
 }
 

@@ -22,7 +22,7 @@ Dataset WithLabels(const std::vector<int>& counts) {
   dataset.classes = static_cast<int>(counts.size());
   for (size_t c = 0; c < counts.size(); ++c) {
     dataset.labels.insert(dataset.labels.end(), counts[c],
-                          static_cast<uint8_t>(c));
+                          static_cast<int32_t>(c));
   }
   dataset.count = static_cast<int64_t>(dataset.labels.size());
   return dataset;
@@ -92,7 +92,7 @@ class GuardTest : public ::testing::Test {
   absl::StatusOr<std::shared_ptr<Teacher>> Train() {
     Observer nobody;
     TrainedHere source;
-    return GetTeacher(options_, Cpu(), train_, test_, nobody, source,
+    return GetTeacher(options_, Cpu(), {train_, test_}, nobody, source,
                       /*introduces=*/false);
   }
   std::shared_ptr<const Dataset> train_, test_;

@@ -9,7 +9,7 @@
 namespace distill {
 namespace {
 
-Dataset Labels(std::vector<uint8_t> labels) {
+Dataset Labels(std::vector<int32_t> labels) {
   Dataset dataset;
   dataset.count = static_cast<int64_t>(labels.size());
   dataset.classes = 3;
@@ -47,7 +47,7 @@ TEST(OmittedTest, WhereNoBiasHelpsItIsZero) {
 TEST(OmittedTest, NoOtherBiasLeavesFewerErrors) {
   at::manual_seed(3);
   const at::Tensor logits = at::randn({500, 3});
-  std::vector<uint8_t> labels(500);
+  std::vector<int32_t> labels(500);
   for (int i = 0; i < 500; ++i) {
     at::Tensor row = logits[i];
     labels[i] = static_cast<uint8_t>(i % 3);

@@ -52,8 +52,7 @@ SeedsOptions Options(int64_t seeds) {
 
 absl::StatusOr<SeedsResult> RunToy(const SeedsOptions& options, Lines& lines) {
   TrainedHere teacher;
-  return RunSeeds(options, Cpu(), ToySplit(320, Split::kTrain, 0.4),
-                  ToySplit(100, Split::kTest, 0.4), lines, teacher);
+  return RunSeeds(options, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, lines, teacher);
 }
 
 TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
@@ -67,8 +66,7 @@ TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
     one.seed = 4 + i;
     Lines unused;
     const auto run =
-        RunExperiment(one, Cpu(), ToySplit(320, Split::kTrain, 0.4),
-                      ToySplit(100, Split::kTest, 0.4), unused);
+        RunExperiment(one, Cpu(), {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)}, unused);
     ASSERT_TRUE(run.ok()) << run.status();
     EXPECT_EQ(result->runs[i].student.test.loss, run->student.test.loss);
     EXPECT_EQ(result->runs[i].control->test.loss, run->control->test.loss);

@@ -71,7 +71,7 @@ class SweepTest : public ::testing::Test {
     watch_ = Watch();
     keep_.runs.clear();
     keep_.seeds.clear();
-    return RunSweep(options_, Cpu(), train_, test_, done, keep_, watch_);
+    return RunSweep(options_, Cpu(), {train_, test_}, done, keep_, watch_);
   }
   // A run as it might have been, with these errors of 1,000 images.
   SweepRun MadeUp(double temperature, uint64_t seed, int64_t errors,
@@ -134,7 +134,7 @@ TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
   Watch unused;
   TrainedHere source;
   OneForAll teacher(source);
-  ASSERT_TRUE(GetTeacher(options_.experiment, Cpu(), train_, test_, unused,
+  ASSERT_TRUE(GetTeacher(options_.experiment, Cpu(), {train_, test_}, unused,
                          teacher, /*introduces=*/false)
                   .ok());
   for (const SweepRun& run : keep_.runs) {
@@ -144,7 +144,7 @@ TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
     alone.loss.kd.temperature = run.cell.temperature;
     alone.loss.kd.alpha = run.cell.alpha;
     const auto result =
-        RunExperiment(alone, Cpu(), train_, test_, unused, teacher);
+        RunExperiment(alone, Cpu(), {train_, test_}, unused, teacher);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(run.student.validation.loss, result->student.validation->loss);
     EXPECT_EQ(run.student.test.loss, result->student.test.loss);
@@ -155,7 +155,7 @@ TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
   }
   // The teacher is that of a run of the first seed, teacher and all.
   const auto whole =
-      RunExperiment(options_.experiment, Cpu(), train_, test_, unused);
+      RunExperiment(options_.experiment, Cpu(), {train_, test_}, unused);
   ASSERT_TRUE(whole.ok()) << whole.status();
   EXPECT_EQ(keep_.runs[0].teacher_loss, whole->teacher.validation->loss);
 }

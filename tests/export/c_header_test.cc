@@ -15,6 +15,7 @@
 #include "export/int8.h"
 #include "gtest/gtest.h"
 #include "tests/export/proof.h"
+#include "tests/testing/python.h"
 
 namespace distill {
 namespace {

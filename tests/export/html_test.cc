@@ -121,7 +121,7 @@ TEST_F(BrowserTest, ComputesWhatThisProgramComputes) {
         testing::RunInBrowser(*HtmlPage(student, one.second), one.hash);
     ASSERT_EQ(result.count("fed"), 1u) << one.hash;
     // The pixels that are fed.
-    GreyImage drawn;
+    Picture drawn;
     drawn.height = drawn.width = result["side"];
     std::string paper;
     ASSERT_TRUE(

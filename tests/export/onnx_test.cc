@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/export/proof.h"
+#include "tests/testing/python.h"
 
 namespace distill {
 namespace {

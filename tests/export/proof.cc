@@ -1,7 +1,5 @@
 #include "tests/export/proof.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "ATen/core/grad_mode.h"
@@ -13,17 +11,10 @@
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"
 #include "training/evaluation.h"
-#include "training/observer.h"
+#include "base/observer.h"
 
 namespace distill {
 namespace testing {
-namespace {
-
-std::string Quote(const std::string& path) {
-  return absl::StrCat("'", path, "'");
-}
-
-}  // namespace
 
 LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
                         int64_t classes) {
@@ -66,9 +57,11 @@ Dataset RandomImages(int64_t count, const ImageSpec& image) {
   dataset.classes = 10;
   dataset.labels.assign(count, 0);
   Random random(2, "test");
+  std::vector<uint8_t> images;
   for (int64_t i = 0; i < count * image.size(); ++i) {
-    dataset.images.push_back(static_cast<uint8_t>(random.Below(256)));
+    images.push_back(static_cast<uint8_t>(random.Below(256)));
   }
+  dataset.images = Pixels(std::move(images), image.size());
   return dataset;
 }
 
@@ -88,12 +81,13 @@ ProofFolder::ProofFolder(const LoadedModel& loaded, const Dataset& dataset,
   const auto first = Slice(dataset, 0, count);
   TORCH_CHECK(first.ok(), std::string(first.status().message()));
   logits_ = LogitsOf(loaded, *first);
-  Write("images", {first->images.begin(), first->images.end()});
+  const std::vector<uint8_t> images = first->images.Bytes();
+  Write("images", {images.begin(), images.end()});
   Write("logits", ToSafeTensor("logits", logits_).bytes);
 }
 
 std::string ProofFolder::Quoted(const std::string& name) const {
-  return Quote(folder_.File(name));
+  return absl::StrCat("'", folder_.File(name), "'");
 }
 
 void ProofFolder::Write(const std::string& name,
@@ -104,26 +98,6 @@ void ProofFolder::Write(const std::string& name,
 std::string ProofFolder::Read(const std::string& name) const {
   return ReadFile(folder_.File(name));
 }
-
-namespace {
-
-std::string PythonProof(const std::string& name) {
-  return absl::StrCat(std::getenv("TEST_SRCDIR"), "/python_proof/", name);
-}
-
-}  // namespace
-
-std::string WhyNoPython() {
-  const std::string file = PythonProof("unavailable");
-  return std::filesystem::exists(file) ? ReadFile(file) : "";
-}
-
-ProcessResult RunPython(const std::string& arguments) {
-  return RunInShell(
-      absl::StrCat(Quote(PythonProof("python")), " ", arguments, " 2>&1"));
-}
-
-std::string Source(const std::string& path) { return Quote(ProgramPath(path)); }
 
 }  // namespace testing
 }  // namespace distill

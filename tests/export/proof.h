@@ -11,7 +11,6 @@
 #include "data/dataset.h"
 #include "models/weights.h"
 #include "tests/testing/files.h"
-#include "tests/testing/process.h"
 
 namespace distill {
 namespace testing {
@@ -53,16 +52,6 @@ class ProofFolder {
   TempFolder folder_;
   at::Tensor logits_;
 };
-
-// Why there is no @python_proof here: a test then skips itself. Else "".
-std::string WhyNoPython();
-
-// Runs the Python of @python_proof with `arguments`, as a shell reads them. The
-// result has stderr, too.
-ProcessResult RunPython(const std::string& arguments);
-
-// The quoted path of a file of this repository among the test's data.
-std::string Source(const std::string& path);
 
 }  // namespace testing
 }  // namespace distill

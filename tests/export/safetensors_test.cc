@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/export/proof.h"
+#include "tests/testing/python.h"
 
 namespace distill {
 namespace {

@@ -1,4 +1,4 @@
-// Pictures for predict: PNG, JPEG, PGM, and the digit in them.
+// Pictures: PNG, JPEG, PGM, PPM, as stored, and prepared for a model.
 #include "absl/strings/string_view.h"
 #include "data/digit.h"
 #include "data/image.h"

@@ -213,7 +213,7 @@ TEST_F(NumbersTest, EpochsForAYearAndMoreBegin) {
 
 TEST_F(NumbersTest, ALabelThatNoTrainingImageHasRuns) {
   Change(Split::kTrain, [](Dataset* train) {
-    for (uint8_t& label : train->labels) label = label == 4 ? 5 : label;
+    for (int32_t& label : train->labels) label = label == 4 ? 5 : label;
   });
   options_.experiment.teacher_epochs = 6;
   ExpectRun();
@@ -222,13 +222,13 @@ TEST_F(NumbersTest, ALabelThatNoTrainingImageHasRuns) {
 TEST_F(NumbersTest, TwoClassesRunAndOneIsRefused) {
   for (Split split : {Split::kTrain, Split::kTest}) {
     Change(split, [](Dataset* set) {
-      for (uint8_t& label : set->labels) label %= 2;
+      for (int32_t& label : set->labels) label %= 2;
     });
   }
   ExpectRun();
   for (Split split : {Split::kTrain, Split::kTest}) {
     Change(split, [](Dataset* set) {
-      for (uint8_t& label : set->labels) label = 0;
+      for (int32_t& label : set->labels) label = 0;
     });
   }
   ExpectError("class");
@@ -238,7 +238,9 @@ TEST_F(NumbersTest, ImagesThatAreAllAlikeTeachNothing) {
   for (uint8_t pixel : {0, 7, 255}) {
     for (Split split : {Split::kTrain, Split::kTest}) {
       Change(split, [pixel](Dataset* set) {
-        set->images.assign(set->images.size(), pixel);
+        const int64_t size = set->images.size();
+        set->images = Pixels(
+            std::vector<uint8_t>(set->images.count() * size, pixel), size);
       });
     }
     ExpectError("the teacher did not learn");

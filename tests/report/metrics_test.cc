@@ -28,8 +28,8 @@ at::Tensor LogitsOf(std::vector<float> probabilities, int64_t classes) {
 }
 
 // Four samples of two classes. Predicted: 0, 1, 0, 1; so the third is wrong.
-const std::vector<uint8_t>& FourLabels() {
-  static const auto& labels = *new std::vector<uint8_t>{0, 1, 1, 1};
+const std::vector<int32_t>& FourLabels() {
+  static const auto& labels = *new std::vector<int32_t>{0, 1, 1, 1};
   return labels;
 }
 Predictions FourAnswers() {
@@ -43,7 +43,7 @@ struct Made {
     Random random(seed, "test metrics");
     for (int64_t i = 0; i < kSamples; ++i) {
       labels.push_back(
-          static_cast<uint8_t>(random.Below(static_cast<uint64_t>(classes))));
+          static_cast<int32_t>(random.Below(static_cast<uint64_t>(classes))));
       for (int64_t c = 0; c < classes; ++c) {
         values.push_back(static_cast<float>(6 * random.Uniform() - 3) +
                          (c == labels.back() ? 2 : 0));
@@ -69,7 +69,7 @@ struct Made {
   static constexpr int64_t kSamples = 700;
   int64_t classes;
   std::vector<float> values;
-  std::vector<uint8_t> labels;
+  std::vector<int32_t> labels;
   Predictions predictions;
 };
 
@@ -257,7 +257,7 @@ TEST(MetricsTest, SofteningDividesTheLogits) {
 }
 
 TEST(MetricsTest, TheStudentIsAlone) {
-  const std::vector<uint8_t> labels = {0, 0, 0, 0};
+  const std::vector<int32_t> labels = {0, 0, 0, 0};
   const auto predictions = [](const std::vector<float>& right) {
     std::vector<float> logits;
     for (float r : right) logits.insert(logits.end(), {r, 1 - r});

@@ -20,6 +20,7 @@
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
 #include "tests/testing/html.h"
+#include "tests/testing/python.h"
 #include "training/evaluation.h"
 
 namespace distill {

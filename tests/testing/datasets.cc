@@ -23,16 +23,18 @@ std::shared_ptr<const Dataset> ToyDataset(const ToyOptions& options) {
   dataset.count = options.count;
   dataset.image = options.image;
   dataset.classes = options.classes;
+  std::vector<uint8_t> images;
   Random random(options.seed, "toy images");
   for (int64_t i = 0; i < options.count; ++i) {
     const int label = static_cast<int>(i % options.classes);
-    dataset.labels.push_back(static_cast<uint8_t>(label));
+    dataset.labels.push_back(label);
     for (int64_t p = 0; p < pixels; ++p) {
       const bool noise = random.Uniform() < options.noise;
       const uint8_t any = static_cast<uint8_t>(random.Below(256));
-      dataset.images.push_back(noise ? any : patterns[label * pixels + p]);
+      images.push_back(noise ? any : patterns[label * pixels + p]);
     }
   }
+  dataset.images = Pixels(std::move(images), pixels);
   SetChecksums(&dataset);
   return std::make_shared<const Dataset>(std::move(dataset));
 }
@@ -49,8 +51,9 @@ void WriteDataset(const Dataset& dataset, const std::string& folder,
   write("images-idx3-ubyte",
         IdxFile({count, static_cast<uint32_t>(dataset.image.height),
                  static_cast<uint32_t>(dataset.image.width)},
-                dataset.images));
-  write("labels-idx1-ubyte", IdxFile({count}, dataset.labels));
+                dataset.images.Bytes()));
+  write("labels-idx1-ubyte",
+        IdxFile({count}, {dataset.labels.begin(), dataset.labels.end()}));
 }
 
 }  // namespace testing

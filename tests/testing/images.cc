@@ -59,7 +59,7 @@ std::string PngFile(int64_t height, int64_t width, const PngKind& kind,
   return file;
 }
 
-std::string PngFile(const GreyImage& image) {
+std::string PngFile(const Picture& image) {
   return PngFile(image.height, image.width, PngKind(), image.pixels);
 }
 
@@ -100,7 +100,7 @@ std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
   return file;
 }
 
-std::string PgmFile(const GreyImage& image) {
+std::string PgmFile(const Picture& image) {
   return "P5\n" + std::to_string(image.width) + " " +
          std::to_string(image.height) + "\n255\n" +
          std::string(image.pixels.begin(), image.pixels.end());
@@ -109,10 +109,10 @@ std::string PgmFile(const GreyImage& image) {
 const std::vector<Stroke> kSeven = {{0.3, 0.2, 0.7, 0.2},
                                     {0.7, 0.2, 0.45, 0.8}};
 
-GreyImage Draw(int64_t height, int64_t width,
+Picture Draw(int64_t height, int64_t width,
                const std::vector<Stroke>& strokes, double thickness,
                uint8_t ink, uint8_t paper) {
-  GreyImage image;
+  Picture image;
   image.height = height;
   image.width = width;
   const auto h = static_cast<double>(height), w = static_cast<double>(width);

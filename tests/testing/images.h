@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/grey_image.h"
+#include "data/picture.h"
 
 namespace distill {
 namespace testing {
@@ -26,7 +26,7 @@ std::string PngFile(int64_t height, int64_t width, const PngKind& kind,
                     const std::vector<uint8_t>& samples);
 
 // A PNG file of 8-bit grey.
-std::string PngFile(const GreyImage& image);
+std::string PngFile(const Picture& image);
 
 // A JPEG file of interleaved 8-bit samples: 1 (grey), 3 (RGB) or 4 (CMYK) a
 // pixel. `app1` becomes such a marker, if it is not empty.
@@ -35,7 +35,7 @@ std::string JpegFile(int64_t height, int64_t width, int samples_a_pixel,
                      bool progressive = false, const std::string& app1 = "");
 
 // A binary PGM file of 8-bit grey.
-std::string PgmFile(const GreyImage& image);
+std::string PgmFile(const Picture& image);
 
 struct Stroke {
   double x0, y0, x1, y1;  // Shares of the picture's sides.
@@ -44,7 +44,7 @@ struct Stroke {
 // A seven, of two strokes, with edges that are grey where they cover part of a
 // pixel. `thickness` is of the strokes, in shares of the shorter side.
 extern const std::vector<Stroke> kSeven;
-GreyImage Draw(int64_t height, int64_t width,
+Picture Draw(int64_t height, int64_t width,
                const std::vector<Stroke>& strokes, double thickness,
                uint8_t ink, uint8_t paper);
 

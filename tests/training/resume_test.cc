@@ -43,8 +43,8 @@ class Stopper : public Observer {
   const int64_t images_;
 };
 
-// A training with all that there is to keep: two epochs with a short batch, a
-// jitter, a dropout, a regressor beside the model, and few labels; judged in
+// A training with all that there is to keep: two epochs with a short batch, an
+// augmentation, a dropout, a regressor beside the model, and few labels; judged in
 // the middle of an epoch and at the first one's end.
 struct Case {
   Case() {
@@ -54,7 +54,7 @@ struct Case {
     toy.image.width = 14;
     BatchesOptions options;
     options.batch_size = 20;
-    options.jitter = 1;
+    options.augment = *Augment::Parse("crop:2,flip,cutout:3");
     batches = *Batches::Create(testing::ToyDataset(toy), options);
     Random random(1, "test");
     model = std::make_shared<Network>(

@@ -22,12 +22,12 @@ namespace {
 using testing::ToyDataset;
 using testing::ToyOptions;
 
-Batches MakeBatches(int64_t jitter = 0) {
+Batches MakeBatches(const char* augment = "none") {
   ToyOptions toy;
   toy.count = 150;
   BatchesOptions options;
   options.batch_size = 64;
-  options.jitter = jitter;
+  options.augment = *Augment::Parse(augment);
   return *Batches::Create(ToyDataset(toy), options);
 }
 
@@ -59,7 +59,7 @@ Run TakeSteps(bool on_device, const Objective& objective,
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
   Run run;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
-    stepper->BeginEpoch({batches.Order(epoch), batches.Shifts(epoch),
+    stepper->BeginEpoch({batches.Order(epoch), batches.ViewsOf(epoch),
                          epoch * batches.batch_count(), 0});
     for (int64_t i = 0; i < batches.batch_count(); ++i) {
       stepper->Step(/*count_correct=*/i >= 1);
@@ -87,8 +87,8 @@ void ExpectSame(double a, double b) {
 // them.
 template <typename MakeObjective, typename MakeModelOfTest>
 void ExpectTheSameSteps(const MakeObjective& make_objective,
-                        const MakeModelOfTest& make_model, int64_t jitter = 0) {
-  const Batches batches = MakeBatches(jitter);
+                        const MakeModelOfTest& make_model, const char* augment = "none") {
+  const Batches batches = MakeBatches(augment);
   const Run host = TakeSteps(false, make_objective(), batches, make_model());
   const Run device = TakeSteps(true, make_objective(), batches, make_model());
   ASSERT_EQ(host.losses.size(), 6u);
@@ -115,7 +115,7 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndJitter) {
-  ExpectTheSameSteps(LabelObjective, MakeDroppingModel, /*jitter=*/2);
+  ExpectTheSameSteps(LabelObjective, MakeDroppingModel, "crop:2,flip,cutout:5");
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
@@ -152,7 +152,7 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithATeacher) {
 }
 
 TEST(StepperTest, GoesOnFromAnothersState) {
-  const Batches batches = MakeBatches(/*jitter=*/1);
+  const Batches batches = MakeBatches("shift:1");
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01, 3};
   const Objective objective = LabelObjective();
   const auto make = [&](const std::shared_ptr<Network>& model, bool on_device) {
@@ -163,17 +163,17 @@ TEST(StepperTest, GoesOnFromAnothersState) {
   };
   const auto whole_model = MakeDroppingModel();
   const auto whole = make(whole_model, false);
-  whole->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 0});
+  whole->BeginEpoch({batches.Order(0), batches.ViewsOf(0), 0, 0});
   for (int i = 0; i < 3; ++i) whole->Step(true);
   for (bool on_device : {false, true}) {
     const auto first_model = MakeDroppingModel(), model = MakeDroppingModel();
     const auto first = make(first_model, !on_device);
-    first->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 0});
+    first->BeginEpoch({batches.Order(0), batches.ViewsOf(0), 0, 0});
     first->Step(true);
     first->Read();
     const auto second = make(model, on_device);
     ASSERT_TRUE(Restore(first->State(), second->State()).ok());
-    second->BeginEpoch({batches.Order(0), batches.Shifts(0), 0, 1});
+    second->BeginEpoch({batches.Order(0), batches.ViewsOf(0), 0, 1});
     second->Step(true);
     second->Step(true);
     const std::vector<StepLosses> losses = second->Read();

@@ -1,10 +1,10 @@
 """Others' readers of what this project writes: tests prove exported models by them.
 
-A folder of Python packages (NumPy, ONNX, ONNX Runtime, safetensors, TensorBoard and
-what they import) from pinned wheels, and a script `python` that runs the machine's python3
+A folder of Python packages (NumPy, ONNX, ONNX Runtime, Pillow, safetensors, TensorBoard
+and what they import) from pinned wheels, and a script `python` that runs the machine's python3
 with just these. Only tests need it, and Bazel fetches it only for them.
 
-The wheels of NumPy, ONNX and ONNX Runtime are made for certain versions of Python:
+The wheels of NumPy, ONNX, ONNX Runtime and Pillow are made for certain versions of Python:
 python3 must be one of those that are pinned here. DISTILL_TEST_PYTHON=/path/to/python3
 names another one than the first of python3, python3.14, ... on the PATH. Where there
 is none, a file `unavailable` with the reason takes the place of all of it, and the
@@ -29,39 +29,47 @@ def _made_for(python, name, version, tags, sha256, abi = None):
 _MANYLINUX_2014 = "manylinux_2_17_x86_64.manylinux2014_x86_64"
 _MANYLINUX_2_28 = "manylinux_2_27_x86_64.manylinux_2_28_x86_64"
 
-def _numpy_and_onnx(python, numpy, onnx, onnxruntime):
+def _pillow(python, sha256):
+    return _made_for(python, "pillow", "12.0.0", _MANYLINUX_2_28, sha256)
+
+def _wheels_of(python, numpy, onnx, onnxruntime, pillow):
     """The wheels of a Python before 3.14, by their SHA-256."""
     return [
         _made_for(python, "numpy", "2.2.6", _MANYLINUX_2014, numpy),
         _made_for(python, "onnx", "1.18.0", _MANYLINUX_2014, onnx),
         _made_for(python, "onnxruntime", "1.23.2", _MANYLINUX_2_28, onnxruntime),
+        _pillow(python, pillow),
     ]
 
 # By version of Python.
 _WHEELS = {
-    "3.10": _numpy_and_onnx(
+    "3.10": _wheels_of(
         "3.10",
         numpy = "fc7b73d02efb0e18c000e9ad8b83480dfcd5dfd11065997ed4c6747470ae8915",
         onnx = "bfb1f271b1523b29f324bfd223f6a4cfbdc5a2f2f16e73563671932d33663365",
         onnxruntime = "4ca88747e708e5c67337b0f65eed4b7d0dd70d22ac332038c9fc4635760018f7",
+        pillow = "d77153e14b709fd8b8af6f66a3afbb9ed6e9fc5ccf0b6b7e1ced7b036a228782",
     ),
-    "3.11": _numpy_and_onnx(
+    "3.11": _wheels_of(
         "3.11",
         numpy = "ba10f8411898fc418a521833e014a77d3ca01c15b0c6cdcce6a0d2897e6dbbdf",
         onnx = "6acafb3823238bbe8f4340c7ac32fb218689442e074d797bee1c5c9a02fdae75",
         onnxruntime = "da44b99206e77734c5819aa2142c69e64f3b46edc3bd314f6a45a932defc0b3e",
+        pillow = "bee2a6db3a7242ea309aa7ee8e2780726fed67ff4e5b40169f2c940e7eb09227",
     ),
-    "3.12": _numpy_and_onnx(
+    "3.12": _wheels_of(
         "3.12",
         numpy = "fd83c01228a688733f1ded5201c678f0c53ecc1006ffbc404db9f7a899ac6249",
         onnx = "99afac90b4cdb1471432203c3c1f74e16549c526df27056d39f41a9a47cfb4af",
         onnxruntime = "0f9b4ae77f8e3c9bee50c27bc1beede83f786fe1d52e99ac85aa8d65a01e9b77",
+        pillow = "b87843e225e74576437fd5b6a4c2205d422754f84a06942cfaf1dc32243e45a8",
     ),
-    "3.13": _numpy_and_onnx(
+    "3.13": _wheels_of(
         "3.13",
         numpy = "1bc23a79bfabc5d056d106f9befb8d50c31ced2fbc70eedb8155aec74a45798f",
         onnx = "3c137eecf6bc618c2f9398bcc381474b55c817237992b169dfe728e169549e8f",
         onnxruntime = "8bace4e0d46480fbeeb7bbe1ffe1f080e6663a42d1086ff95c1551f2d39e7872",
+        pillow = "f4f1231b7dec408e8670264ce63e9c71409d9583dd21d32c163e25213ee2a344",
     ),
     # The versions above have no wheels for it; ONNX imports ml_dtypes since 1.19.
     "3.14": [
@@ -80,6 +88,7 @@ _WHEELS = {
             "9336b6b8e6efcf5c490a845f6afd7e041c89a56199aeda384ed7d58fb953b080",
             abi = "cp312-abi3",
         ),
+        _pillow("3.14", "c98fa880d695de164b4135a52fd2e9cd7b7c90a9d8ac5e9e443a24a95ef9248e"),
         _made_for(
             "3.14",
             "onnxruntime",

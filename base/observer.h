@@ -1,6 +1,6 @@
 // Who watches a run: a progress bar, a log, a test.
-#ifndef DISTILL_TRAINING_OBSERVER_H_
-#define DISTILL_TRAINING_OBSERVER_H_
+#ifndef DISTILL_BASE_OBSERVER_H_
+#define DISTILL_BASE_OBSERVER_H_
 
 #include <cstdint>
 #include <string>
@@ -27,4 +27,4 @@ class Observer {
 
 }  // namespace distill
 
-#endif  // DISTILL_TRAINING_OBSERVER_H_
+#endif  // DISTILL_BASE_OBSERVER_H_

@@ -1,9 +1,34 @@
-#include "data/grey_image.h"
+#include "data/picture.h"
+
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
 namespace distill {
+
+Picture ToGrey(Picture picture) {
+  if (picture.channels == 1) return picture;
+  Picture grey = {1, picture.height, picture.width, std::move(picture.pixels)};
+  // In place: a pixel is written where all before it have been read.
+  const uint8_t* from = grey.pixels.data();
+  for (size_t i = 0; i < grey.size(); ++i, from += 3) {
+    grey.pixels[i] = Luma(from[0], from[1], from[2]);
+  }
+  grey.pixels.resize(grey.size());
+  return grey;
+}
+
+Picture WithChannels(Picture picture, int64_t channels) {
+  if (channels == 1) return ToGrey(std::move(picture));
+  if (channels == 0 || picture.channels == channels) return picture;
+  Picture colour = {channels, picture.height, picture.width, {}};
+  colour.pixels.reserve(colour.size());
+  for (const uint8_t grey : picture.pixels) {
+    colour.pixels.insert(colour.pixels.end(), 3, grey);
+  }
+  return colour;
+}
 
 absl::Status CheckImageSize(const std::string& name, int64_t height,
                             int64_t width) {
@@ -16,7 +41,7 @@ absl::Status CheckImageSize(const std::string& name, int64_t height,
     return Unexpected(absl::StatusCode::kInvalidArgument, name,
                       absl::StrCat("an image of ", width, " x ", height),
                       absl::StrCat("at most ", kMaxImagePixels, " pixels"),
-                      "Make it smaller: a digit needs no more than 28 x 28.");
+                      "Make it smaller: models look at far fewer pixels.");
   }
   return absl::OkStatus();
 }

@@ -1,11 +1,13 @@
-#include "data/pgm.h"
+#include "data/netpbm.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace distill {
 namespace {
@@ -52,9 +54,9 @@ class Reader {
 // Fills the pixels with what `next` gives, scaled; -1 is the end. False if a
 // value is out of range or missing.
 template <typename Next>
-bool Fill(int64_t maxval, const Next& next, GreyImage* image) {
-  image->pixels.resize(static_cast<size_t>(image->height * image->width));
-  for (uint8_t& pixel : image->pixels) {
+bool Fill(int64_t maxval, const Next& next, Picture* picture) {
+  picture->pixels.resize(picture->size());
+  for (uint8_t& pixel : picture->pixels) {
     const int64_t value = next();
     if (value < 0 || value > maxval) return false;
     pixel = static_cast<uint8_t>((value * 255 + maxval / 2) / maxval);
@@ -64,44 +66,39 @@ bool Fill(int64_t maxval, const Next& next, GreyImage* image) {
 
 }  // namespace
 
-bool IsPgm(absl::string_view bytes) {
-  return absl::StartsWith(bytes, "P2") || absl::StartsWith(bytes, "P5");
+bool IsNetpbm(absl::string_view bytes) {
+  return bytes.size() >= 2 && bytes[0] == 'P' &&
+         absl::StrContains("2356", bytes.substr(1, 1));
 }
 
-absl::StatusOr<GreyImage> DecodePgm(absl::string_view bytes,
-                                    const std::string& name) {
-  const bool text = absl::StartsWith(bytes, "P2");
+absl::StatusOr<Picture> DecodeNetpbm(absl::string_view bytes,
+                                     const std::string& name,
+                                     int64_t channels) {
+  const bool text = bytes[1] == '2' || bytes[1] == '3';
+  const bool coloured = bytes[1] == '3' || bytes[1] == '6';
+  const char* const kind = coloured ? "PPM" : "PGM";
   Reader reader(bytes.substr(2));
-  GreyImage image;
-  image.width = reader.Number();
-  image.height = reader.Number();
+  Picture picture;
+  picture.channels = coloured ? 3 : 1;
+  picture.width = reader.Number();
+  picture.height = reader.Number();
   const int64_t maxval = reader.Number();
-  if (image.width < 0 || image.height < 0 || maxval < 1 ||
+  if (picture.width < 0 || picture.height < 0 || maxval < 1 ||
       maxval > kLargestMaxval) {
-    return CorruptImage(name, "PGM",
+    return CorruptImage(name, kind,
                         "its header lacks a width, a height, or a maxval from "
                         "1 to 65535");
   }
-  const absl::Status size = CheckImageSize(name, image.height, image.width);
-  if (!size.ok()) return size;
-  const int64_t count = image.height * image.width;
+  RETURN_IF_ERROR(CheckImageSize(name, picture.height, picture.width));
+  const auto count = static_cast<int64_t>(picture.size());
   absl::string_view rest = reader.rest();
   const auto bytes_left = static_cast<int64_t>(rest.size());
   // As text, a digit and a blank before it each; else one blank before all.
   const int64_t each = text || maxval > 255 ? 2 : 1;
   if (bytes_left < count * each + (text ? 0 : 1)) {
-    return CorruptImage(name, "PGM",
+    return CorruptImage(name, kind,
                         absl::StrCat(bytes_left, " bytes are too few for ",
-                                     image.width, " x ", image.height));
-  }
-  if (text) {
-    if (!Fill(
-            maxval, [&reader] { return reader.Number(); }, &image)) {
-      return CorruptImage(
-          name, "PGM",
-          absl::StrCat("fewer than ", count, " numbers from 0 to ", maxval));
-    }
-    return image;
+                                     picture.width, " x ", picture.height));
   }
   size_t place = 1;
   const auto next = [&rest, &place, each] {
@@ -109,10 +106,17 @@ absl::StatusOr<GreyImage> DecodePgm(absl::string_view bytes,
     if (each == 2) value = value << 8 | static_cast<uint8_t>(rest[place++]);
     return value;
   };
-  if (!Fill(maxval, next, &image)) {
-    return CorruptImage(name, "PGM", absl::StrCat("a value above ", maxval));
+  if (text) {
+    if (!Fill(
+            maxval, [&reader] { return reader.Number(); }, &picture)) {
+      return CorruptImage(
+          name, kind,
+          absl::StrCat("fewer than ", count, " numbers from 0 to ", maxval));
+    }
+  } else if (!Fill(maxval, next, &picture)) {
+    return CorruptImage(name, kind, absl::StrCat("a value above ", maxval));
   }
-  return image;
+  return WithChannels(std::move(picture), channels);
 }
 
 }  // namespace distill
