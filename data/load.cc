@@ -9,6 +9,7 @@
 #include "data/catalog.h"
 #include "data/formats/cifar.h"
 #include "data/formats/idx_folder.h"
+#include "data/formats/npz_dataset.h"
 #include "data/formats/picture_folder.h"
 
 namespace distill {
@@ -31,6 +32,7 @@ absl::StatusOr<DatasetReader> OpenAs(const std::string& path,
 constexpr DatasetFormat kFormats[] = {
     {&IsCifar, false, &OpenAs<&LoadCifar>},
     {&IsPictureFolder, true, &OpenPictureFolder},
+    {&IsNpz, false, &OpenAs<&LoadNpz>},
     {&IsIdxFolder, false, &OpenAs<&LoadIdxFolder>},
 };
 
@@ -38,8 +40,8 @@ constexpr DatasetFormat kFormats[] = {
 absl::Status CheckNoPictures(const std::string& path,
                              const PictureOptions& options) {
   const PictureOptions usual;
-  const char* given = options.image_size.height != 0 ? "--image_size"
-                      : options.channels != 0        ? "--channels"
+  const char* given = options.image_size.height != 0   ? "--image_size"
+                      : options.channels != 0          ? "--channels"
                       : options.resize != usual.resize ? "--resize"
                       : options.test_share != 0        ? "--test_share"
                       : options.skip_unreadable        ? "--skip_unreadable"

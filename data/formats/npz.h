@@ -5,8 +5,8 @@
 #ifndef DISTILL_DATA_FORMATS_NPZ_H_
 #define DISTILL_DATA_FORMATS_NPZ_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,19 +18,20 @@ namespace distill {
 
 // What an array is, without its values.
 struct NpyHeader {
-  std::string name;  // "train_images"
   // 'b' (bool), 'i', 'u' (integers with a sign and without) or 'f' (floats),
   // and the bytes of an element: 1 for 'b', else 1 (not 'f'), 2, 4 or 8.
   char kind = 'u';
   int width = 1;
-  // 0 to 4 dimensions, each at least 1; none for a single value. The bytes of
-  // all elements are fewer than 2^62.
+  // At least 1 in each dimension; none for a single value. The bytes of all
+  // elements are at most 2^62.
   std::vector<int64_t> shape;
 
-  // By NumPy's name: "uint8".
-  std::string dtype() const;
-  // "uint8 [60000, 28, 28]"
-  std::string Explain() const;
+  // How the file has it: the highest byte of an element first, the first
+  // dimension fastest, and from which byte of its member on.
+  bool big_endian = false, fortran_order = false;
+  size_t begin = 0;
+
+  std::string Explain() const;  // "uint8 [60000, 28, 28]"
 };
 
 struct NpyArray : NpyHeader {
@@ -39,19 +40,13 @@ struct NpyArray : NpyHeader {
   std::vector<uint8_t> bytes;
 };
 
+// Where memory does not do, it throws std::bad_alloc.
 class NpzFile {
  public:
-  // Opens a file and reads which arrays it has. The file stays open.
-  //
   // Errors here and below have the absolute path, what was found, what was
-  // expected and what to do:
-  //   NotFound           no such file, or no such array
-  //   PermissionDenied   the file may not be read
-  //   InvalidArgument    not a regular file, not an .npz file, or an array of
-  //                      another kind than those above
-  //   DataLoss           empty, incomplete or corrupt
-  //   ResourceExhausted  not enough memory
-  //   Unavailable        the operating system could not read the file
+  // expected and what to do: ZipFile's; NotFound for no such array;
+  // InvalidArgument for a file without arrays, or an array of another kind than
+  // those above; DataLoss for one that is corrupt.
   static absl::StatusOr<NpzFile> Open(const std::string& path);
 
   const std::string& path() const { return zip_.path(); }  // Absolute.
@@ -59,8 +54,7 @@ class NpzFile {
   std::vector<std::string> names() const;
   bool Has(const std::string& name) const;
 
-  // Reads no more of the file than it takes. That there are as many bytes as
-  // the header says is not known yet, but that the archive's directory agrees.
+  // Reads the array's beginning alone: its values may still be corrupt.
   absl::StatusOr<NpyHeader> Header(const std::string& name) const;
 
   // Memory grows as the bytes come, and never beyond what the header says.
@@ -72,13 +66,7 @@ class NpzFile {
   absl::StatusOr<std::vector<int64_t>> Integers(const std::string& name) const;
 
  private:
-  struct Layout;
-
   explicit NpzFile(ZipFile zip) : zip_(std::move(zip)) {}
-  absl::StatusOr<std::unique_ptr<ZipReader>> Start(
-      const std::string& name) const;
-  absl::StatusOr<Layout> ReadLayout(const std::string& name,
-                                    ZipReader& reader) const;
 
   ZipFile zip_;
 };

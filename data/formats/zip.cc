@@ -1,9 +1,10 @@
 #include "data/formats/zip.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <new>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,368 +17,211 @@ namespace distill {
 namespace {
 
 using absl::StatusCode;
+using absl::string_view;
 
-// The fixed parts of a member's header and of the three records at the end.
-constexpr int64_t kLocalSize = 30, kEnd64Size = 56, kLocatorSize = 20,
-                  kEndSize = 22;
-constexpr int64_t kLongestComment = 0xffff;
-constexpr int64_t kLargestDirectory = int64_t{1} << 26;
+// The fixed parts of an entry in the directory, a member's own header, and the
+// records at the end.
+constexpr uint64_t kEntrySize = 46, kHeaderSize = 30, kEnd64Size = 56,
+                   kLocatorSize = 20, kEndSize = 22;
+constexpr uint64_t kLongestComment = 0xffff;
+constexpr uint64_t kLargestDirectory = uint64_t{1} << 26;
 // In place of a size or an offset that a zip64 field has.
 constexpr uint64_t kInZip64 = 0xffffffff;
 
-// A member's flags (the second: its sizes come after its data), and methods.
-constexpr uint64_t kEncrypted = 1 << 0, kSizesFollow = 1 << 3;
+constexpr uint64_t kEncrypted = 1;  // One of a member's flags.
 constexpr uint64_t kStored = 0, kDeflated = 8;
 
-// The size of a read of deflated data, and of a call of inflate() at most.
-constexpr int64_t kChunk = int64_t{1} << 16;
-constexpr int64_t kMaxPiece = int64_t{1} << 30;
+constexpr int64_t kChunk = int64_t{1} << 16;  // A read of deflated data.
+// The most that one call of inflate() is asked for, which takes 32 bits.
+constexpr uint64_t kMaxPiece = uint64_t{1} << 30;
+// Memory for a deflated member starts at this many times its packed size, and
+// doubles when that many bytes have really come.
+constexpr uint64_t kFirstGuess = 8, kLeastGuess = uint64_t{1} << 20;
 
-constexpr char kFetchAgain[] =
-    "The file is incomplete or corrupt: fetch it again, or write it again with "
-    "numpy.savez_compressed.";
+// The number in `width` bytes from `at` on, the lowest first; 0 behind the end.
+uint64_t Number(string_view bytes, size_t at, size_t width) {
+  if (at > bytes.size() || width > bytes.size() - at) return 0;
+  uint64_t number = 0;
+  for (size_t i = width; i > 0; --i) {
+    number = number << 8 | static_cast<unsigned char>(bytes[at + i - 1]);
+  }
+  return number;
+}
 
-// The fields of a record, one after the other.
-class Fields {
- public:
-  explicit Fields(absl::string_view bytes) : left_(bytes) {}
+// Reads from an entry's extra fields those of `numbers` that are there, in
+// their order; 0 for what is missing.
+void ReadZip64(string_view extra, const std::vector<uint64_t*>& numbers) {
+  while (!extra.empty() && Number(extra, 0, 2) != 1) {
+    extra.remove_prefix(std::min(extra.size(), 4 + Number(extra, 2, 2)));
+  }
+  size_t at = 4;
+  for (uint64_t* number : numbers) {
+    if (*number != kInZip64) continue;
+    *number = Number(extra, at, 8);
+    at += 8;
+  }
+}
 
-  // Of `width` bytes, the lowest first; 0 where the record has ended.
-  uint64_t Number(size_t width) {
-    uint64_t number = 0;
-    const absl::string_view bytes = Text(width);
-    for (size_t i = bytes.size(); i > 0; --i) {
-      number = number << 8 | static_cast<unsigned char>(bytes[i - 1]);
+// The first `size` bytes that the `packed` bytes from `at` on unpack to; fewer
+// if there are no more, or what follows is corrupt.
+absl::StatusOr<std::vector<uint8_t>> Inflate(const RegularFile& file,
+                                             int64_t at, int64_t packed,
+                                             uint64_t size) {
+  struct Stream : z_stream {
+    Stream() : z_stream() {
+      // The largest window; negative for deflate without a wrapping.
+      if (inflateInit2(this, -15) != Z_OK) throw std::bad_alloc();
     }
-    return number;
+    ~Stream() { inflateEnd(this); }
+  } stream;
+  std::vector<uint8_t> input(kChunk), bytes;
+  uint64_t room = std::max(kLeastGuess, kFirstGuess * packed), have = 0;
+  for (int result = Z_OK; have < size && result == Z_OK;) {
+    if (have == bytes.size()) {
+      bytes.resize(std::min(size, std::max(room, 2 * have)));
+    }
+    if (stream.avail_in == 0) {
+      const int64_t count = std::min(kChunk, packed);
+      RETURN_IF_ERROR(file.ReadAt(at, input.data(), count));
+      at += count;
+      packed -= count;
+      stream.next_in = input.data();
+      stream.avail_in = static_cast<uInt>(count);
+    }
+    stream.next_out = &bytes[have];
+    stream.avail_out =
+        static_cast<uInt>(std::min(bytes.size() - have, kMaxPiece));
+    result = inflate(&stream, Z_NO_FLUSH);
+    if (result == Z_MEM_ERROR) throw std::bad_alloc();
+    have = stream.next_out - bytes.data();
   }
-  absl::string_view Text(size_t count) {
-    ended_ = ended_ || count > left_.size();
-    if (ended_) return {};
-    const absl::string_view text = left_.substr(0, count);
-    left_.remove_prefix(count);
-    return text;
-  }
-  bool empty() const { return left_.empty(); }
-  bool ended() const { return ended_; }  // Before what was asked for.
-
- private:
-  absl::string_view left_;
-  bool ended_ = false;
-};
-
-// Reads from a header's extra fields those of `sizes` that are there, in their
-// order. False if one is missing.
-bool ReadZip64(absl::string_view extra, const std::vector<uint64_t*>& sizes) {
-  absl::string_view zip64;
-  for (Fields fields(extra); !fields.empty() && !fields.ended();) {
-    const uint64_t id = fields.Number(2);
-    const absl::string_view field = fields.Text(fields.Number(2));
-    if (id == 1) zip64 = field;
-  }
-  Fields fields(zip64);
-  for (uint64_t* size : sizes) {
-    if (*size == kInZip64) *size = fields.Number(8);
-  }
-  return !fields.ended();
-}
-
-absl::Status Corrupt(const RegularFile& file, const std::string& found,
-                     const std::string& expected) {
-  return Unexpected(StatusCode::kDataLoss, file.path(), found, expected,
-                    kFetchAgain);
-}
-
-std::string InQuotes(const ZipMember& member) {
-  return absl::StrCat("\"", Printable(member.name), "\"");
-}
-
-// Of a file's bytes that are there.
-absl::StatusOr<std::string> ReadText(const RegularFile& file, int64_t offset,
-                                     int64_t count) {
-  std::string text(count, '\0');
-  RETURN_IF_ERROR(file.ReadAt(offset, text.data(), count));
-  return text;
+  bytes.resize(have);
+  return bytes;
 }
 
 }  // namespace
+
+absl::Status ZipFile::Corrupt(const std::string& found) const {
+  return Unexpected(StatusCode::kDataLoss, path(), found, "a whole zip archive",
+                    "The file is incomplete or corrupt: fetch it again, or "
+                    "write it again with numpy.savez_compressed.");
+}
+
+absl::StatusOr<std::string> ZipFile::Text(uint64_t offset,
+                                          uint64_t count) const {
+  const auto size = static_cast<uint64_t>(file_->size());
+  if (offset > size || count > size - offset) {
+    return Corrupt(absl::StrCat("a reference to ", count, " bytes from byte ",
+                                offset, " on in a file of ", size));
+  }
+  std::string text(count, '\0');
+  RETURN_IF_ERROR(file_->ReadAt(static_cast<int64_t>(offset), text.data(),
+                                static_cast<int64_t>(count)));
+  return text;
+}
 
 absl::StatusOr<ZipFile> ZipFile::Open(const std::string& path,
                                       const std::string& format) {
   ZipFile zip;
   ASSIGN_OR_RETURN(zip.file_, RegularFile::Open(path, format));
-  RETURN_IF_ERROR(zip.ReadDirectory(format));
-  return zip;
-}
-
-absl::Status ZipFile::ReadDirectory(const std::string& format) {
-  const int64_t size = file_->size();
   ASSIGN_OR_RETURN(const std::string start,
-                   ReadText(*file_, 0, std::min<int64_t>(size, 64)));
+                   zip.Text(0, std::min<int64_t>(zip.file_->size(), 64)));
   if (!absl::StartsWith(start, "PK\3\4") &&
       !absl::StartsWith(start, "PK\5\6")) {
-    return Unexpected(StatusCode::kInvalidArgument, file_->path(),
+    return Unexpected(StatusCode::kInvalidArgument, zip.path(),
                       ContentOf(start).name,
-                      absl::StrCat("a zip archive, as ", format, " is"),
+                      "a zip archive, as " + format + " is",
                       "Check the path, or write the arrays with "
                       "numpy.savez_compressed.");
   }
-  const int64_t tail_size =
-      std::min(size, kEnd64Size + kLocatorSize + kEndSize + kLongestComment);
-  ASSIGN_OR_RETURN(const std::string tail,
-                   ReadText(*file_, size - tail_size, tail_size));
-  // The record that says how long the comment after it is.
-  int64_t at = tail_size - kEndSize;
-  for (; at >= 0; --at) {
-    Fields comment(absl::string_view(tail).substr(at + kEndSize - 2));
-    if (tail.compare(at, 4, "PK\5\6") == 0 &&
-        comment.Number(2) == static_cast<uint64_t>(tail_size - at - kEndSize)) {
-      break;
-    }
-  }
-  if (at < 0) {
-    return Corrupt(*file_, absl::StrCat(size, " bytes without a zip's end"),
-                   "a zip archive with its directory");
-  }
-  // Number of this file and of the one with the directory, members here and in
-  // all, and the directory's size and offset.
-  const auto read = [&tail](int64_t from, const std::vector<size_t>& widths) {
-    Fields fields(absl::string_view(tail).substr(from));
-    std::vector<uint64_t> numbers;
-    numbers.reserve(widths.size());
-    for (const size_t width : widths) numbers.push_back(fields.Number(width));
-    return numbers;
-  };
-  std::vector<uint64_t> end = read(at + 4, {2, 2, 2, 2, 4, 4});
-  const int64_t locator = at - kLocatorSize;
-  if (locator >= 0 && tail.compare(locator, 4, "PK\6\7") == 0) {
-    at = locator - kEnd64Size;
-    bool right = at >= 0 && tail.compare(at, 4, "PK\6\6") == 0 &&
-                 read(locator + 8, {8})[0] ==
-                     static_cast<uint64_t>(size - tail_size + at);
-    if (right) {
-      const std::vector<uint64_t> end64 = read(at + 16, {4, 4, 8, 8, 8, 8});
-      for (size_t i = 0; i < end.size(); ++i) {
-        const uint64_t most = i < 4 ? 0xffff : kInZip64;
-        right = right && (end[i] == end64[i] || end[i] == most);
-      }
-      end = end64;
-    }
-    if (!right) {
-      return Corrupt(*file_, "a broken zip64 end",
-                     "one that fits to the zip archive's end");
-    }
-  }
-  if (end[0] != 0 || end[1] != 0 || end[2] != end[3]) {
-    return Unexpected(StatusCode::kInvalidArgument, file_->path(),
-                      "one part of a zip archive of several parts",
-                      "a whole zip archive", "Join the parts to one file.");
-  }
-  if (end[4] > kLargestDirectory) {
-    return Unexpected(StatusCode::kInvalidArgument, file_->path(),
-                      absl::StrCat("a zip's directory of ", end[4], " bytes"),
-                      absl::StrCat("at most ", kLargestDirectory),
-                      "Write a file with fewer arrays.");
-  }
-  const int64_t end_at = size - tail_size + at;
-  const auto directory_size = static_cast<int64_t>(end[4]);
-  if (directory_size > end_at ||
-      end[5] != static_cast<uint64_t>(end_at - directory_size)) {
-    return Corrupt(*file_,
-                   absl::StrCat("a zip's directory of ", end[4],
-                                " bytes at byte ", end[5]),
-                   absl::StrCat("one that ends at byte ", end_at));
-  }
-  return ReadMembers(end_at - directory_size, directory_size, end[3]);
+  RETURN_IF_ERROR(zip.ReadDirectory());
+  return zip;
 }
 
-absl::Status ZipFile::ReadMembers(int64_t offset, int64_t size,
-                                  uint64_t count) {
-  ASSIGN_OR_RETURN(const std::string directory, ReadText(*file_, offset, size));
-  std::vector<ZipMember*> by_place;
-  for (Fields fields(directory); !fields.empty();) {
-    ZipMember member;
-    const bool begins = fields.Text(4) == "PK\1\2";
-    fields.Text(4);  // Versions.
-    member.flags = fields.Number(2);
-    member.method = fields.Number(2);
-    fields.Text(4);  // Date and time.
-    member.crc32 = fields.Number(4);
-    uint64_t packed = fields.Number(4), unpacked = fields.Number(4);
-    const uint64_t name = fields.Number(2), extra = fields.Number(2),
-                   comment = fields.Number(2), disk = fields.Number(2);
-    fields.Text(6);  // Attributes.
-    uint64_t begin = fields.Number(4);
-    member.name = std::string(fields.Text(name));
-    const bool complete =
-        ReadZip64(fields.Text(extra), {&unpacked, &packed, &begin});
-    fields.Text(comment);
-    const auto most = static_cast<uint64_t>(file_->size());
-    if (!begins || !complete || fields.ended() || disk != 0 || packed > most ||
-        begin > most || unpacked >> 62 != 0) {
-      return Corrupt(*file_,
-                     absl::StrCat("a wrong entry ", by_place.size() + 1,
-                                  " in the zip's directory"),
-                     "a name, and sizes and places within the file");
-    }
-    member.packed = static_cast<int64_t>(packed);
-    member.size = static_cast<int64_t>(unpacked);
-    member.begin = static_cast<int64_t>(begin);
-    const auto [at, is_new] = members_.emplace(member.name, member);
-    if (!is_new) {
-      return Corrupt(*file_, InQuotes(member) + " twice", "names that differ");
-    }
-    by_place.push_back(&at->second);
+absl::Status ZipFile::ReadDirectory() {
+  const auto file_size = static_cast<uint64_t>(file_->size());
+  const uint64_t tail_size =
+      std::min(file_size, kLocatorSize + kEndSize + kLongestComment);
+  ASSIGN_OR_RETURN(const std::string tail,
+                   Text(file_size - tail_size, tail_size));
+  const size_t end = tail.rfind("PK\5\6");
+  if (end == tail.npos || tail.size() - end < kEndSize) {
+    return Corrupt(absl::StrCat(file_size, " bytes without a zip's end"));
   }
-  if (by_place.size() != count) {
-    return Corrupt(*file_,
-                   absl::StrCat(by_place.size(), " members in the directory"),
-                   absl::StrCat(count, ", as the zip's end says"));
+  uint64_t size = Number(tail, end + 12, 4), offset = Number(tail, end + 16, 4);
+  if (end >= kLocatorSize &&
+      tail.compare(end - kLocatorSize, 4, "PK\6\7") == 0) {
+    ASSIGN_OR_RETURN(const std::string end64,
+                     Text(Number(tail, end - kLocatorSize + 8, 8), kEnd64Size));
+    if (!absl::StartsWith(end64, "PK\6\6")) {
+      return Corrupt("a broken zip64 end");
+    }
+    size = Number(end64, 40, 8);
+    offset = Number(end64, 48, 8);
   }
-  std::sort(by_place.begin(), by_place.end(),
-            [](const ZipMember* a, const ZipMember* b) {
-              return a->begin < b->begin;
-            });
-  for (size_t i = 0; i < by_place.size(); ++i) {
-    by_place[i]->end = i + 1 < by_place.size()
-                           ? std::min(by_place[i + 1]->begin, offset)
-                           : offset;
+  if (size > kLargestDirectory) {
+    return Corrupt(absl::StrCat("a zip's directory of ", size, " bytes"));
+  }
+  ASSIGN_OR_RETURN(const std::string directory, Text(offset, size));
+  for (string_view left = directory; !left.empty();) {
+    const size_t name = Number(left, 28, 2), extra = Number(left, 30, 2),
+                 whole = kEntrySize + name + extra + Number(left, 32, 2);
+    if (!absl::StartsWith(left, "PK\1\2") || whole > left.size()) {
+      return Corrupt("a broken zip's directory");
+    }
+    ZipMember& member = members_[std::string(left.substr(kEntrySize, name))];
+    member = {Number(left, 8, 2),  Number(left, 10, 2), Number(left, 16, 4),
+              Number(left, 20, 4), Number(left, 24, 4), Number(left, 42, 4)};
+    ReadZip64(left.substr(kEntrySize + name, extra),
+              {&member.unpacked, &member.packed, &member.begin});
+    left.remove_prefix(whole);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<ZipReader>> ZipFile::Start(
-    const ZipMember& member) const {
+absl::StatusOr<std::vector<uint8_t>> ZipFile::Read(const std::string& name,
+                                                   uint64_t most) const {
+  const ZipMember& member = members_.at(name);
+  const std::string quoted = absl::StrCat("\"", Printable(name), "\"");
   const bool encrypted = (member.flags & kEncrypted) != 0;
   if (encrypted || (member.method != kStored && member.method != kDeflated)) {
     return Unexpected(
-        StatusCode::kInvalidArgument, file_->path(),
-        absl::StrCat(InQuotes(member),
-                     encrypted
-                         ? ", which is encrypted"
-                         : absl::StrCat(" packed by method ", member.method)),
+        StatusCode::kInvalidArgument, path(),
+        encrypted ? quoted + ", which is encrypted"
+                  : absl::StrCat(quoted, " packed by method ", member.method),
         "a member that is stored (method 0) or deflated (8)",
         "Write the file with numpy.savez_compressed.");
   }
-  const auto overlaps = [&] {
-    return Corrupt(*file_,
-                   absl::StrCat(InQuotes(member), " with ", member.packed,
-                                " bytes from byte ", member.begin, " on"),
-                   absl::StrCat("it to end before byte ", member.end));
-  };
-  if (kLocalSize > member.end - member.begin) return overlaps();
-  ASSIGN_OR_RETURN(const std::string header,
-                   ReadText(*file_, member.begin, kLocalSize));
-  Fields fields(header);
-  bool same = fields.Text(4) == "PK\3\4";
-  fields.Text(2);  // Version.
-  const uint64_t flags = fields.Number(2), method = fields.Number(2);
-  fields.Text(4);  // Date and time.
-  const uint64_t crc32 = fields.Number(4);
-  uint64_t packed = fields.Number(4), size = fields.Number(4);
-  const uint64_t name = fields.Number(2), extra = fields.Number(2);
-  const int64_t names_at = member.begin + kLocalSize;
-  const int64_t data_at = names_at + static_cast<int64_t>(name + extra);
-  if (member.packed > member.end - data_at) return overlaps();
-  ASSIGN_OR_RETURN(const std::string names,
-                   ReadText(*file_, names_at, data_at - names_at));
-  same = same && flags == member.flags && method == member.method &&
-         names.compare(0, name, member.name) == 0;
-  if ((flags & kSizesFollow) == 0) {
-    same = same &&
-           ReadZip64(absl::string_view(names).substr(name), {&size, &packed}) &&
-           crc32 == member.crc32 &&
-           packed == static_cast<uint64_t>(member.packed) &&
-           size == static_cast<uint64_t>(member.size);
+  // Its own header says alone where the data begin.
+  ASSIGN_OR_RETURN(const std::string header, Text(member.begin, kHeaderSize));
+  const uint64_t begin = member.begin + kHeaderSize + Number(header, 26, 2) +
+                         Number(header, 28, 2);
+  const auto file_size = static_cast<uint64_t>(file_->size());
+  if (!absl::StartsWith(header, "PK\3\4") || begin > file_size ||
+      member.packed > file_size - begin ||
+      (member.method == kStored && member.packed != member.unpacked)) {
+    return Corrupt(quoted + " with a broken header");
   }
-  if (!same || (method == kStored && member.packed != member.size)) {
-    return Corrupt(*file_,
-                   absl::StrCat(InQuotes(member),
-                                " with another header at byte ", member.begin),
-                   "the name, method and sizes that the zip's directory has");
+  const uint64_t size = std::min(member.unpacked, most);
+  std::vector<uint8_t> bytes;
+  if (member.method == kStored) {
+    bytes.resize(size);
+    RETURN_IF_ERROR(file_->ReadAt(static_cast<int64_t>(begin), bytes.data(),
+                                  static_cast<int64_t>(size)));
+  } else {
+    ASSIGN_OR_RETURN(bytes, Inflate(*file_, static_cast<int64_t>(begin),
+                                    static_cast<int64_t>(member.packed), size));
   }
-  return std::make_unique<ZipReader>(*file_, member, data_at);
-}
-
-ZipReader::ZipReader(const RegularFile& file, const ZipMember& member,
-                     int64_t at)
-    : file_(file),
-      member_(member),
-      at_(at),
-      packed_left_(member.packed),
-      left_(member.size) {
-  if (member.method == kStored) return;
-  input_.resize(std::min(kChunk, member.packed));
-  // The largest window; negative for deflate without a wrapping.
-  if (inflateInit2(&stream_, -15) != Z_OK) throw std::bad_alloc();
-}
-
-ZipReader::~ZipReader() { inflateEnd(&stream_); }
-
-absl::Status ZipReader::Read(uint8_t* to, int64_t count) {
-  for (int64_t done = 0; done < count;) {
-    const int64_t piece = std::min(count - done, kMaxPiece);
-    ASSIGN_OR_RETURN(const int64_t got, Unpack(to + done, piece));
-    if (got < piece) {
-      return Corrupt(file_,
-                     absl::StrCat(InQuotes(member_), " of ",
-                                  member_.size - left_ + done + got,
-                                  " bytes once unpacked"),
-                     absl::StrCat(member_.size));
-    }
-    crc32_ = static_cast<uint32_t>(crc32_z(crc32_, to + done, piece));
-    done += piece;
+  if (bytes.size() < size) {
+    return Corrupt(absl::StrCat(quoted, " with corrupt data after ",
+                                bytes.size(), " of ", member.unpacked,
+                                " bytes"));
   }
-  left_ -= count;
-  if (left_ > 0) return absl::OkStatus();
-  // One byte more than there should be takes inflate() to the stream's end.
-  uint8_t more;
-  ASSIGN_OR_RETURN(const int64_t extra, Unpack(&more, 1));
-  if (extra > 0 || packed_left_ > 0 || stream_.avail_in > 0) {
-    return Corrupt(file_, InQuotes(member_) + " with bytes after its end",
-                   absl::StrCat(member_.size, " bytes once unpacked"));
+  if (size == member.unpacked &&
+      crc32_z(0, bytes.data(), bytes.size()) != member.crc32) {
+    return Corrupt(quoted + " with another CRC-32 than it should have");
   }
-  if (crc32_ != member_.crc32) {
-    return Corrupt(file_, InQuotes(member_) + " with another CRC-32",
-                   "the one that is written in the file");
-  }
-  return absl::OkStatus();
-}
-
-// Fewer than `most` bytes only at the end of what is packed.
-absl::StatusOr<int64_t> ZipReader::ReadPacked(uint8_t* to, int64_t most) {
-  const int64_t count = std::min(most, packed_left_);
-  RETURN_IF_ERROR(file_.ReadAt(at_, to, count));
-  at_ += count;
-  packed_left_ -= count;
-  return count;
-}
-
-// Fewer than `most` bytes only at the member's end.
-absl::StatusOr<int64_t> ZipReader::Unpack(uint8_t* to, int64_t most) {
-  if (member_.method == kStored) return ReadPacked(to, most);
-  stream_.next_out = to;
-  stream_.avail_out = static_cast<uInt>(most);
-  while (stream_.avail_out > 0) {
-    if (stream_.avail_in == 0) {
-      ASSIGN_OR_RETURN(const int64_t more,
-                       ReadPacked(input_.data(), input_.size()));
-      stream_.next_in = input_.data();
-      stream_.avail_in = static_cast<uInt>(more);
-    }
-    const int result = inflate(&stream_, Z_NO_FLUSH);
-    if (result == Z_STREAM_END) break;
-    if (result == Z_MEM_ERROR) throw std::bad_alloc();
-    if (result != Z_OK) {
-      return Corrupt(
-          file_,
-          absl::StrCat(InQuotes(member_), " with corrupt data (",
-                       stream_.msg == nullptr ? "they end early" : stream_.msg,
-                       ")"),
-          "a whole deflate stream");
-    }
-  }
-  return most - static_cast<int64_t>(stream_.avail_out);
+  return bytes;
 }
 
 }  // namespace distill

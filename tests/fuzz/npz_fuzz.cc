@@ -33,7 +33,7 @@ void ReadAll(const distill::NpzFile& file) {
     const int64_t values =
         std::accumulate(header->shape.begin(), header->shape.end(), int64_t{1},
                         std::multiplies<int64_t>());
-    Require(array->shape == header->shape && array->dtype() == header->dtype(),
+    Require(array->Explain() == header->Explain(),
             "an array is what its header says");
     Require(static_cast<int64_t>(array->bytes.size()) == values * array->width,
             "there are as many values as the sizes say");
