@@ -79,23 +79,21 @@ absl::StatusOr<ImageSpec> ImageOf(const NpzFile& file, const std::string& name,
                       advice);
   };
   if (array.kind != 'u' || array.width != 1) {
-    const std::string as_bytes =
-        absl::StrCat("numpy.savez_compressed(path, ", name,
-                     "=x.astype('uint8'), "
-                     "...)");
-    return wrong("values from 0 to 255, as uint8",
-                 array.kind == 'f'
-                     ? absl::StrCat("Write it with x = (x * 255).round(), if "
-                                    "its values go to 1, and ",
-                                    as_bytes, ".")
-                     : absl::StrCat("Write it with ", as_bytes, "."));
+    const bool is_float = array.kind == 'f';
+    return wrong(
+        "values from 0 to 255, as uint8",
+        absl::StrCat("Write them as such: numpy.savez_compressed(path, ", name,
+                     is_float ? "=(x * 255).round()" : "=x",
+                     ".astype('uint8'), ...)",
+                     is_float ? ", for values from 0 to 1." : "."));
   }
   const std::vector<int64_t>& shape = array.shape;
   if (shape.size() == 3) return ImageSpec{1, shape[1], shape[2]};
   if (shape.size() == 4 && (shape[3] == 1 || shape[3] == 3)) {
     return ImageSpec{shape[3], shape[1], shape[2]};
   }
-  const bool channels_first = shape.size() == 4 && shape[1] <= 4;
+  const bool channels_first =
+      shape.size() == 4 && shape[1] <= 4 && shape[3] > 4;
   return wrong(
       "[count, height, width], or 1 or 3 channels after them",
       channels_first
@@ -135,7 +133,8 @@ absl::StatusOr<std::vector<int32_t>> LabelsOf(const NpzFile& file,
   for (const int64_t value : values) {
     labels.push_back(static_cast<int32_t>(value));
     if (labels.back() != value) {
-      return wrong(absl::StrCat(" with the value ", value), "less than 2^31",
+      return wrong(absl::StrCat(" with the value ", value),
+                   "classes below 2^31",
                    "Write the classes as 0, 1, 2 and so on.");
     }
   }
