@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -23,7 +22,6 @@ namespace {
 
 using absl::StatusCode;
 
-constexpr char kEnding[] = ".npy";
 // NumPy writes 128 bytes, and reads at most 10,000 that it does not trust.
 constexpr uint64_t kLongestHeader = uint64_t{1} << 16;
 constexpr size_t kMaxRank = 32;  // NumPy's own, before version 2.
@@ -86,35 +84,26 @@ std::vector<uint8_t> RowMajor(const NpyArray& array) {
 }  // namespace
 
 std::string NpyHeader::Explain() const {
-  const char* type = kind == 'b'   ? "bool"
-                     : kind == 'f' ? "float"
-                     : kind == 'u' ? "uint"
-                                   : "int";
-  return absl::StrCat(type, kind == 'b' ? "" : absl::StrCat(8 * width), " [",
-                      absl::StrJoin(shape, ", "), "]");
+  const char* type = kind == 'f' ? "float" : kind == 'u' ? "uint" : "int";
+  return absl::StrCat(kind == 'b' ? "bool" : absl::StrCat(type, 8 * width),
+                      " [", absl::StrJoin(shape, ", "), "]");
 }
 
 absl::StatusOr<NpzFile> NpzFile::Open(const std::string& path) {
-  ASSIGN_OR_RETURN(ZipFile zip, ZipFile::Open(path, "NumPy's .npz format"));
-  NpzFile file(std::move(zip));
-  if (!file.names().empty()) return file;
-  return Unexpected(StatusCode::kInvalidArgument, file.path(),
+  NpzFile npz;
+  ASSIGN_OR_RETURN(npz.file_, RegularFile::Open(path, "NumPy's .npz format"));
+  ASSIGN_OR_RETURN(const auto members, ReadZipDirectory(*npz.file_));
+  for (const auto& [name, member] : members) {
+    absl::string_view array = name;
+    if (absl::ConsumeSuffix(&array, ".npy")) {
+      npz.arrays_.emplace(array, member);
+    }
+  }
+  if (!npz.arrays_.empty()) return npz;
+  return Unexpected(StatusCode::kInvalidArgument, npz.path(),
                     "a zip archive without arrays (members NAME.npy)",
                     "a file in NumPy's .npz format",
                     "Write the arrays with numpy.savez_compressed.");
-}
-
-std::vector<std::string> NpzFile::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, unused_member] : zip_.members()) {
-    absl::string_view array = name;
-    if (absl::ConsumeSuffix(&array, kEnding)) names.emplace_back(array);
-  }
-  return names;
-}
-
-bool NpzFile::Has(const std::string& name) const {
-  return zip_.members().count(name + kEnding) > 0;
 }
 
 absl::StatusOr<NpyHeader> NpzFile::Header(const std::string& name) const {
@@ -122,13 +111,13 @@ absl::StatusOr<NpyHeader> NpzFile::Header(const std::string& name) const {
                          const std::string& expected) {
     return Wrong(code, *this, name, found, expected);
   };
-  if (!Has(name)) {
-    std::vector<std::string> some = names();
-    if (some.size() > 20) some.resize(20);
+  const auto array = arrays_.find(name);
+  if (array == arrays_.end()) {
     return wrong(StatusCode::kNotFound, "nowhere in it",
-                 "one of " + Printable(absl::StrJoin(some, ", ")));
+                 "one of its " + Count(arrays_.size(), "array"));
   }
-  ASSIGN_OR_RETURN(const auto bytes, zip_.Read(name + kEnding, kLongestHeader));
+  ASSIGN_OR_RETURN(const auto bytes,
+                   ReadZipMember(*file_, array->second, name, kLongestHeader));
   // The mark, the version, the size of the text in 2 or 4 bytes, and the text.
   const int version = bytes.size() < 12 ? 0 : bytes[6];
   if (version < 1 || version > 3 ||
@@ -181,7 +170,7 @@ absl::StatusOr<NpyHeader> NpzFile::Header(const std::string& name) const {
     }
     size *= dim;
   }
-  const uint64_t found = zip_.members().at(name + kEnding).unpacked;
+  const uint64_t found = array->second.unpacked;
   if (found - header.begin == size) return header;
   return wrong(StatusCode::kDataLoss,
                absl::StrCat("of ", header.Explain(), " in ", found, " bytes"),
@@ -192,8 +181,8 @@ absl::StatusOr<NpyArray> NpzFile::Read(const std::string& name) const {
   NpyArray array;
   ASSIGN_OR_RETURN(static_cast<NpyHeader&>(array), Header(name));
   std::vector<uint8_t>& bytes = array.bytes;
-  ASSIGN_OR_RETURN(
-      bytes, zip_.Read(name + kEnding, std::numeric_limits<uint64_t>::max()));
+  ASSIGN_OR_RETURN(bytes, ReadZipMember(*file_, arrays_.at(name), name,
+                                        std::numeric_limits<uint64_t>::max()));
   bytes.erase(bytes.begin(), bytes.begin() + array.begin);
   if (array.big_endian) {
     for (auto at = bytes.begin(); at != bytes.end(); at += array.width) {

@@ -7,11 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "data/formats/regular_file.h"
 #include "data/formats/zip.h"
 
 namespace distill {
@@ -44,15 +46,15 @@ struct NpyArray : NpyHeader {
 class NpzFile {
  public:
   // Errors here and below have the absolute path, what was found, what was
-  // expected and what to do: ZipFile's; NotFound for no such array;
-  // InvalidArgument for a file without arrays, or an array of another kind than
-  // those above; DataLoss for one that is corrupt.
+  // expected and what to do: those of RegularFile and of data/formats/zip.h;
+  // NotFound for no such array; InvalidArgument for a file without arrays, or
+  // an array of another kind than those above; DataLoss for a corrupt one.
   static absl::StatusOr<NpzFile> Open(const std::string& path);
 
-  const std::string& path() const { return zip_.path(); }  // Absolute.
-  // Sorted; without ".npy", as NumPy has them.
-  std::vector<std::string> names() const;
-  bool Has(const std::string& name) const;
+  const std::string& path() const { return file_->path(); }  // Absolute.
+  // By name; without ".npy", as NumPy has them.
+  const std::map<std::string, ZipMember>& arrays() const { return arrays_; }
+  bool Has(const std::string& name) const { return arrays_.count(name) > 0; }
 
   // Reads the array's beginning alone: its values may still be corrupt.
   absl::StatusOr<NpyHeader> Header(const std::string& name) const;
@@ -66,9 +68,8 @@ class NpzFile {
   absl::StatusOr<std::vector<int64_t>> Integers(const std::string& name) const;
 
  private:
-  explicit NpzFile(ZipFile zip) : zip_(std::move(zip)) {}
-
-  ZipFile zip_;
+  std::unique_ptr<RegularFile> file_;
+  std::map<std::string, ZipMember> arrays_;
 };
 
 }  // namespace distill

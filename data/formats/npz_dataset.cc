@@ -12,7 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "data/formats/npz.h"
 
 namespace distill {
@@ -61,9 +63,14 @@ absl::StatusOr<Names> NamesOf(const NpzFile& file, Split split) {
                         "both", "Write the other one into the file too.");
     }
   }
+  std::vector<std::string> there;
+  for (const auto& [array, unused_member] : file.arrays()) {
+    if (there.size() < 20) there.push_back(Printable(array));
+  }
   return Unexpected(
       StatusCode::kNotFound, file.path(),
-      absl::StrCat("no images of the ", SplitName(split), " split"),
+      absl::StrCat("no images of the ", SplitName(split),
+                   " split (it has: ", absl::StrJoin(there, ", "), ")"),
       absl::StrCat("the arrays ", names[0].images, " and ", names[0].labels,
                    ", or ", names[1].images, " and ", names[1].labels),
       "Write them into the file, or name another file.");

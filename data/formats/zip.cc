@@ -99,127 +99,126 @@ absl::StatusOr<std::vector<uint8_t>> Inflate(const RegularFile& file,
   return bytes;
 }
 
-}  // namespace
-
-absl::Status ZipFile::Corrupt(const std::string& found) const {
-  return Unexpected(StatusCode::kDataLoss, path(), found, "a whole zip archive",
+absl::Status Corrupt(const RegularFile& file, const std::string& found) {
+  return Unexpected(StatusCode::kDataLoss, file.path(), found,
+                    "a whole zip archive",
                     "The file is incomplete or corrupt: fetch it again, or "
                     "write it again with numpy.savez_compressed.");
 }
 
-absl::StatusOr<std::string> ZipFile::Text(uint64_t offset,
-                                          uint64_t count) const {
-  const auto size = static_cast<uint64_t>(file_->size());
+absl::StatusOr<std::string> Text(const RegularFile& file, uint64_t offset,
+                                 uint64_t count) {
+  const auto size = static_cast<uint64_t>(file.size());
   if (offset > size || count > size - offset) {
-    return Corrupt(absl::StrCat("a reference to ", count, " bytes from byte ",
+    return Corrupt(file,
+                   absl::StrCat("a reference to ", count, " bytes from byte ",
                                 offset, " on in a file of ", size));
   }
   std::string text(count, '\0');
-  RETURN_IF_ERROR(file_->ReadAt(static_cast<int64_t>(offset), text.data(),
-                                static_cast<int64_t>(count)));
+  RETURN_IF_ERROR(file.ReadAt(static_cast<int64_t>(offset), text.data(),
+                              static_cast<int64_t>(count)));
   return text;
 }
 
-absl::StatusOr<ZipFile> ZipFile::Open(const std::string& path,
-                                      const std::string& format) {
-  ZipFile zip;
-  ASSIGN_OR_RETURN(zip.file_, RegularFile::Open(path, format));
+}  // namespace
+
+absl::StatusOr<std::map<std::string, ZipMember>> ReadZipDirectory(
+    const RegularFile& file) {
+  const auto file_size = static_cast<uint64_t>(file.size());
   ASSIGN_OR_RETURN(const std::string start,
-                   zip.Text(0, std::min<int64_t>(zip.file_->size(), 64)));
+                   Text(file, 0, std::min<uint64_t>(file_size, 64)));
   if (!absl::StartsWith(start, "PK\3\4") &&
       !absl::StartsWith(start, "PK\5\6")) {
-    return Unexpected(StatusCode::kInvalidArgument, zip.path(),
+    return Unexpected(StatusCode::kInvalidArgument, file.path(),
                       ContentOf(start).name,
-                      "a zip archive, as " + format + " is",
+                      "a zip archive, as NumPy's .npz files are",
                       "Check the path, or write the arrays with "
                       "numpy.savez_compressed.");
   }
-  RETURN_IF_ERROR(zip.ReadDirectory());
-  return zip;
-}
-
-absl::Status ZipFile::ReadDirectory() {
-  const auto file_size = static_cast<uint64_t>(file_->size());
   const uint64_t tail_size =
       std::min(file_size, kLocatorSize + kEndSize + kLongestComment);
   ASSIGN_OR_RETURN(const std::string tail,
-                   Text(file_size - tail_size, tail_size));
+                   Text(file, file_size - tail_size, tail_size));
   const size_t end = tail.rfind("PK\5\6");
   if (end == tail.npos || tail.size() - end < kEndSize) {
-    return Corrupt(absl::StrCat(file_size, " bytes without a zip's end"));
+    return Corrupt(file, absl::StrCat(file_size, " bytes without a zip's end"));
   }
   uint64_t size = Number(tail, end + 12, 4), offset = Number(tail, end + 16, 4);
   if (end >= kLocatorSize &&
       tail.compare(end - kLocatorSize, 4, "PK\6\7") == 0) {
-    ASSIGN_OR_RETURN(const std::string end64,
-                     Text(Number(tail, end - kLocatorSize + 8, 8), kEnd64Size));
+    ASSIGN_OR_RETURN(
+        const std::string end64,
+        Text(file, Number(tail, end - kLocatorSize + 8, 8), kEnd64Size));
     if (!absl::StartsWith(end64, "PK\6\6")) {
-      return Corrupt("a broken zip64 end");
+      return Corrupt(file, "a broken zip64 end");
     }
     size = Number(end64, 40, 8);
     offset = Number(end64, 48, 8);
   }
   if (size > kLargestDirectory) {
-    return Corrupt(absl::StrCat("a zip's directory of ", size, " bytes"));
+    return Corrupt(file, absl::StrCat("a zip's directory of ", size, " bytes"));
   }
-  ASSIGN_OR_RETURN(const std::string directory, Text(offset, size));
+  ASSIGN_OR_RETURN(const std::string directory, Text(file, offset, size));
+  std::map<std::string, ZipMember> members;
   for (string_view left = directory; !left.empty();) {
     const size_t name = Number(left, 28, 2), extra = Number(left, 30, 2),
                  whole = kEntrySize + name + extra + Number(left, 32, 2);
     if (!absl::StartsWith(left, "PK\1\2") || whole > left.size()) {
-      return Corrupt("a broken zip's directory");
+      return Corrupt(file, "a broken zip's directory");
     }
-    ZipMember& member = members_[std::string(left.substr(kEntrySize, name))];
+    ZipMember& member = members[std::string(left.substr(kEntrySize, name))];
     member = {Number(left, 8, 2),  Number(left, 10, 2), Number(left, 16, 4),
               Number(left, 20, 4), Number(left, 24, 4), Number(left, 42, 4)};
     ReadZip64(left.substr(kEntrySize + name, extra),
               {&member.unpacked, &member.packed, &member.begin});
     left.remove_prefix(whole);
   }
-  return absl::OkStatus();
+  return members;
 }
 
-absl::StatusOr<std::vector<uint8_t>> ZipFile::Read(const std::string& name,
-                                                   uint64_t most) const {
-  const ZipMember& member = members_.at(name);
+absl::StatusOr<std::vector<uint8_t>> ReadZipMember(const RegularFile& file,
+                                                   const ZipMember& member,
+                                                   const std::string& name,
+                                                   uint64_t most) {
   const std::string quoted = absl::StrCat("\"", Printable(name), "\"");
   const bool encrypted = (member.flags & kEncrypted) != 0;
   if (encrypted || (member.method != kStored && member.method != kDeflated)) {
     return Unexpected(
-        StatusCode::kInvalidArgument, path(),
+        StatusCode::kInvalidArgument, file.path(),
         encrypted ? quoted + ", which is encrypted"
                   : absl::StrCat(quoted, " packed by method ", member.method),
         "a member that is stored (method 0) or deflated (8)",
         "Write the file with numpy.savez_compressed.");
   }
   // Its own header says alone where the data begin.
-  ASSIGN_OR_RETURN(const std::string header, Text(member.begin, kHeaderSize));
+  ASSIGN_OR_RETURN(const std::string header,
+                   Text(file, member.begin, kHeaderSize));
   const uint64_t begin = member.begin + kHeaderSize + Number(header, 26, 2) +
                          Number(header, 28, 2);
-  const auto file_size = static_cast<uint64_t>(file_->size());
+  const auto file_size = static_cast<uint64_t>(file.size());
   if (!absl::StartsWith(header, "PK\3\4") || begin > file_size ||
       member.packed > file_size - begin ||
       (member.method == kStored && member.packed != member.unpacked)) {
-    return Corrupt(quoted + " with a broken header");
+    return Corrupt(file, quoted + " with a broken header");
   }
   const uint64_t size = std::min(member.unpacked, most);
   std::vector<uint8_t> bytes;
   if (member.method == kStored) {
     bytes.resize(size);
-    RETURN_IF_ERROR(file_->ReadAt(static_cast<int64_t>(begin), bytes.data(),
-                                  static_cast<int64_t>(size)));
+    RETURN_IF_ERROR(file.ReadAt(static_cast<int64_t>(begin), bytes.data(),
+                                static_cast<int64_t>(size)));
   } else {
-    ASSIGN_OR_RETURN(bytes, Inflate(*file_, static_cast<int64_t>(begin),
+    ASSIGN_OR_RETURN(bytes, Inflate(file, static_cast<int64_t>(begin),
                                     static_cast<int64_t>(member.packed), size));
   }
   if (bytes.size() < size) {
-    return Corrupt(absl::StrCat(quoted, " with corrupt data after ",
-                                bytes.size(), " of ", member.unpacked,
-                                " bytes"));
+    return Corrupt(
+        file, absl::StrCat(quoted, " with corrupt data after ", bytes.size(),
+                           " of ", member.unpacked, " bytes"));
   }
   if (size == member.unpacked &&
       crc32_z(0, bytes.data(), bytes.size()) != member.crc32) {
-    return Corrupt(quoted + " with another CRC-32 than it should have");
+    return Corrupt(file, quoted + " with another CRC-32 than it should have");
   }
   return bytes;
 }

@@ -6,11 +6,9 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/formats/regular_file.h"
 
@@ -23,36 +21,22 @@ struct ZipMember {
            begin = 0;
 };
 
-class ZipFile {
- public:
-  // Reads the directory, of 64 MiB at most. `format` is of what is packed in a
-  // zip archive, for messages: "NumPy's .npz format". The file stays open.
-  //
-  // Errors: RegularFile::Open's, and with the same parts InvalidArgument (no
-  // zip archive) and DataLoss (incomplete or corrupt).
-  static absl::StatusOr<ZipFile> Open(const std::string& path,
-                                      const std::string& format);
+// The members by name, as the directory has them, of 64 MiB at most.
+//
+// Errors here and below have the absolute path, what was found, what was
+// expected and what to do: InvalidArgument (no zip archive), DataLoss
+// (incomplete or corrupt), RegularFile's.
+absl::StatusOr<std::map<std::string, ZipMember>> ReadZipDirectory(
+    const RegularFile& file);
 
-  // By name.
-  const std::map<std::string, ZipMember>& members() const { return members_; }
-  const std::string& path() const { return file_->path(); }  // Absolute.
-
-  // The first `most` unpacked bytes of the member `name`, of members(), or if
-  // it has no more all of them, whose CRC-32 was right. Memory grows as they
-  // come; throws std::bad_alloc. Errors: InvalidArgument for a member that is
-  // encrypted or packed by another method than deflate; DataLoss and
-  // Unavailable as above.
-  absl::StatusOr<std::vector<uint8_t>> Read(const std::string& name,
-                                            uint64_t most) const;
-
- private:
-  absl::Status ReadDirectory();
-  absl::Status Corrupt(const std::string& found) const;
-  absl::StatusOr<std::string> Text(uint64_t offset, uint64_t count) const;
-
-  std::unique_ptr<RegularFile> file_;
-  std::map<std::string, ZipMember> members_;
-};
+// The first `most` unpacked bytes of a member, or if it has no more all of
+// them, whose CRC-32 was right. Memory grows as they come; throws
+// std::bad_alloc. InvalidArgument for a member that is encrypted or packed by
+// another method than deflate. `name` is for messages.
+absl::StatusOr<std::vector<uint8_t>> ReadZipMember(const RegularFile& file,
+                                                   const ZipMember& member,
+                                                   const std::string& name,
+                                                   uint64_t most);
 
 }  // namespace distill
 

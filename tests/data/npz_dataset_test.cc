@@ -237,9 +237,9 @@ TEST_F(NpzDatasetTest, AFileThatLacksSomethingOrIsCut) {
   EXPECT_TRUE(FailsOnFile(
       LoadDataset(path_, Split::kTrain).status(), StatusCode::kInvalidArgument,
       path_, "only one of the arrays train_images and train_labels", "both"));
-  EXPECT_TRUE(FailsOnFile(LoadDataset(path_, Split::kTest).status(),
-                          StatusCode::kNotFound, path_,
-                          "no images of the test split", "test_images"));
+  EXPECT_TRUE(FailsOnFile(
+      LoadDataset(path_, Split::kTest).status(), StatusCode::kNotFound, path_,
+      "no images of the test split (it has: train_images)", "test_images"));
   ASSERT_TRUE(Load().ok());
   const std::string whole = testing::ReadFile(path_);
   testing::WriteFile(path_, whole.substr(0, whole.size() - 1));

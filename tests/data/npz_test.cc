@@ -88,8 +88,7 @@ TEST_F(NpzTest, ReadsStoredDeflatedAndZip64) {
                    (kind & 8) ? std::string(300, 'P') : "", kind & 16));
     ASSERT_TRUE(file.ok()) << kind << ": " << file.status();
     EXPECT_EQ(file->path(), path_);
-    EXPECT_EQ(file->names(),
-              (std::vector<std::string>{"train_images", "train_labels"}));
+    EXPECT_EQ(file->arrays().size(), 2u);
     EXPECT_TRUE(file->Has("train_labels"));
     EXPECT_FALSE(file->Has("test_labels"));
     const auto header = file->Header("train_images");
@@ -254,7 +253,7 @@ TEST_F(NpzTest, AnArrayThatIsNotThere) {
        {file->Header("b").status(), file->Read("b").status(),
         file->Integers("b").status()}) {
     EXPECT_TRUE(FailsOnFile(status, StatusCode::kNotFound, path_,
-                            "the array \"b\" nowhere", "one of a"));
+                            "the array \"b\" nowhere", "one of its 1 array"));
   }
 }
 
@@ -328,7 +327,7 @@ TEST_F(NpzTest, WrongArchives) {
   };
   const size_t packed = deflated.find(entry) - 35;
   for (const Case& one_case : std::vector<Case>{
-           {With(zip, entry, 8, one), "\"x.npy\", which is encrypted", invalid},
+           {With(zip, entry, 8, one), "\"x\", which is encrypted", invalid},
            {With(zip, entry, 10, {"\x0c\0", 2}), "method 12", invalid},
            {With(zip, local, 0, "x"), "something else", invalid},
            // The end.
@@ -345,11 +344,11 @@ TEST_F(NpzTest, WrongArchives) {
            {With(zip, entry, 0, "x"), "a broken zip's directory"},
            {With(zip, entry, 28, far.substr(0, 2)), "a broken zip's directory"},
            {With(zip, entry, 30, far.substr(0, 2)), "a broken zip's directory"},
-           {With(zip, entry, 20, far), "\"x.npy\" with a broken header"},
+           {With(zip, entry, 20, far), "\"x\" with a broken header"},
            {With(zip, entry, 20, "\xff\xff\xff\xff"), "a broken header"},
            {With(zip, entry, 24, number(npy.size() - 1)), "a broken header"},
            {With(zip, entry, 42, far), "from byte 16777200"},
-           {With(zip, entry, 42, one), "\"x.npy\" with a broken header"},
+           {With(zip, entry, 42, one), "\"x\" with a broken header"},
            {With(zip64, entry, 51, "\2"), "another CRC-32"},
            // The member.
            {With(zip, local, 28, far.substr(0, 2)), "a broken header"},
@@ -378,6 +377,8 @@ TEST_F(NpzTest, ArraysThatAreRefused) {
            {"'|u4'", "dtype '|u4'"},
            {"'=u1'", "dtype '=u1'"},
            {"'<b2'", "dtype '<b2'"},
+           {"'<1 '", "dtype '<1'"},
+           {"'< i'", "dtype '<i'"},
            {"''", "dtype ''"}}) {
     const absl::Status status =
         Read(NpyFileOf("{'descr': " + descr +

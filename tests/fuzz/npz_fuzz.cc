@@ -14,7 +14,7 @@ using distill::fuzz::Require;
 using distill::fuzz::RequireGoodError;
 
 void ReadAll(const distill::NpzFile& file) {
-  for (const std::string& name : file.names()) {
+  for (const auto& [name, unused_member] : file.arrays()) {
     Require(file.Has(name), "an array that is listed is there");
     const auto header = file.Header(name);
     const auto array = file.Read(name);
