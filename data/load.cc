@@ -9,6 +9,7 @@
 #include "data/catalog.h"
 #include "data/formats/cifar.h"
 #include "data/formats/idx_folder.h"
+#include "data/formats/npz_dataset.h"
 #include "data/formats/picture_folder.h"
 
 namespace distill {
@@ -31,6 +32,7 @@ absl::StatusOr<DatasetReader> OpenAs(const std::string& path,
 constexpr DatasetFormat kFormats[] = {
     {&IsCifar, false, &OpenAs<&LoadCifar>},
     {&IsPictureFolder, true, &OpenPictureFolder},
+    {&IsNpz, false, &OpenAs<&LoadNpz>},
     {&IsIdxFolder, false, &OpenAs<&LoadIdxFolder>},
 };
 

@@ -256,8 +256,9 @@ namespace internal {
 
 absl::StatusOr<IdxArray> ReadIdx(const std::string& path, ReadFunction read) {
   try {
-    ASSIGN_OR_RETURN(const auto file,
-                     PackedFile::Open(path, "the IDX format", read));
+    ASSIGN_OR_RETURN(
+        const auto file,
+        PackedFile::Open(path, "the IDX format, plain or .gz", read));
     return ReadArray(*file);
   } catch (const std::bad_alloc&) {
     return Unexpected(absl::StatusCode::kResourceExhausted, AbsolutePath(path),

@@ -1,18 +1,14 @@
 #include "data/formats/packed_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <new>
-#include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/paths.h"
 #include "base/status.h"
 
 namespace distill {
@@ -28,10 +24,6 @@ constexpr int64_t kMaxPiece = int64_t{1} << 30;
 constexpr int64_t kMaxDeflateRatio = 1032;
 
 constexpr char kFetchAgain[] = "Fetch the file again.";
-
-std::string ErrorText(int error) {
-  return std::generic_category().message(error);
-}
 
 }  // namespace
 
@@ -50,39 +42,15 @@ struct PackedFile::Inflater {
   int64_t members = 0;
 };
 
-PackedFile::PackedFile(const std::string& path, const std::string& format,
-                       ReadFunction read)
-    : path_(AbsolutePath(path)), format_(format), read_(read) {}
+PackedFile::PackedFile(std::unique_ptr<RegularFile> file, ReadFunction read)
+    : file_(std::move(file)), read_(read) {}
 
-PackedFile::~PackedFile() {
-  if (descriptor_ >= 0) close(descriptor_);
-}
+PackedFile::~PackedFile() = default;
 
 absl::StatusOr<std::unique_ptr<PackedFile>> PackedFile::Open(
     const std::string& path, const std::string& format, ReadFunction read) {
-  std::unique_ptr<PackedFile> file(new PackedFile(path, format, read));
-  // O_NONBLOCK: opening a named pipe must not wait for a writer. It changes
-  // nothing for regular files.
-  do {
-    file->descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  } while (file->descriptor_ < 0 && errno == EINTR);
-  if (file->descriptor_ < 0) return file->OpenError(errno);
-
-  struct stat info;
-  if (fstat(file->descriptor_, &info) != 0) return file->ReadError(errno);
-  if (!S_ISREG(info.st_mode)) {
-    const bool folder = S_ISDIR(info.st_mode);
-    return Unexpected(absl::StatusCode::kInvalidArgument, file->path_,
-                      folder ? "a folder" : "a device, pipe or socket",
-                      absl::StrCat("a file in ", format, ", plain or .gz"),
-                      folder ? "Name the file itself; it may be in this folder."
-                             : "Copy its content to a file and name that.");
-  }
-  file->size_ = info.st_size;
-  if (file->size_ == 0) {
-    return Unexpected(absl::StatusCode::kDataLoss, file->path_, "an empty file",
-                      absl::StrCat("a file in ", format), kFetchAgain);
-  }
+  ASSIGN_OR_RETURN(auto regular, RegularFile::Open(path, format));
+  std::unique_ptr<PackedFile> file(new PackedFile(std::move(regular), read));
   uint8_t start[2];
   ASSIGN_OR_RETURN(const int64_t count, file->ReadPlain(start, 2));
   file->start_.assign(start, start + count);
@@ -91,42 +59,15 @@ absl::StatusOr<std::unique_ptr<PackedFile>> PackedFile::Open(
   return file;
 }
 
-absl::Status PackedFile::OpenError(int error) const {
-  const std::string expected = "a readable file in " + format_;
-  if (error == ENOENT || error == ENOTDIR) {
-    struct stat link;
-    const bool dangling = lstat(path_.c_str(), &link) == 0;
-    return Unexpected(
-        absl::StatusCode::kNotFound, path_,
-        dangling ? "a link to a file that does not exist" : "no such file",
-        expected, dangling ? "Repair the link." : "Check the path.");
-  }
-  if (error == EACCES || error == EPERM) {
-    return Unexpected(
-        absl::StatusCode::kPermissionDenied, path_, ErrorText(error), expected,
-        "Let this user read the file and enter the folders above it (chmod "
-        "a+r, chmod a+x).");
-  }
-  return ReadError(error);
-}
-
-absl::Status PackedFile::ReadError(int error) const {
-  return Unexpected(
-      absl::StatusCode::kUnavailable, path_,
-      absl::StrCat("the error \"", ErrorText(error), "\""),
-      "a file that can be read",
-      "Check the disk or the network file system, and try again.");
-}
-
 absl::Status PackedFile::Corrupt() const {
   if (inflater_->members > 0 && inflater_->stream.total_out == 0) {
-    return Unexpected(absl::StatusCode::kDataLoss, path_,
+    return Unexpected(absl::StatusCode::kDataLoss, path(),
                       "bytes after the end of the gzip stream",
                       "nothing there, or another gzip stream",
                       absl::StrCat("The file is corrupt. ", kFetchAgain));
   }
   const char* reason = inflater_->stream.msg;
-  return Unexpected(absl::StatusCode::kDataLoss, path_,
+  return Unexpected(absl::StatusCode::kDataLoss, path(),
                     absl::StrCat("corrupt gzip data (",
                                  reason == nullptr ? "unknown" : reason, ")"),
                     "a gzip stream with the CRC that is written in it",
@@ -134,9 +75,9 @@ absl::Status PackedFile::Corrupt() const {
 }
 
 int64_t PackedFile::most_unpacked() const {
-  if (!is_packed_) return size_;
+  if (!is_packed_) return size();
   const int64_t most = std::numeric_limits<int64_t>::max();
-  return size_ > most / kMaxDeflateRatio ? most : size_ * kMaxDeflateRatio;
+  return size() > most / kMaxDeflateRatio ? most : size() * kMaxDeflateRatio;
 }
 
 absl::StatusOr<int64_t> PackedFile::Read(uint8_t* to, int64_t most) {
@@ -151,13 +92,13 @@ absl::StatusOr<int64_t> PackedFile::ReadPlain(uint8_t* to, int64_t most) {
   std::copy_n(start_.begin(), count, to);
   start_.erase(start_.begin(), start_.begin() + count);
   while (count < most) {
-    const ssize_t step =
-        read_(descriptor_, to + count, std::min(most - count, kMaxPiece));
+    const ssize_t step = read_(file_->descriptor(), to + count,
+                               std::min(most - count, kMaxPiece));
     if (step == 0) break;
     if (step > 0) {
       count += step;
     } else if (errno != EINTR) {
-      return ReadError(errno);
+      return file_->ReadError(errno);
     }
   }
   return count;
@@ -173,8 +114,8 @@ absl::StatusOr<int64_t> PackedFile::Inflate(uint8_t* to, int64_t most) {
       if (more == 0 && inflater_->between_members) break;
       if (more == 0) {
         return Unexpected(
-            absl::StatusCode::kDataLoss, path_,
-            absl::StrCat("a .gz of ", size_, " bytes that ends early"),
+            absl::StatusCode::kDataLoss, path(),
+            absl::StrCat("a .gz of ", size(), " bytes that ends early"),
             "a complete gzip stream",
             absl::StrCat("The file is incomplete. ", kFetchAgain));
       }

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "data/formats/regular_file.h"
 
 namespace distill {
 
@@ -23,13 +24,7 @@ using ReadFunction = ssize_t (*)(int file, void* to, size_t most);
 // two bytes decide, not its name.
 class PackedFile {
  public:
-  // Opens the regular file `path`. `format` says what it should be, for
-  // messages: "the IDX format".
-  //
-  // Errors, each with the absolute path, what was found, what was expected and
-  // what to do: NotFound (no such file, or a link to none), PermissionDenied,
-  // InvalidArgument (a folder, device, pipe or socket), DataLoss (empty),
-  // Unavailable (the operating system could not read it).
+  // As RegularFile::Open, whose errors are this one's.
   static absl::StatusOr<std::unique_ptr<PackedFile>> Open(
       const std::string& path, const std::string& format, ReadFunction read);
 
@@ -43,10 +38,10 @@ class PackedFile {
   // Unavailable as above.
   absl::StatusOr<int64_t> Read(uint8_t* to, int64_t most);
 
-  const std::string& path() const { return path_; }  // Absolute.
+  const std::string& path() const { return file_->path(); }  // Absolute.
   bool is_packed() const { return is_packed_; }
   // Of the file itself, in bytes, when it was opened; at least 1.
-  int64_t size() const { return size_; }
+  int64_t size() const { return file_->size(); }
   // The most bytes that it can unpack to.
   int64_t most_unpacked() const;
   // CRC-32 of all that Read has given.
@@ -55,18 +50,13 @@ class PackedFile {
  private:
   struct Inflater;
 
-  PackedFile(const std::string& path, const std::string& format,
-             ReadFunction read);
-  absl::Status OpenError(int error) const;
-  absl::Status ReadError(int error) const;
+  PackedFile(std::unique_ptr<RegularFile> file, ReadFunction read);
   absl::Status Corrupt() const;
   absl::StatusOr<int64_t> ReadPlain(uint8_t* to, int64_t most);
   absl::StatusOr<int64_t> Inflate(uint8_t* to, int64_t most);
 
-  const std::string path_, format_;
+  const std::unique_ptr<RegularFile> file_;
   const ReadFunction read_;
-  int descriptor_ = -1;
-  int64_t size_ = 0;
   bool is_packed_ = false;
   std::vector<uint8_t> start_;  // Read already, to see what it is.
   std::unique_ptr<Inflater> inflater_;

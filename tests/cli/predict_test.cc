@@ -232,15 +232,16 @@ TEST_F(PredictTest, OptionsThatMakeNoSenseAreCodeTwo) {
   EXPECT_EQ(Run({"x"}).code, 1);
 }
 
-TEST_F(PredictTest, AModelOfAnotherSizeWantsRawPictures) {
+TEST_F(PredictTest, PicturesGetAModelsOwnSizeUnlessTheyAreRaw) {
   options_.model = Save(SmallModel(8), "small.safetensors");
   const std::string file =
       File("a", NetpbmFile(Draw(8, 8, kSeven, 0.2, 255, 0)));
-  EXPECT_TRUE(Contains(Run({file}).err, "images of 8 x 8"));
-  options_.raw = true;
-  EXPECT_EQ(Run({file}).code, 0);
   const std::string large =
       File("b", NetpbmFile(Draw(9, 8, kSeven, 0.2, 255, 0)));
+  const std::string prepared = Run({file}).out;
+  EXPECT_EQ(Run({large}).code, 0);
+  options_.raw = true;
+  EXPECT_EQ(Run({file}).out, prepared) << "it has the size";
   EXPECT_TRUE(
       Contains(Run({large}).err, "9 x 8 (rows x columns); expected 8 x 8"));
 }

@@ -369,12 +369,12 @@ TEST_F(DatasetTest, LabelBeyondTheClasses) {
 TEST_F(DatasetTest, ClassesOutOfRange) {
   Write(kTrainImages, Images());
   Write(kTrainLabels, Labels());
-  for (const int classes : {-1, 257}) {
+  for (const int classes : {-1, 65537}) {
     DatasetOptions options;
     options.classes = classes;
     EXPECT_TRUE(FailsWith(
         LoadError(options), StatusCode::kInvalidArgument,
-        {"classes: found " + std::to_string(classes), "expected 1 to 256"}));
+        {"classes: found " + std::to_string(classes), "expected 1 to 65536"}));
   }
 }
 
