@@ -21,7 +21,8 @@ TEST_P(DocsTest, ShowTheProgramWordByWord) {
 
 INSTANTIATE_TEST_SUITE_P(Examples, DocsTest,
                          ::testing::Values("numpy_student.py",
-                                           "onnx_student.py", "predict.c",
+                                           "onnx_picture.py", "onnx_student.py",
+                                           "predict.c",
                                            "pytorch_teacher.py"));
 
 }  // namespace
