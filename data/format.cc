@@ -15,10 +15,14 @@ bool AbslParseFlag(absl::string_view text, ImageSize* size,
   constexpr int64_t kMostSide = 4096;
   const std::vector<absl::string_view> sides = absl::StrSplit(text, 'x');
   ImageSize parsed;
+  if (text.empty()) {
+    *size = parsed;
+    return true;
+  }
   if (sides.size() > 2 || !absl::SimpleAtoi(sides.front(), &parsed.height) ||
-      !absl::SimpleAtoi(sides.back(), &parsed.width) || parsed.height < 0 ||
-      parsed.width < 0 || parsed.height > kMostSide ||
-      parsed.width > kMostSide || (parsed.height == 0) != (parsed.width == 0)) {
+      !absl::SimpleAtoi(sides.back(), &parsed.width) || parsed.height < 1 ||
+      parsed.width < 1 || parsed.height > kMostSide ||
+      parsed.width > kMostSide) {
     *error = absl::StrCat("it must be a side of 1 to ", kMostSide,
                           " pixels, or height and width, like 32 or 32x24");
     return false;
@@ -28,6 +32,7 @@ bool AbslParseFlag(absl::string_view text, ImageSize* size,
 }
 
 std::string AbslUnparseFlag(const ImageSize& size) {
+  if (size.height == 0) return "";
   return size.height == size.width ? absl::StrCat(size.height)
                                    : absl::StrCat(size.height, "x", size.width);
 }
