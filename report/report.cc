@@ -16,14 +16,29 @@
 namespace distill {
 namespace {
 
+// A matrix; or of too many classes [label, predicted, count] of each confusion.
+// Where there is `less`, these are changes.
 Json ConfusionJson(const ModelMetrics& metrics, const ModelMetrics* less) {
+  const auto count = [&](int64_t label, int64_t predicted) {
+    return metrics.Confused(label, predicted) -
+           (less == nullptr ? 0 : less->Confused(label, predicted));
+  };
   Json rows = Json::array();
+  if (metrics.classes > kMostMatrixClasses) {
+    auto pairs = metrics.confusions;
+    if (less != nullptr) {
+      pairs.insert(less->confusions.begin(), less->confusions.end());
+    }
+    for (const auto& [pair, unused] : pairs) {
+      const int64_t found = count(pair.first, pair.second);
+      if (found != 0) rows.push_back({pair.first, pair.second, found});
+    }
+    return rows;
+  }
   for (int64_t label = 0; label < metrics.classes; ++label) {
     Json row = Json::array();
-    for (int64_t c = 0; c < metrics.classes; ++c) {
-      row.push_back(metrics.Confused(label, c) -
-                    (less == nullptr ? 0 : less->Confused(label, c)));
-    }
+    for (int64_t c = 0; c < metrics.classes; ++c)
+      row.push_back(count(label, c));
     rows.push_back(std::move(row));
   }
   return rows;
@@ -46,6 +61,8 @@ Json NumbersJson(const StageAnalysis& stage) {
                {"testAccuracyWilson", IntervalJson(metrics.accuracy)},
                {"nll", Number(metrics.nll)},
                {"ece", metrics.ece}};
+  if (metrics.top5) json["top5Accuracy"] = *metrics.top5;
+  if (metrics.balanced) json["balancedAccuracy"] = *metrics.balanced;
   if (stage.fidelity) {
     json["agreed"] = stage.fidelity->agreed;
     json["teacherErrors"] = stage.fidelity->teacher_errors;
@@ -121,6 +138,7 @@ Json SeedsMetricsJson(const Analysis& analysis) {
 std::string ReportJson(const ReportContext& context, const Analysis& analysis) {
   Json json = context.printed;
   json.update(ProvenanceJson(context));
+  json["classNames"] = ClassNames(*context.test);
   json["metrics"] = MetricsJson(context, analysis);
   if (analysis.runs.size() > 1) {
     json["metricsBySeed"] = SeedsMetricsJson(analysis);
