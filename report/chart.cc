@@ -329,7 +329,7 @@ std::string LineChart(const ChartOptions& options,
 std::string BarChart(const std::string& title,
                      const std::vector<ChartBar>& bars) {
   constexpr double kRow = 20;
-  constexpr size_t kMostLabel = 18;
+  constexpr size_t kMostLabel = 16;
   // Beside the bars: room for a label, and at both ends for a value.
   constexpr double kTo = kWidth - 70;
   double from = 110;
@@ -337,7 +337,7 @@ std::string BarChart(const std::string& title,
   for (const ChartBar& bar : bars) {
     const auto length =
         static_cast<double>(std::min(Length(bar.label), kMostLabel));
-    from = std::max(from, 55 + 6.5 * length);
+    from = std::max(from, 60 + 7 * length);
     low = std::min(low, bar.value);
     high = std::max(high, bar.value);
   }
