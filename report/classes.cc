@@ -229,7 +229,7 @@ PageSection ClassesSection(const Analysis& analysis, const Names& names) {
     bars.push_back({title, points[c], absl::StrFormat("%+.2f", points[c])});
   }
   return {"Class by class",
-          absl::StrCat(html, "<div class=\"grid\">\n",
+          absl::StrCat(html, "<div class=\"sides\">\n",
                        BarChart(absl::StrCat("Student less ", NameOf(other),
                                              ", points of test accuracy"),
                                 bars),

@@ -1,5 +1,6 @@
 #include "report/report.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -7,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "report/analysis.h"
+#include "report/classes.h"
 #include "report/html.h"
 #include "report/metrics.h"
 #include "report/tensorboard.h"
@@ -168,13 +171,16 @@ std::string CurvesJsonl(const Analysis& analysis) {
 }
 
 std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
+  // Of a set whose classes have but numbers there is no column of names.
+  const std::vector<std::string>& names = test.class_names;
+  const bool named = !std::all_of(names.begin(), names.end(), IsNumber);
   std::string csv = "index,label";
   for (size_t s = 0; s < analysis.predictions.size(); ++s) {
     const std::string name = StageName(static_cast<int>(s));
     absl::StrAppend(&csv, ",", name, ",", name, "_probability,", name,
                     "_label_probability");
   }
-  absl::StrAppend(&csv, "\n");
+  absl::StrAppend(&csv, named ? ",label_name\n" : "\n");
   for (int64_t i = 0; i < test.count; ++i) {
     absl::StrAppend(&csv, i, ",", test.labels[i]);
     for (const Predictions& predictions : analysis.predictions) {
@@ -182,6 +188,11 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
       absl::StrAppendFormat(&csv, ",%d,%.9g,%.9g", predicted,
                             predictions.Probability(i, predicted),
                             predictions.Probability(i, test.labels[i]));
+    }
+    if (named) {
+      absl::StrAppend(
+          &csv, ",\"",
+          absl::StrReplaceAll(names[test.labels[i]], {{"\"", "\"\""}}), "\"");
     }
     absl::StrAppend(&csv, "\n");
   }
