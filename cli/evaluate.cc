@@ -41,6 +41,7 @@ std::vector<int64_t> WorstClasses(const ModelMetrics& metrics) {
   std::sort(ranked.begin(), ranked.end());
   ranked.resize(std::min(ranked.size(), kWorst));
   std::vector<int64_t> worst;
+  worst.reserve(ranked.size());
   for (const auto& [accuracy, c] : ranked) worst.push_back(c);
   return worst;
 }

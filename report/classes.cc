@@ -194,6 +194,7 @@ PageSection ClassesSection(const Analysis& analysis, const Names& names) {
   const size_t other = analysis.has_control() ? kControlStage : kTeacherStage;
   const ModelMetrics& student = stages[kStudentStage].metrics;
   std::vector<double> points;
+  points.reserve(names.size());
   for (int64_t c = 0; c < student.classes; ++c) {
     points.push_back(100 * (student.ClassAccuracy(c) -
                             stages[other].metrics.ClassAccuracy(c)));

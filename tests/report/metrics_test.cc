@@ -207,8 +207,7 @@ TEST(MetricsTest, TheFifthGuessIsOfTheTopFive) {
 }
 
 // Of label 0 three of four are right, of label 1 one of one, of label 2 none of
-// one, and label 3 has no samples. scikit-learn's balanced_accuracy_score of
-// these is 0.583333.
+// one, and label 3 has no samples, though it is predicted.
 TEST(MetricsTest, BalancedAccuracyByHand) {
   const auto measured = [](const std::vector<int32_t>& labels,
                            const std::vector<int>& predicted) {
