@@ -146,9 +146,9 @@ TEST_F(EvaluateTest, OfManyClassesTheWorstAreListed) {
         static_cast<double>(images - errors) / static_cast<double>(images), c);
     sum += ranked.back().first;
   }
-  EXPECT_NEAR(result["balancedAccuracy"], sum / 31, 1e-12);
-  EXPECT_GE(result["top5Accuracy"], result["accuracy"]["mean"]);
-  EXPECT_LT(result["top5Accuracy"], 1);
+  EXPECT_NEAR(result.at("balancedAccuracy"), sum / 31, 1e-12);
+  EXPECT_GE(result.at("top5Accuracy"), result["accuracy"]["mean"]);
+  EXPECT_LT(result.at("top5Accuracy"), 1);
   std::sort(ranked.begin(), ranked.end());
   const std::string text = out_.str();
   size_t at = text.find("the worst of 31 classes (--json has all):\n");
