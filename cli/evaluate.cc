@@ -1,7 +1,12 @@
 #include "cli/evaluate.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -17,25 +22,37 @@ namespace {
 
 constexpr char kProgram[] = "evaluate";
 
-int64_t SamplesOf(const ModelMetrics& metrics, int64_t label) {
-  int64_t samples = 0;
-  for (int64_t predicted = 0; predicted < metrics.classes; ++predicted) {
-    samples += metrics.Confused(label, predicted);
-  }
-  return samples;
-}
+// Of more classes than these people see the worst alone.
+constexpr int64_t kMostListed = 30;
+constexpr size_t kWorst = 10;
 
 double MegaFlop(const LoadedModel& loaded) {
   return static_cast<double>(loaded.model->FlopPerImage()) / 1e6;
 }
 
+// The kWorst classes with the lowest accuracies, lowest first, of equal ones
+// the first; those without images have none.
+std::vector<int64_t> WorstClasses(const ModelMetrics& metrics) {
+  std::vector<std::pair<double, int64_t>> ranked;
+  for (int64_t c = 0; c < metrics.classes; ++c) {
+    if (metrics.label_samples[c] == 0) continue;
+    ranked.emplace_back(metrics.ClassAccuracy(c), c);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  ranked.resize(std::min(ranked.size(), kWorst));
+  std::vector<int64_t> worst;
+  worst.reserve(ranked.size());
+  for (const auto& [accuracy, c] : ranked) worst.push_back(c);
+  return worst;
+}
+
 Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
   Json classes = Json::array();
   for (int64_t c = 0; c < info.classes; ++c) {
-    const int64_t samples = SamplesOf(metrics, c);
+    const int64_t samples = metrics.label_samples[c];
     classes.push_back({{"name", info.class_names[c]},
                        {"images", samples},
-                       {"errors", samples - metrics.Confused(c, c)},
+                       {"errors", samples - metrics.label_hits[c]},
                        {"accuracy", Number(metrics.ClassAccuracy(c))}});
   }
   return classes;
@@ -64,8 +81,22 @@ void Write(const LoadedModel& loaded, const EvaluateOptions& options,
              "negative log-likelihood %.4f nats, expected calibration error "
              "%.4f\n",
              metrics.nll, metrics.ece);
-  for (int64_t c = 0; c < info.classes; ++c) {
-    const int64_t samples = SamplesOf(metrics, c);
+  if (metrics.top5) {
+    out << "top-5 accuracy " << Percent(*metrics.top5) << "\n";
+  }
+  if (metrics.balanced) {
+    out << "balanced accuracy " << Percent(*metrics.balanced)
+        << ", the mean over the classes\n";
+  }
+  std::vector<int64_t> listed(info.classes);
+  std::iota(listed.begin(), listed.end(), 0);
+  if (info.classes > kMostListed) {
+    listed = WorstClasses(metrics);
+    out << "the worst of " << WithCommas(info.classes)
+        << " classes (--json has all):\n";
+  }
+  for (const int64_t c : listed) {
+    const int64_t samples = metrics.label_samples[c];
     out << "  " << info.class_names[c] << ": "
         << (samples > 0 ? Percent(metrics.ClassAccuracy(c)) : "nothing")
         << " of " << WithCommas(samples) << "\n";
@@ -98,21 +129,23 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   if (!console_options.quiet) {
     Write(*loaded, options, path, *data, *metrics, out);
   }
-  PrintResult({{"status", "success"},
-               {"message", "The model has been evaluated."},
-               {"model", options.model},
-               {"architecture", loaded->info.architecture},
-               {"parameters", loaded->model->ParameterCount()},
-               {"mflop", MegaFlop(*loaded)},
-               {"dataset", data->dataset->name},
-               {"split", options.split},
-               {"images", metrics->samples},
-               {"errors", metrics->errors},
-               {"accuracy", IntervalJson(metrics->accuracy)},
-               {"nll", Number(metrics->nll)},
-               {"ece", Number(metrics->ece)},
-               {"classes", ClassesJson(loaded->info, *metrics)}},
-              console_options.brief, out);
+  Json result = {{"status", "success"},
+                 {"message", "The model has been evaluated."},
+                 {"model", options.model},
+                 {"architecture", loaded->info.architecture},
+                 {"parameters", loaded->model->ParameterCount()},
+                 {"mflop", MegaFlop(*loaded)},
+                 {"dataset", data->dataset->name},
+                 {"split", options.split},
+                 {"images", metrics->samples},
+                 {"errors", metrics->errors},
+                 {"accuracy", IntervalJson(metrics->accuracy)},
+                 {"nll", Number(metrics->nll)},
+                 {"ece", Number(metrics->ece)}};
+  if (metrics->top5) result["top5Accuracy"] = *metrics->top5;
+  if (metrics->balanced) result["balancedAccuracy"] = *metrics->balanced;
+  result["classes"] = ClassesJson(loaded->info, *metrics);
+  PrintResult(result, console_options.brief, out);
   return 0;
 }
 

@@ -119,7 +119,7 @@ absl::StatusOr<Analysis> Analyse(const SeedsResult& result, uint64_t first_seed,
       std::vector<Predictions> predictions = PredictionsOfRun(result.runs[i]);
       analysis.runs.push_back(AnalyseRun(result.runs[i], first_seed + i,
                                          predictions, test->labels));
-      // Those of 20 seeds of 256 classes would be a gigabyte.
+      // Those of 20 seeds of 1,000 classes would be several gigabytes.
       if (i == 0) analysis.predictions = std::move(predictions);
     }
     AnalyseAnswers(test->labels, temperature, &analysis);

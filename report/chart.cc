@@ -289,6 +289,19 @@ std::string ShortLabel(const std::string& label) {
              : absl::StrCat("...", label.substr(label.size() - kMost + 3));
 }
 
+// How many characters of UTF-8 there are.
+size_t Length(const std::string& text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (c & 0xc0) != 0x80; });
+}
+
+// The beginning of what is longer than `most` characters.
+std::string Beginning(std::string text, size_t most) {
+  if (Length(text) <= most) return text;
+  while (Length(text) >= most) text.pop_back();
+  return text + "\u2026";
+}
+
 std::string Figure(const std::string& title, const std::string& content) {
   return absl::StrCat("<figure>\n<figcaption>", EscapeHtml(title),
                       "</figcaption>\n", content, "</figure>\n");
@@ -316,31 +329,37 @@ std::string LineChart(const ChartOptions& options,
 std::string BarChart(const std::string& title,
                      const std::vector<ChartBar>& bars) {
   constexpr double kRow = 20;
+  constexpr size_t kMostLabel = 16;
   // Beside the bars: room for a label, and at both ends for a value.
-  constexpr double kFrom = 110, kTo = kWidth - 70;
+  constexpr double kTo = kWidth - 70;
+  double from = 110;
   double low = 0, high = 0;
   for (const ChartBar& bar : bars) {
+    const auto length =
+        static_cast<double>(std::min(Length(bar.label), kMostLabel));
+    from = std::max(from, 60 + 7 * length);
     low = std::min(low, bar.value);
     high = std::max(high, bar.value);
   }
-  const double scale = high > low ? (kTo - kFrom) / (high - low) : 0;
-  const double zero = kFrom - low * scale;
+  const double scale = high > low ? (kTo - from) / (high - low) : 0;
+  const double zero = from - low * scale;
   std::string content;
   for (size_t i = 0; i < bars.size(); ++i) {
     const ChartBar& bar = bars[i];
     const double top = kRow * static_cast<double>(i);
     const double end = zero + bar.value * scale;
     const bool negative = bar.value < 0;
-    absl::StrAppend(&content, Drawing::Text(4, top + 14, "start", bar.label),
-                    "<rect class=\"bar ", negative ? "loss" : "gain", "\" x=\"",
-                    Coordinate(std::min(zero, end)), "\" y=\"",
-                    Coordinate(top + 4), "\" width=\"",
-                    Coordinate(std::max(std::fabs(end - zero), 1.0)),
-                    "\" height=\"12\"><title>",
-                    EscapeHtml(absl::StrCat(bar.label, ": ", bar.text)),
-                    "</title></rect>\n",
-                    Drawing::Text(negative ? end - 5 : end + 5, top + 14,
-                                  negative ? "end" : "start", bar.text));
+    absl::StrAppend(
+        &content,
+        Drawing::Text(4, top + 14, "start", Beginning(bar.label, kMostLabel)),
+        "<rect class=\"bar ", negative ? "loss" : "gain", "\" x=\"",
+        Coordinate(std::min(zero, end)), "\" y=\"", Coordinate(top + 4),
+        "\" width=\"", Coordinate(std::max(std::fabs(end - zero), 1.0)),
+        "\" height=\"12\"><title>",
+        EscapeHtml(absl::StrCat(bar.label, ": ", bar.text)),
+        "</title></rect>\n",
+        Drawing::Text(negative ? end - 5 : end + 5, top + 14,
+                      negative ? "end" : "start", bar.text));
   }
   const double height = kRow * static_cast<double>(bars.size());
   return Figure(title, absl::StrCat("<div class=\"tall\">\n",

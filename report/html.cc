@@ -4,9 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,6 +14,7 @@
 #include "base/text.h"
 #include "report/assets.h"
 #include "report/chart.h"
+#include "report/classes.h"
 #include "report/first_screen.h"
 #include "report/latency.h"
 #include "report/metrics.h"
@@ -28,12 +27,11 @@ namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-// More classes than these have no table of all confusions.
-constexpr int64_t kMostHeatClasses = 30;
-constexpr size_t kMostConfusions = 30;
 constexpr size_t kMostAloneImages = 12;
 // Classes that a model's bars show.
 constexpr size_t kTopClasses = 4;
+// How wide a card shows an image; wider ones are made smaller.
+constexpr int64_t kCardPixels = 84;
 
 std::string NameOf(size_t stage) { return StageName(static_cast<int>(stage)); }
 
@@ -97,6 +95,15 @@ PageSection SummarySection(const ReportContext& context,
   });
   table.Add("its 95 % interval, of the images",
             [](const StageAnalysis& s) { return Ends(s.metrics.accuracy); });
+  if (stages[0].metrics.top5) {
+    table.Add("top-5 accuracy",
+              [](const StageAnalysis& s) { return Percent(*s.metrics.top5); });
+  }
+  if (stages[0].metrics.balanced) {
+    table.Add("balanced accuracy", [](const StageAnalysis& s) {
+      return Percent(*s.metrics.balanced);
+    });
+  }
   table.Add("errors", [](const StageAnalysis& s) {
     return WithCommas(s.metrics.errors);
   });
@@ -144,7 +151,16 @@ PageSection SummarySection(const ReportContext& context,
       Paragraph(
           absl::StrCat(
               "The interval is Wilson's (1927), for how well this one model "
-              "would do on other images; it says nothing of other seeds. NLL "
+              "would do on other images; it says nothing of other seeds. ",
+              stages[0].metrics.top5
+                  ? "A model is right among its top 5 where the label is one "
+                    "of the five classes it holds likeliest. "
+                  : "",
+              stages[0].metrics.balanced
+                  ? "The balanced accuracy is the mean over the classes, each "
+                    "of which counts as much whatever its images. "
+                  : "",
+              "NLL "
               "is the mean of -log of the label's probability. ECE is the "
               "expected calibration error with 15 bins of equal width (Guo et "
               "al. 2017). MFLOP are multiplications and additions of a forward "
@@ -418,216 +434,51 @@ PageSection CalibrationSection(const Analysis& analysis) {
                     "note"))};
 }
 
-PageSection ClassesSection(const Analysis& analysis) {
-  const std::vector<StageAnalysis>& stages = analysis.first().stages;
-  const size_t other = analysis.has_control() ? kControlStage : kTeacherStage;
-  const ModelMetrics& student = stages[kStudentStage].metrics;
-  std::vector<ChartBar> bars;
-  Rows rows;
-  for (int64_t c = 0; c < student.classes; ++c) {
-    std::vector<std::string> row = {absl::StrCat("class ", c)};
-    for (const StageAnalysis& stage : stages) {
-      const double accuracy = stage.metrics.ClassAccuracy(c);
-      row.push_back(std::isnan(accuracy) ? "-" : Percent(accuracy));
-    }
-    rows.push_back(std::move(row));
-    const double points = 100 * (student.ClassAccuracy(c) -
-                                 stages[other].metrics.ClassAccuracy(c));
-    if (std::isnan(points)) continue;
-    bars.push_back(
-        {absl::StrCat("class ", c), points, absl::StrFormat("%+.2f", points)});
-  }
-  std::vector<std::string> header = {"test accuracy"};
-  for (size_t i = 0; i < stages.size(); ++i) header.push_back(NameOf(i));
-  return {"Class by class",
-          absl::StrCat("<div class=\"grid\">\n",
-                       BarChart(absl::StrCat("Student less ", NameOf(other),
-                                             ", points of test accuracy"),
-                                bars),
-                       "<div class=\"tall\">\n", Table(header, rows),
-                       "</div>\n</div>\n")};
-}
-
-// ---- Confusions.
-
-// A cell's text, and how much of a colour (of the page's style) is behind it,
-// in [0, 1].
-struct HeatCell {
-  std::string text;
-  double heat = 0;
-  const char* color = "--heat";
-};
-
-std::string HeatTable(
-    const std::string& title, int64_t classes,
-    const std::function<HeatCell(int64_t label, int64_t predicted)>& cell) {
-  std::string html = absl::StrCat(
-      "<figure>\n<figcaption>", EscapeHtml(title),
-      "</figcaption>\n<div class=\"scroll\"><table class=\"heat\">\n<thead>"
-      "<tr><th></th>");
-  for (int64_t c = 0; c < classes; ++c) {
-    absl::StrAppend(&html, "<th scope=\"col\">", c, "</th>");
-  }
-  absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
-  for (int64_t label = 0; label < classes; ++label) {
-    absl::StrAppend(&html, "<tr><th scope=\"row\">", label, "</th>");
-    for (int64_t c = 0; c < classes; ++c) {
-      const HeatCell found = cell(label, c);
-      if (found.heat > 0) {
-        absl::StrAppendFormat(
-            &html, "<td style=\"background:rgba(var(%s),%.2f)\">%s</td>",
-            found.color, found.heat, EscapeHtml(found.text));
-      } else {
-        absl::StrAppend(&html, "<td>", EscapeHtml(found.text), "</td>");
-      }
-    }
-    absl::StrAppend(&html, "</tr>\n");
-  }
-  return absl::StrCat(html, "</tbody>\n</table></div>\n</figure>\n");
-}
-
-// Weak enough for the text on it at its strongest.
-double Heat(int64_t value, int64_t largest) {
-  if (value == 0) return 0;
-  return 0.08 + 0.5 * static_cast<double>(std::abs(value)) /
-                    static_cast<double>(std::max<int64_t>(largest, 1));
-}
-
-// The largest absolute value off the diagonal.
-int64_t LargestOff(int64_t classes,
-                   const std::function<int64_t(int64_t, int64_t)>& value) {
-  int64_t largest = 0;
-  for (int64_t a = 0; a < classes; ++a) {
-    for (int64_t b = 0; b < classes; ++b) {
-      if (a != b) largest = std::max(largest, std::abs(value(a, b)));
-    }
-  }
-  return largest;
-}
-
-std::string ConfusionTable(const std::string& title,
-                           const ModelMetrics& metrics) {
-  const int64_t largest =
-      LargestOff(metrics.classes, [&](int64_t label, int64_t predicted) {
-        return metrics.Confused(label, predicted);
-      });
-  return HeatTable(title, metrics.classes,
-                   [&](int64_t label, int64_t predicted) -> HeatCell {
-                     const int64_t count = metrics.Confused(label, predicted);
-                     if (count == 0) return {};
-                     return {absl::StrCat(count),
-                             label == predicted ? 0 : Heat(count, largest)};
-                   });
-}
-
-std::string ChangeTable(const ModelMetrics& student,
-                        const ModelMetrics& control) {
-  const auto change = [&](int64_t label, int64_t predicted) {
-    return student.Confused(label, predicted) -
-           control.Confused(label, predicted);
-  };
-  const int64_t largest = LargestOff(student.classes, change);
-  return HeatTable("Student less control", student.classes,
-                   [&](int64_t label, int64_t predicted) -> HeatCell {
-                     const int64_t more = change(label, predicted);
-                     if (more == 0) return {};
-                     const bool gain = (label == predicted) == (more > 0);
-                     return {absl::StrFormat("%+d", more),
-                             std::min(Heat(more, largest), 0.58),
-                             gain ? "--gain" : "--loss"};
-                   });
-}
-
-// Where a table of all would be too large: the pairs of classes that the
-// student confuses most.
-std::string TopConfusions(const std::vector<StageAnalysis>& stages) {
-  const ModelMetrics& student = stages[kStudentStage].metrics;
-  std::vector<std::tuple<int64_t, int64_t, int64_t>> pairs;
-  for (int64_t a = 0; a < student.classes; ++a) {
-    for (int64_t b = 0; b < student.classes; ++b) {
-      const int64_t count = student.Confused(a, b);
-      if (a != b && count > 0) pairs.emplace_back(-count, a, b);
-    }
-  }
-  std::sort(pairs.begin(), pairs.end());
-  std::vector<std::string> header = {"label, predicted"};
-  for (size_t i = 0; i < stages.size(); ++i) header.push_back(NameOf(i));
-  Rows rows;
-  for (const auto& [count, label, predicted] : pairs) {
-    if (rows.size() == kMostConfusions) break;
-    std::vector<std::string> row = {absl::StrCat(label, " as ", predicted)};
-    for (const StageAnalysis& stage : stages) {
-      row.push_back(WithCommas(stage.metrics.Confused(label, predicted)));
-    }
-    rows.push_back(std::move(row));
-  }
-  return absl::StrCat(
-      Paragraph("The pairs that the student confuses most; report.json has "
-                "all."),
-      Table(header, rows));
-}
-
-PageSection ConfusionSection(const Analysis& analysis) {
-  const std::vector<StageAnalysis>& stages = analysis.first().stages;
-  const ModelMetrics& student = stages[kStudentStage].metrics;
-  if (student.classes > kMostHeatClasses) {
-    return {"Confusions", TopConfusions(stages)};
-  }
-  std::string tables = ConfusionTable("Student", student);
-  if (analysis.has_control()) {
-    const ModelMetrics& control = stages[kControlStage].metrics;
-    absl::StrAppend(&tables, ConfusionTable("Control", control),
-                    ChangeTable(student, control));
-  }
-  return {
-      "Confusions",
-      absl::StrCat(
-          "<div class=\"heats\">\n", tables, "</div>\n",
-          Paragraph(
-              absl::StrCat("Test images by their label (row) and the predicted "
-                           "class (column). The diagonal is what is right.",
-                           analysis.has_control()
-                               ? " In the difference green is a gain: fewer "
-                                 "errors, or more that is right."
-                               : ""),
-              "note"))};
-}
-
 // ---- Images.
 
 std::string TopClasses(const std::string& title, size_t stage,
-                       const std::vector<double>& probabilities) {
+                       const std::vector<double>& probabilities,
+                       const std::vector<std::string>& names) {
   std::vector<std::pair<double, size_t>> ranked;
   for (size_t c = 0; c < probabilities.size(); ++c) {
     ranked.emplace_back(-probabilities[c], c);
   }
   std::sort(ranked.begin(), ranked.end());
   ranked.resize(std::min(ranked.size(), kTopClasses));
+  // Beside a bar there is room for a number, above it for a name.
+  const bool named = std::any_of(
+      ranked.begin(), ranked.end(),
+      [&](const auto& one) { return names[one.second].size() > 3; });
   std::string html = absl::StrCat("<p>", EscapeHtml(title), "</p>\n<div>\n");
   for (const auto& [negative, c] : ranked) {
+    const std::string name = EscapeHtml(names[c]);
     absl::StrAppendFormat(
         &html,
-        "<div class=\"top c%d\"><span>%d</span><b><i style=\"width:%.1f%%\">"
-        "</i></b><span>%s</span></div>\n",
-        ColorOfStage(stage), c, -100 * negative, Percent(-negative));
+        "<div class=\"top%s c%d\"><span title=\"%s\">%s</span><b><i "
+        "style=\"width:%.1f%%\"></i></b><span>%s</span></div>\n",
+        named ? " named" : "", ColorOfStage(stage), name, name, -100 * negative,
+        Percent(-negative));
   }
   return absl::StrCat(html, "</div>\n");
 }
 
 std::string ImageCard(const Dataset& test, int64_t index,
-                      const std::string& predictions) {
-  const int label = test.labels[index];
-  const std::string what =
-      absl::StrFormat("test image %d, label %d", index, label);
+                      const std::string& predictions,
+                      const std::vector<std::string>& names) {
+  const std::string& name = names[test.labels[index]];
+  const std::string what = EscapeHtml(absl::StrCat(
+      "test image ", index, IsNumber(name) ? ", label " : ": ", name));
   return absl::StrCat(
-      "<div class=\"card\"><img alt=\"", what, "\" src=\"",
-      PngUri(test.images[index], test.image),
-      "\" width=\"", test.image.width, "\" height=\"", test.image.height,
-      "\">\n<div>\n<p>", what, "</p>\n", predictions, "</div></div>\n");
+      "<div class=\"card\"><img",
+      test.image.width > kCardPixels ? " class=\"fine\"" : "", " alt=\"", what,
+      "\" src=\"", PngUri(test.images[index], test.image), "\" width=\"",
+      test.image.width, "\" height=\"", test.image.height, "\">\n<div>\n<p>",
+      what, "</p>\n", predictions, "</div></div>\n");
 }
 
 PageSection DarkKnowledgeSection(const ReportContext& context,
-                                 const Analysis& analysis) {
+                                 const Analysis& analysis,
+                                 const std::vector<std::string>& names) {
   const Predictions& teacher = analysis.predictions[kTeacherStage];
   const std::string at = absl::StrFormat("T = %g", context.temperature);
   std::string cards;
@@ -636,7 +487,8 @@ PageSection DarkKnowledgeSection(const ReportContext& context,
         &cards,
         ImageCard(*context.test, i,
                   TopClasses(absl::StrCat("teacher at ", at), kTeacherStage,
-                             Softened(teacher, i, context.temperature))));
+                             Softened(teacher, i, context.temperature), names),
+                  names));
   }
   return {
       "Where the teacher has most to say",
@@ -656,7 +508,8 @@ PageSection DarkKnowledgeSection(const ReportContext& context,
 // Cards of the first of `images`, with what student and teacher say.
 std::string AloneCards(const ReportContext& context, const Analysis& analysis,
                        const std::vector<int64_t>& images, const char* kind,
-                       const std::string& title) {
+                       const std::string& title,
+                       const std::vector<std::string>& names) {
   std::string cards;
   for (size_t k = 0; k < std::min(images.size(), kMostAloneImages); ++k) {
     std::string predictions;
@@ -664,9 +517,11 @@ std::string AloneCards(const ReportContext& context, const Analysis& analysis,
       absl::StrAppend(
           &predictions,
           TopClasses(NameOf(stage), stage,
-                     Softened(analysis.predictions[stage], images[k], 1)));
+                     Softened(analysis.predictions[stage], images[k], 1),
+                     names));
     }
-    absl::StrAppend(&cards, ImageCard(*context.test, images[k], predictions));
+    absl::StrAppend(&cards,
+                    ImageCard(*context.test, images[k], predictions, names));
   }
   return absl::StrCat("<div class=\"", kind, "\">\n<h3>", EscapeHtml(title),
                       "</h3>\n<div class=\"cards\">\n", cards,
@@ -680,8 +535,8 @@ std::string Choice(const char* id, const std::string& text, bool chosen) {
                       id, "\">", EscapeHtml(text), "</label>\n");
 }
 
-PageSection AloneSection(const ReportContext& context,
-                         const Analysis& analysis) {
+PageSection AloneSection(const ReportContext& context, const Analysis& analysis,
+                         const std::vector<std::string>& names) {
   const auto& right = analysis.only_student_right;
   const auto& wrong = analysis.only_student_wrong;
   const auto count = [](const std::vector<int64_t>& images) {
@@ -707,8 +562,8 @@ PageSection AloneSection(const ReportContext& context,
         &html, "<div class=\"alone\">\n", Choice("alone-both", "both", true),
         Choice("alone-right", of_right, false),
         Choice("alone-wrong", of_wrong, false), "<div class=\"sides\">\n",
-        AloneCards(context, analysis, right, "right", of_right),
-        AloneCards(context, analysis, wrong, "wrong", of_wrong),
+        AloneCards(context, analysis, right, "right", of_right, names),
+        AloneCards(context, analysis, wrong, "wrong", of_wrong, names),
         "</div>\n</div>\n");
   }
   return {"Where the student stands alone", html};
@@ -739,7 +594,8 @@ PageSection WhatRanSection(const ReportContext& context) {
       Paragraph(absl::StrCat(
           test.name, ", ", WithCommas(context.train->count), " training and ",
           WithCommas(test.count), " test images, ", test.image.Describe(), ", ",
-          test.classes, " classes. Device: ", context.compute.device_name, " (",
+          WithCommas(test.classes),
+          " classes. Device: ", context.compute.device_name, " (",
           context.compute.description, "), precision ",
           context.compute.precision_name, ". Ended ", context.date, ".")),
       Paragraph(absl::StrCat("The student learns by ", context.formula, ".")),
@@ -761,6 +617,7 @@ PageSection WhatRanSection(const ReportContext& context) {
 
 std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
                        const Analysis& analysis) {
+  const std::vector<std::string> names = ClassNames(*context.test);
   return Page(
       absl::StrCat("Distillation on ", context.test->name),
       absl::StrCat(
@@ -768,9 +625,10 @@ std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
           Sections({SeedsSection(analysis), SummarySection(context, analysis),
                     OmittedSection(analysis), CurvesSection(analysis),
                     FidelitySection(analysis), CalibrationSection(analysis),
-                    ClassesSection(analysis), ConfusionSection(analysis),
-                    AloneSection(context, analysis),
-                    DarkKnowledgeSection(context, analysis),
+                    ClassesSection(analysis, names),
+                    ConfusionSection(analysis, names),
+                    AloneSection(context, analysis, names),
+                    DarkKnowledgeSection(context, analysis, names),
                     WhatRanSection(context)})),
       kReportStyle);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "c10/core/ScalarType.h"
@@ -36,6 +37,33 @@ double ExpectedCalibrationError(const std::vector<CalibrationBin>& bins,
     sum += std::fabs(static_cast<double>(bin.hits) - n * bin.confidence);
   }
   return sum / static_cast<double>(samples);
+}
+
+// Whether fewer than five logits come before the label's.
+bool AmongFive(const Predictions& predictions, int64_t sample, int64_t label) {
+  const double own = predictions.LogProbability(sample, label);
+  int64_t before = 0;
+  for (int64_t c = 0; c < predictions.classes; ++c) {
+    const double other = predictions.LogProbability(sample, c);
+    before += other > own || (other == own && c < label) ? 1 : 0;
+  }
+  return before < 5;
+}
+
+// See ModelMetrics::balanced.
+std::optional<double> BalancedAccuracy(const ModelMetrics& metrics) {
+  int64_t smallest = metrics.samples, largest = 0, with_samples = 0;
+  double sum = 0;
+  for (int64_t c = 0; c < metrics.classes; ++c) {
+    const int64_t samples = metrics.label_samples[c];
+    if (samples == 0) continue;
+    smallest = std::min(smallest, samples);
+    largest = std::max(largest, samples);
+    ++with_samples;
+    sum += metrics.ClassAccuracy(c);
+  }
+  if (largest <= 2 * smallest) return std::nullopt;
+  return sum / static_cast<double>(with_samples);
 }
 
 }  // namespace
@@ -84,12 +112,17 @@ std::vector<double> Softened(const Predictions& predictions, int64_t sample,
   return probabilities;
 }
 
+int64_t ModelMetrics::Confused(int64_t label, int64_t predicted) const {
+  if (label == predicted) return label_hits[label];
+  const auto found = confusions.find({label, predicted});
+  return found == confusions.end() ? 0 : found->second;
+}
+
 double ModelMetrics::ClassAccuracy(int64_t label) const {
-  int64_t count = 0;
-  for (int64_t c = 0; c < classes; ++c) count += Confused(label, c);
-  return count == 0 ? std::numeric_limits<double>::quiet_NaN()
-                    : static_cast<double>(Confused(label, label)) /
-                          static_cast<double>(count);
+  return label_samples[label] == 0
+             ? std::numeric_limits<double>::quiet_NaN()
+             : static_cast<double>(label_hits[label]) /
+                   static_cast<double>(label_samples[label]);
 }
 
 ModelMetrics Measure(const Predictions& predictions,
@@ -101,13 +134,22 @@ ModelMetrics Measure(const Predictions& predictions,
   metrics.samples = predictions.samples;
   metrics.classes = predictions.classes;
   metrics.bins.resize(kCalibrationBins);
-  metrics.confusion.resize(predictions.classes * predictions.classes);
+  metrics.label_samples.resize(predictions.classes);
+  metrics.label_hits.resize(predictions.classes);
+  const bool with_top5 = predictions.classes >= kTop5Classes;
+  int64_t top5_hits = 0;
   for (int64_t i = 0; i < predictions.samples; ++i) {
     const int predicted = predictions.predicted[i];
     const bool hit = predicted == labels[i];
     metrics.errors += hit ? 0 : 1;
     metrics.nll -= predictions.LogProbability(i, labels[i]);
-    ++metrics.confusion[labels[i] * predictions.classes + predicted];
+    ++metrics.label_samples[labels[i]];
+    if (hit) {
+      ++metrics.label_hits[labels[i]];
+    } else {
+      ++metrics.confusions[{labels[i], predicted}];
+    }
+    top5_hits += with_top5 && AmongFive(predictions, i, labels[i]) ? 1 : 0;
     const double confidence = predictions.Probability(i, predicted);
     CalibrationBin& bin = metrics.bins[BinOf(confidence)];
     ++bin.samples;
@@ -120,6 +162,11 @@ ModelMetrics Measure(const Predictions& predictions,
   metrics.nll /= static_cast<double>(predictions.samples);
   metrics.accuracy =
       WilsonInterval(predictions.samples - metrics.errors, predictions.samples);
+  if (with_top5) {
+    metrics.top5 = static_cast<double>(top5_hits) /
+                   static_cast<double>(predictions.samples);
+  }
+  metrics.balanced = BalancedAccuracy(metrics);
   metrics.ece = ExpectedCalibrationError(metrics.bins, predictions.samples);
   return metrics;
 }

@@ -3,6 +3,9 @@
 #define DISTILL_REPORT_METRICS_H_
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
@@ -42,6 +45,11 @@ struct CalibrationBin {
 
 constexpr int kCalibrationBins = 15;
 
+// From so many classes on, five guesses say something too.
+constexpr int64_t kTop5Classes = 20;
+// More classes than these have no matrix of all confusions, in no file.
+constexpr int64_t kMostMatrixClasses = 100;
+
 struct ModelMetrics {
   int64_t samples = 0;
   int64_t errors = 0;
@@ -55,14 +63,25 @@ struct ModelMetrics {
   double ece = 0;
   // Bin i has the probabilities in (i / 15, (i + 1) / 15].
   std::vector<CalibrationBin> bins;
-  // [classes, classes], row-major: how often the label `row` was predicted to
-  // be `column`.
+  // The share of samples whose label's logit is among the five largest, where
+  // of equal ones the first come first; none of fewer classes than
+  // kTop5Classes.
+  std::optional<double> top5;
+  // The mean of the class accuracies over the classes that have samples; none
+  // where the largest of these has at most twice the smallest's samples, as
+  // it then says what the accuracy says. K. H. Brodersen et al., "The Balanced
+  // Accuracy and Its Posterior Distribution", 2010.
+  std::optional<double> balanced;
   int64_t classes = 0;
-  std::vector<int64_t> confusion;
+  // [classes]: the samples of each label, and how many of these are right.
+  std::vector<int64_t> label_samples, label_hits;
+  // How often the label `first` was predicted to be `second`, which is another
+  // class, where that happened: there are no more pairs than errors, however
+  // many the classes.
+  std::map<std::pair<int64_t, int64_t>, int64_t> confusions;
 
-  int64_t Confused(int64_t label, int64_t predicted) const {
-    return confusion[label * classes + predicted];
-  }
+  // How often `label` was predicted to be `predicted`, which may be the same.
+  int64_t Confused(int64_t label, int64_t predicted) const;
   // Share of right predictions among the label's samples; NaN without any.
   double ClassAccuracy(int64_t label) const;
 };

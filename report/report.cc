@@ -1,5 +1,6 @@
 #include "report/report.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -7,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "report/analysis.h"
+#include "report/classes.h"
 #include "report/html.h"
 #include "report/metrics.h"
 #include "report/tensorboard.h"
@@ -16,14 +19,29 @@
 namespace distill {
 namespace {
 
+// A matrix; or of too many classes [label, predicted, count] of each confusion.
+// Where there is `less`, these are changes.
 Json ConfusionJson(const ModelMetrics& metrics, const ModelMetrics* less) {
+  const auto count = [&](int64_t label, int64_t predicted) {
+    return metrics.Confused(label, predicted) -
+           (less == nullptr ? 0 : less->Confused(label, predicted));
+  };
   Json rows = Json::array();
+  if (metrics.classes > kMostMatrixClasses) {
+    auto pairs = metrics.confusions;
+    if (less != nullptr) {
+      pairs.insert(less->confusions.begin(), less->confusions.end());
+    }
+    for (const auto& [pair, unused] : pairs) {
+      const int64_t found = count(pair.first, pair.second);
+      if (found != 0) rows.push_back({pair.first, pair.second, found});
+    }
+    return rows;
+  }
   for (int64_t label = 0; label < metrics.classes; ++label) {
     Json row = Json::array();
-    for (int64_t c = 0; c < metrics.classes; ++c) {
-      row.push_back(metrics.Confused(label, c) -
-                    (less == nullptr ? 0 : less->Confused(label, c)));
-    }
+    for (int64_t c = 0; c < metrics.classes; ++c)
+      row.push_back(count(label, c));
     rows.push_back(std::move(row));
   }
   return rows;
@@ -46,6 +64,8 @@ Json NumbersJson(const StageAnalysis& stage) {
                {"testAccuracyWilson", IntervalJson(metrics.accuracy)},
                {"nll", Number(metrics.nll)},
                {"ece", metrics.ece}};
+  if (metrics.top5) json["top5Accuracy"] = *metrics.top5;
+  if (metrics.balanced) json["balancedAccuracy"] = *metrics.balanced;
   if (stage.fidelity) {
     json["agreed"] = stage.fidelity->agreed;
     json["teacherErrors"] = stage.fidelity->teacher_errors;
@@ -121,6 +141,7 @@ Json SeedsMetricsJson(const Analysis& analysis) {
 std::string ReportJson(const ReportContext& context, const Analysis& analysis) {
   Json json = context.printed;
   json.update(ProvenanceJson(context));
+  json["classNames"] = ClassNames(*context.test);
   json["metrics"] = MetricsJson(context, analysis);
   if (analysis.runs.size() > 1) {
     json["metricsBySeed"] = SeedsMetricsJson(analysis);
@@ -150,13 +171,16 @@ std::string CurvesJsonl(const Analysis& analysis) {
 }
 
 std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
+  // Of a set whose classes have but numbers there is no column of names.
+  const std::vector<std::string>& names = test.class_names;
+  const bool named = !std::all_of(names.begin(), names.end(), IsNumber);
   std::string csv = "index,label";
   for (size_t s = 0; s < analysis.predictions.size(); ++s) {
     const std::string name = StageName(static_cast<int>(s));
     absl::StrAppend(&csv, ",", name, ",", name, "_probability,", name,
                     "_label_probability");
   }
-  absl::StrAppend(&csv, "\n");
+  absl::StrAppend(&csv, named ? ",label_name\n" : "\n");
   for (int64_t i = 0; i < test.count; ++i) {
     absl::StrAppend(&csv, i, ",", test.labels[i]);
     for (const Predictions& predictions : analysis.predictions) {
@@ -164,6 +188,11 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
       absl::StrAppendFormat(&csv, ",%d,%.9g,%.9g", predicted,
                             predictions.Probability(i, predicted),
                             predictions.Probability(i, test.labels[i]));
+    }
+    if (named) {
+      absl::StrAppend(
+          &csv, ",\"",
+          absl::StrReplaceAll(names[test.labels[i]], {{"\"", "\"\""}}), "\"");
     }
     absl::StrAppend(&csv, "\n");
   }

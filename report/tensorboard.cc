@@ -126,10 +126,7 @@ void AddConfusion(const ModelMetrics& metrics, const std::string& tag,
   const int64_t side = cell * metrics.classes;
   std::vector<uint8_t> pixels;
   for (int64_t y = 0; y < side; ++y) {
-    int64_t images = 0;
-    for (int64_t c = 0; c < metrics.classes; ++c) {
-      images += metrics.Confused(y / cell, c);
-    }
+    const int64_t images = metrics.label_samples[y / cell];
     for (int64_t x = 0; x < side; ++x) {
       const auto count =
           static_cast<double>(metrics.Confused(y / cell, x / cell));
@@ -179,8 +176,10 @@ std::string EventFile(const Analysis& analysis, double wall_time) {
     }
     AddCalibration(stages[i].metrics, "calibration" + name,
                    stage.training.steps, &events);
-    AddConfusion(stages[i].metrics, "confusion" + name, stage.training.steps,
-                 &events);
+    if (stages[i].metrics.classes <= kMostMatrixClasses) {
+      AddConfusion(stages[i].metrics, "confusion" + name, stage.training.steps,
+                   &events);
+    }
   }
   return events.file();
 }

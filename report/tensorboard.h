@@ -10,8 +10,8 @@ namespace distill {
 
 // The first seed's scalars by step: "total loss/student" and the like, and
 // "accuracy/student" (AccuraciesOf); and of each stage, at its last step, the
-// calibration and the confusion as images. `wall_time` is of all of them, in
-// seconds since 1970.
+// calibration and, of at most kMostMatrixClasses classes, the confusion as
+// images. `wall_time` is of all of them, in seconds since 1970.
 //
 // TFRecord frames of Event messages (tensorflow.org: "TFRecord";
 // core/util/event.proto and core/framework/summary.proto of TensorFlow).

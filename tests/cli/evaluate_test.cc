@@ -1,9 +1,11 @@
 #include "cli/evaluate.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/cli/toy_model.h"
+#include "tests/testing/datasets.h"
 #include "tests/testing/process.h"
 #include "training/evaluation.h"
 
@@ -58,6 +61,9 @@ TEST_F(EvaluateTest, SaysWhatTheEvaluationSays) {
     errors += one["errors"].get<int64_t>();
   }
   EXPECT_EQ(errors, expected.errors);
+  EXPECT_FALSE(result.contains("top5Accuracy"));
+  EXPECT_FALSE(result.contains("balancedAccuracy"));
+  EXPECT_EQ(out_.str().find("the worst of"), std::string::npos);
   EXPECT_EQ(result["classes"][3]["name"], "class 3");
   EXPECT_NE(out_.str().find("class 3: "), std::string::npos);
   EXPECT_NE(out_.str().find("by its file the model was trained on toys"),
@@ -112,6 +118,48 @@ TEST_F(EvaluateTest, ClassesInAnotherOrderAreCountedUnderTheirNames) {
   EXPECT_EQ(found["classes"][3], expected["classes"][8]);
   EXPECT_EQ(found["classes"][8], expected["classes"][3]);
   EXPECT_EQ(found["classes"][3]["name"], "8");
+}
+
+TEST_F(EvaluateTest, OfManyClassesTheWorstAreListed) {
+  testing::ToyOptions toy;
+  toy.count = 400;
+  toy.image.height = 9;
+  toy.image.width = 8;
+  toy.classes = 31;
+  testing::WriteDataset(*testing::ToyDataset(toy), folder_.path());
+  toy.split = Split::kTest;
+  toy.seed = 2;
+  Dataset test = *testing::ToyDataset(toy);
+  // Of class 0 there are ten times as many images as of any other.
+  for (int i = 0; i < 100; ++i) test.labels[i] = 0;
+  testing::WriteDataset(test, folder_.path());
+  WriteModel("cnn:4", 9, 8, 31);
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const json result = Last();
+  ASSERT_EQ(result["classes"].size(), 31u);
+  std::vector<std::pair<double, int>> ranked;
+  double sum = 0;
+  for (int c = 0; c < 31; ++c) {
+    const json& one = result["classes"][c];
+    const int64_t images = one["images"], errors = one["errors"];
+    ranked.emplace_back(
+        static_cast<double>(images - errors) / static_cast<double>(images), c);
+    sum += ranked.back().first;
+  }
+  EXPECT_NEAR(result.at("balancedAccuracy"), sum / 31, 1e-12);
+  EXPECT_GE(result.at("top5Accuracy"), result["accuracy"]["mean"]);
+  EXPECT_LT(result.at("top5Accuracy"), 1);
+  std::sort(ranked.begin(), ranked.end());
+  const std::string text = out_.str();
+  size_t at = text.find("the worst of 31 classes (--json has all):\n");
+  ASSERT_NE(at, std::string::npos) << text;
+  for (int i = 0; i < 10; ++i) {
+    at = text.find(absl::StrCat("\n  class ", ranked[i].second, ": "), at);
+    ASSERT_NE(at, std::string::npos) << text;
+  }
+  EXPECT_EQ(text.find("\n  class ", at + 1), std::string::npos) << text;
+  EXPECT_NE(text.find("\ntop-5 accuracy "), std::string::npos);
+  EXPECT_NE(text.find("\nbalanced accuracy "), std::string::npos);
 }
 
 TEST_F(EvaluateTest, TheTrainingImagesCanBeAskedFor) {

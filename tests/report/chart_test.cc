@@ -131,6 +131,17 @@ TEST(ChartTest, BarsStartAtZero) {
   EXPECT_EQ(CountOf(BarChart("zeros", {{"0", 0, "0"}}), "nan"), 0);
 }
 
+// Sixteen characters, not bytes, have room, and the bars begin after them.
+TEST(ChartTest, BarsHaveTheBeginningOfLongNames) {
+  const std::string sixteen = "Gr\u00fcnfink oder so";
+  const std::string html =
+      BarChart("gain", {{sixteen, 1, "+1"}, {sixteen + "?", 2, "+2"}});
+  EXPECT_EQ(CountOf(html, ">" + sixteen + "</text>"), 1) << html;
+  EXPECT_EQ(CountOf(html, ">Gr\u00fcnfink oder s\u2026</text>"), 1) << html;
+  EXPECT_EQ(CountOf(html, "<title>" + sixteen + "?: +2</title>"), 1);
+  EXPECT_EQ(CountOf(html, "x=\"172.0\""), 2);
+}
+
 // By hand: the first itself, then (0 + 10 + 5) / 3, the mean of five, of the
 // last four 25 / 4, and of the last three 15 / 3.
 TEST(ChartTest, ASmoothLineHasTheRawOneBehindIt) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "ATen/ops/tensor.h"
@@ -77,7 +79,13 @@ TEST(MetricsTest, CountsByHand) {
   const ModelMetrics metrics = Measure(FourAnswers(), FourLabels());
   EXPECT_EQ(metrics.samples, 4);
   EXPECT_EQ(metrics.errors, 1);
-  EXPECT_EQ(metrics.confusion, (std::vector<int64_t>{1, 0, 1, 2}));
+  EXPECT_EQ(metrics.label_samples, (std::vector<int64_t>{1, 3}));
+  EXPECT_EQ(metrics.label_hits, (std::vector<int64_t>{1, 2}));
+  ASSERT_EQ(metrics.confusions.size(), 1u);
+  EXPECT_EQ(metrics.Confused(0, 0), 1);
+  EXPECT_EQ(metrics.Confused(0, 1), 0);
+  EXPECT_EQ(metrics.Confused(1, 0), 1);
+  EXPECT_EQ(metrics.Confused(1, 1), 2);
   EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(0), 1);
   EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(1), 2.0 / 3);
   // The labels' probabilities are 0.9, 0.7, 0.4, 0.62, as float32's.
@@ -169,6 +177,64 @@ TEST(MetricsTest, AClassWithoutSamplesHasNoAccuracy) {
       Measure(PredictionsOf(Logits({3, 2, 1}, 3)), {0});
   EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(0), 1);
   EXPECT_TRUE(std::isnan(metrics.ClassAccuracy(2)));
+}
+
+// A row of `classes` logits: 9 of class 0, 8 of class 1, and so on; then 0.
+std::vector<float> Falling(int64_t classes) {
+  std::vector<float> row(classes);
+  for (int i = 0; i < 9; ++i) row[i] = static_cast<float>(9 - i);
+  return row;
+}
+
+TEST(MetricsTest, TheFifthGuessIsOfTheTopFive) {
+  std::vector<float> logits;
+  for (int i = 0; i < 4; ++i) {
+    const std::vector<float> row = Falling(20);
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  // The first, the fifth, the sixth and the last of equal ones.
+  const Predictions predictions = PredictionsOf(Logits(logits, 20));
+  EXPECT_DOUBLE_EQ(Measure(predictions, {0, 4, 5, 19}).top5.value(), 0.5);
+  EXPECT_DOUBLE_EQ(Measure(predictions, {0, 1, 2, 3}).top5.value(), 1);
+  EXPECT_EQ(Measure(predictions, {0, 1, 2, 3}).errors, 3);
+  // Of equal logits the first are the largest.
+  const Predictions equal =
+      PredictionsOf(Logits(std::vector<float>(4 * 20, 1.5f), 20));
+  EXPECT_DOUBLE_EQ(Measure(equal, {0, 4, 5, 19}).top5.value(), 0.5);
+  // Of fewer classes five guesses say little.
+  EXPECT_FALSE(
+      Measure(PredictionsOf(Logits(Falling(19), 19)), {0}).top5.has_value());
+}
+
+// Of label 0 three of four are right, of label 1 one of one, of label 2 none of
+// one, and label 3 has no samples, though it is predicted.
+TEST(MetricsTest, BalancedAccuracyByHand) {
+  const auto measured = [](const std::vector<int32_t>& labels,
+                           const std::vector<int>& predicted) {
+    std::vector<float> logits;
+    for (const int p : predicted) {
+      for (int c = 0; c < 4; ++c) logits.push_back(c == p ? 1.0f : 0.0f);
+    }
+    return Measure(PredictionsOf(Logits(logits, 4)), labels);
+  };
+  EXPECT_NEAR(measured({0, 0, 0, 0, 1, 2}, {0, 0, 3, 0, 1, 1}).balanced.value(),
+              (0.75 + 1 + 0) / 3, kRounding);
+  // Twice as many is not more than twice, and no samples are no class.
+  EXPECT_FALSE(measured({0, 0, 1}, {0, 0, 1}).balanced.has_value());
+  EXPECT_TRUE(measured({0, 0, 0, 1}, {0, 0, 0, 1}).balanced.has_value());
+}
+
+// A matrix of 65,536 classes would be 32 GiB.
+TEST(MetricsTest, ManyClassesTakeTheRoomOfTheErrors) {
+  constexpr int64_t kClasses = 65536;
+  std::vector<float> logits(3 * kClasses);
+  for (int i = 0; i < 3; ++i) logits[i * kClasses + 65535] = 1;
+  const ModelMetrics metrics =
+      Measure(PredictionsOf(Logits(logits, kClasses)), {65535, 7, 7});
+  EXPECT_EQ(metrics.confusions,
+            (std::map<std::pair<int64_t, int64_t>, int64_t>{{{7, 65535}, 2}}));
+  EXPECT_EQ(metrics.Confused(65535, 65535), 1);
+  EXPECT_DOUBLE_EQ(metrics.ClassAccuracy(7), 0);
 }
 
 // The ends are where |share - p| = z sqrt(p (1 - p) / n), which is how Wilson

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -51,14 +52,19 @@ class Silent : public Classifier {
 // A result that no training made: of random logits.
 class ReportTest : public ::testing::Test {
  protected:
-  void Make(int classes, int64_t seeds, bool control) {
+  // `names` are of the classes; none: their numbers.
+  void Make(int classes, int64_t seeds, bool control,
+            const std::vector<std::string>& names = {}, int channels = 1) {
     testing::ToyOptions toy;
     toy.count = 300;
     toy.image.height = toy.image.width = 6;
+    toy.image.channels = channels;
     toy.classes = classes;
     context_.train = testing::ToyDataset(toy);
     toy.split = Split::kTest;
-    context_.test = testing::ToyDataset(toy);
+    Dataset test = *testing::ToyDataset(toy);
+    test.class_names = names;
+    context_.test = std::make_shared<const Dataset>(std::move(test));
     context_.what_ran = {
         {"Data <1>", {{"dataset", "<toy> & co"}, {"classes", classes}}}};
     context_.command = "distill '--data_dir=<toy>'";
@@ -120,7 +126,7 @@ class ReportTest : public ::testing::Test {
 };
 
 TEST_F(ReportTest, ThePageStandsAloneWhateverTheClassesAndStages) {
-  for (int classes : {2, 10, 31, 256}) {
+  for (int classes : {2, 10, 31, 256, 1000}) {
     for (int64_t seeds : {1, 3}) {
       for (bool control : {true, false}) {
         Make(classes, seeds, control);
@@ -228,6 +234,151 @@ TEST_F(ReportTest, OmittedClassesAndValidationHaveTheirPlace) {
   EXPECT_TRUE(Contains(html, "validation accuracy</th><td>75.00&nbsp;%</td>"));
 }
 
+std::vector<std::string> Animals() {
+  return {"cat", "<dog>", "horse, of any colour", "\"bird\"", "frog"};
+}
+
+TEST_F(ReportTest, ClassesAreCalledByTheirNames) {
+  Make(5, 1, true, Animals(), /*channels=*/3);
+  const Report report = Reported();
+  EXPECT_TRUE(testing::IsWholePage(report.html));
+  // An image's card, and one of the teacher's classes there.
+  EXPECT_TRUE(Contains(report.html, ": horse, of any colour\" src=\"data:"));
+  EXPECT_TRUE(Contains(report.html, ">frog</span><b>"));
+  // Bars, the table beside them, and a confusion table's row and column.
+  EXPECT_TRUE(Contains(report.html, ">horse, of any c"));
+  EXPECT_TRUE(Contains(report.html, "<th scope=\"row\">cat</th>"));
+  for (const char* scope : {"row", "col"}) {
+    EXPECT_TRUE(Contains(
+        report.html, absl::StrCat("<th scope=\"", scope,
+                                  "\" title=\"horse, of any colour\"><span>")));
+  }
+  EXPECT_TRUE(Contains(report.html, "class=\"heat named\""));
+  EXPECT_FALSE(Contains(report.html, "<dog>"));
+  EXPECT_FALSE(Contains(report.html, "class 1"));
+  EXPECT_FALSE(Contains(report.html, ", label "));
+  EXPECT_EQ(json::parse(report.json)["classNames"], json(Animals()));
+  // The numbers stay what they are.
+  const std::vector<std::string> lines =
+      absl::StrSplit(report.predictions_csv, '\n');
+  EXPECT_EQ(lines[0].find("index,label,teacher,"), 0u);
+  EXPECT_TRUE(Contains(lines[0], ",label_name"));
+  EXPECT_EQ(lines[4].find("3,3,"), 0u);
+  EXPECT_TRUE(Contains(lines[4], ",\"\"\"bird\"\"\""));
+}
+
+TEST_F(ReportTest, ClassesThatHaveButNumbersAreCalledClasses) {
+  Make(5, 1, true);
+  const Report report = Reported();
+  EXPECT_TRUE(Contains(report.html, ">class 4</text>"));
+  EXPECT_TRUE(Contains(report.html, ", label 4\" src=\"data:"));
+  EXPECT_EQ(json::parse(report.json)["classNames"][4], "4");
+  EXPECT_FALSE(Contains(report.predictions_csv, "label_name"));
+}
+
+TEST_F(ReportTest, OfManyClassesThePageShowsThoseThatChangeMost) {
+  Make(30, 1, true);
+  EXPECT_FALSE(Contains(Reported().html, "gain most"));
+  Make(31, 1, true);
+  std::vector<std::string> names;
+  for (int c = 0; c < 31; ++c) names.push_back(absl::StrCat("kind ", c, "."));
+  // The student has all of class 7 right and the control nothing; of class 9 it
+  // is the other way round; of the classes 10 to 25 the control has one image
+  // wrong, of 10 or, from class 21 on, of 9. Of the rest both say the same.
+  Make(31, 1, true, names);
+  ExperimentResult& run = result_.runs[0];
+  run.control->test_logits = run.student.test_logits.clone();
+  for (int64_t i = 0; i < context_.test->count; ++i) {
+    const int label = context_.test->labels[i];
+    if (label != 7 && label != 9 && (label < 10 || label > 25)) continue;
+    const bool control_right = label == 9 || (label >= 10 && i >= 31);
+    run.student.test_logits[i][label == 9 ? 8 : label] = 100;
+    run.control->test_logits[i][control_right ? label : 8] = 100;
+  }
+  const std::string html = Reported().html;
+  EXPECT_TRUE(Contains(html, "Of 31 classes 17 gain and 1 lose."));
+  EXPECT_TRUE(Contains(html, "kind 7.: +100.00"));
+  EXPECT_TRUE(Contains(html, "kind 9.: -100.00"));
+  // Class 7, five classes, and of equal ones the first.
+  for (int c = 0; c < 31; ++c) {
+    EXPECT_EQ(
+        Contains(html, absl::StrCat("<th scope=\"row\">kind ", c, ".</th>")),
+        c == 7 || c == 9 || (c >= 10 && c <= 18) || (c >= 21 && c <= 25))
+        << c;
+  }
+  EXPECT_TRUE(Contains(html, "kind 9. as kind 8."));
+}
+
+TEST_F(ReportTest, TheMatrixOfManyClassesIsAListOfErrors) {
+  for (const int classes : {100, 101}) {
+    Make(classes, 1, true);
+    const json metrics = json::parse(Reported().json)["metrics"];
+    const json& confusion = metrics["student"]["confusion"];
+    const int64_t errors = result_.runs[0].student.test.errors;
+    int64_t wrong = 0, change = 0;
+    if (classes == 100) {
+      ASSERT_EQ(confusion.size(), 100u);
+      ASSERT_EQ(confusion[99].size(), 100u);
+      continue;
+    }
+    std::set<std::pair<int, int>> pairs;
+    for (const json& one : confusion) {
+      ASSERT_EQ(one.size(), 3u);
+      EXPECT_NE(one[0], one[1]);
+      EXPECT_GE(one[2], 1);
+      pairs.emplace(one[0], one[1]);
+      wrong += one[2].get<int64_t>();
+    }
+    EXPECT_EQ(wrong, errors);
+    EXPECT_EQ(pairs.size(), confusion.size());
+    for (const json& one : metrics["studentLessControl"]["confusion"]) {
+      EXPECT_NE(one[2], 0);
+      change += one[2].get<int64_t>();
+    }
+    EXPECT_EQ(change, errors - result_.runs[0].control->test.errors);
+    EXPECT_EQ(metrics["student"]["classAccuracy"].size(), 101u);
+  }
+}
+
+TEST_F(ReportTest, Top5AndBalancedAccuracyAreWhereTheySaySomething) {
+  // 300 images of 19 or 20 classes: 15 or 16 each, or 15.
+  for (const int classes : {19, 20}) {
+    Make(classes, 2, true);
+    const Report report = Reported();
+    const json all = json::parse(report.json);
+    const json& student = all["metrics"]["student"];
+    EXPECT_EQ(student.contains("top5Accuracy"), classes == 20);
+    EXPECT_EQ(all["metricsBySeed"][1]["control"].contains("top5Accuracy"),
+              classes == 20);
+    EXPECT_EQ(Contains(report.html, "top-5 accuracy</th>"), classes == 20);
+    EXPECT_FALSE(student.contains("balancedAccuracy"));
+    EXPECT_FALSE(Contains(report.html, "alanced accuracy"));
+  }
+  EXPECT_GT(
+      json::parse(Reported().json)["metrics"]["student"].at("top5Accuracy"),
+      result_.runs[0].student.test.accuracy());
+  // 200 images of class 0, and 100 of the others.
+  Dataset uneven = *context_.test;
+  for (int64_t i = 0; i < 200; ++i) uneven.labels[i] = 0;
+  context_.test = std::make_shared<const Dataset>(std::move(uneven));
+  const Report report = Reported();
+  const json student = json::parse(report.json)["metrics"]["student"];
+  double sum = 0;
+  for (const json& accuracy : student["classAccuracy"]) {
+    sum += accuracy.get<double>();
+  }
+  EXPECT_NEAR(student.at("balancedAccuracy").get<double>(), sum / 20, 1e-12);
+  EXPECT_TRUE(Contains(report.html, "balanced accuracy</th>"));
+}
+
+TEST_F(ReportTest, ManyClassesHaveNoImageOfConfusions) {
+  Make(100, 1, false);
+  EXPECT_TRUE(Contains(Reported().events, "confusion/student"));
+  Make(101, 1, false);
+  EXPECT_FALSE(Contains(Reported().events, "confusion/"));
+  EXPECT_TRUE(Contains(Reported().events, "calibration/student"));
+}
+
 TEST_F(ReportTest, TensorBoardReadsTheEvents) {
   const std::string why_not = testing::WhyNoPython();
   if (!why_not.empty()) GTEST_SKIP() << why_not;
@@ -265,7 +416,12 @@ TEST_F(ReportTest, TensorBoardReadsTheEvents) {
 TEST_F(ReportTest, InABrowserItFitsAndItsPartsAreThere) {
   const std::string why_not = testing::WhyNoBrowser();
   if (!why_not.empty()) GTEST_SKIP() << why_not;
-  Make(10, 3, true);
+  // Names that are too long for any place.
+  std::vector<std::string> names;
+  for (int c = 0; c < 10; ++c) {
+    names.push_back(absl::StrCat("n0144076", c, " tench, Tinca tinca"));
+  }
+  Make(10, 3, true, names, /*channels=*/3);
   const std::string html = Reported().html;
   for (int width : {1200, 390}) {
     const json found = testing::MeasureInBrowser(html, width, R"(
