@@ -5,7 +5,8 @@
 // `forward` (inference), `train` (forward, cross-entropy, backward, Adam), and
 // the student's two ways to learn: `distil_live` (the teacher's forward pass in
 // every step) and `distil_cached` (its logits looked up). All on images that
-// stay the same: reading and shuffling data is not measured.
+// stay the same: reading and shuffling data is not measured. `views` is what
+// random views cost: batches of 3 x 32 x 32, made by one thread of the host.
 #include <unistd.h>
 
 #include <cstdint>
@@ -27,6 +28,7 @@
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
+#include "data/augment.h"
 #include "data/batches.h"
 #include "data/resident.h"
 #include "losses/methods.h"
@@ -63,11 +65,12 @@ std::shared_ptr<Network> MakeModel(const Graph& graph, const Compute& compute) {
   return model;
 }
 
-Batch MakeBatch(int64_t size, at::Device device) {
+std::shared_ptr<const Dataset> RandomImages(int64_t size,
+                                            const ImageSpec& image) {
   Random random(0, "benchmark's images");
   auto dataset = std::make_shared<Dataset>();
   dataset->count = size;
-  dataset->image = {1, 28, 28};
+  dataset->image = image;
   dataset->classes = 10;
   std::vector<uint8_t> images;
   for (int64_t i = 0; i < size * dataset->image.size(); ++i) {
@@ -77,7 +80,13 @@ Batch MakeBatch(int64_t size, at::Device device) {
   for (int64_t i = 0; i < size; ++i) {
     dataset->labels.push_back(static_cast<int32_t>(random.Below(10)));
   }
-  return ResidentSamples(*Batches::Create(dataset), device).Range(0, size);
+  return dataset;
+}
+
+Batch MakeBatch(int64_t size, at::Device device) {
+  return ResidentSamples(*Batches::Create(RandomImages(size, {1, 28, 28})),
+                         device)
+      .Range(0, size);
 }
 
 // One row: what a step does, and how many operations that is for one image. A
@@ -234,6 +243,33 @@ void Register(const std::string& name, const Compute& compute,
   }
 }
 
+// How fast the host makes shuffled batches, with and without views.
+void RegisterViews() {
+  constexpr int64_t kImages = 4096, kBatch = 64;
+  for (const char* augment :
+       {"none", "crop:4", "flip", "cutout:8", "crop:4,flip,cutout:8"}) {
+    const auto run = [=](benchmark::State& state) {
+      BatchesOptions options;
+      options.batch_size = kBatch;
+      options.augment = *Augment::Parse(augment);
+      const auto images = RandomImages(kImages, {3, 32, 32});
+      options.normalization = NormalizationOf(*images);
+      const Batches batches = *Batches::Create(images, options);
+      for (auto _ : state) {
+        const std::vector<int64_t> order = batches.Order(0);
+        const Views views = batches.ViewsOf(0);
+        for (int64_t i = 0; i < batches.batch_count(); ++i) {
+          benchmark::DoNotOptimize(batches.FromOrder(order, i, views));
+        }
+      }
+      state.SetItemsProcessed(state.iterations() * kImages);
+    };
+    benchmark::RegisterBenchmark(
+        absl::StrCat("CPU/views/", augment, "/batch:", kBatch).c_str(), run)
+        ->Unit(benchmark::kMicrosecond);
+  }
+}
+
 // Measures the device's matrix rate, says so, and registers its rows.
 void RegisterDevice(const std::string& name, const Compute& compute,
                     const std::vector<std::pair<std::string, bool>>& ways) {
@@ -255,6 +291,7 @@ absl::Status Run(const ComputeOptions& options) {
   if (cpu.precision == "tf32") cpu.precision = "f32";
   ASSIGN_OR_RETURN(const auto cpu_compute, ResolveCompute(cpu));
   RegisterDevice("CPU", cpu_compute, {{"CPU", false}});
+  RegisterViews();
 
   cuda.device = "cuda";
   const auto cuda_compute = ResolveCompute(cuda);
