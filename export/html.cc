@@ -75,7 +75,7 @@ std::string ModelHtml(const Shown& model) {
       absl::StrFormat("%.0f kB",
                       static_cast<double>(parameters) * sizeof(float) / 1000),
       "<span id=\"", model.id, "-time\"></span></p>\n<div id=\"", model.id,
-      "\"></div>\n</div>\n");
+      "\" class=\"rows\"></div>\n</div>\n");
 }
 
 constexpr char kAboutTemperature[] =
@@ -92,14 +92,15 @@ constexpr size_t kMostClasses = 12, kLikeliest = 10;
 // What is shown to models: drawn digits, which predict prepares as such too, or
 // pictures.
 struct Kind {
+  const char* style;  // A class of the page's style.
   const char* title;
   const char* invitation;
   const char* html;
   const char* script;
 };
-constexpr Kind kDigits = {"Draw a digit", "Draw a digit.", kPaperHtml,
+constexpr Kind kDigits = {"digits", "Draw a digit", "Draw a digit.", kPaperHtml,
                           kDrawScript};
-constexpr Kind kPictures = {"Show a picture",
+constexpr Kind kPictures = {"pictures", "Show a picture",
                             "Drop a picture here, or choose one.", kPictureHtml,
                             kPictureScript};
 
@@ -136,19 +137,15 @@ absl::Status CheckTeacher(const ModelInfo& student, const ModelInfo& teacher) {
 }
 
 std::string Body(const Kind& kind, const std::vector<Shown>& models,
-                 const std::string& json) {
-  std::string html = absl::StrCat("<div class=\"draw\">\n", kind.html,
-                                  kResultHtml, "<div class=\"models\">\n");
+                 const std::string& about, const std::string& json) {
+  std::string html =
+      absl::StrCat("<div class=\"draw ", kind.style, "\">\n", kind.html,
+                   kResultHtml, "<div class=\"models\">\n");
   for (const Shown& model : models) absl::StrAppend(&html, ModelHtml(model));
-  absl::StrAppend(
-      &html, "</div>\n",
-      Paragraph(absl::StrCat(kAboutTemperature,
-                             models.size() > 1 ? kAboutTeacher : ""),
-                "note"),
-      "</div>\n</div>\n<pre id=\"test\" hidden></pre>\n<script>\n'use "
-      "strict';\n"
-      "const page = ",
-      json, ";\n", kModelsScript, kind.script, "</script>\n");
+  absl::StrAppend(&html, "</div>\n", Paragraph(about, "note"),
+                  "</div>\n</div>\n<pre id=\"test\" hidden></pre>\n<script>\n",
+                  "'use strict';\nconst page = ", json, ";\n", kModelsScript,
+                  kind.script, "</script>\n");
   return html;
 }
 
@@ -178,7 +175,12 @@ absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
   const std::string text = absl::StrReplaceAll(
       json.dump(-1, ' ', false, Json::error_handler_t::replace),
       {{"<", "\\u003c"}});
-  return Page(kind.title, Body(kind, models, text), kDrawStyle);
+  const std::string about =
+      absl::StrCat(all ? ""
+                       : absl::StrCat("The bars are of the ", kLikeliest,
+                                      " likeliest of ", classes, " classes. "),
+                   kAboutTemperature, teacher != nullptr ? kAboutTeacher : "");
+  return Page(kind.title, Body(kind, models, about, text), kDrawStyle);
 }
 
 }  // namespace distill

@@ -211,6 +211,9 @@ find('about-fed').textContent = 'What is fed: the picture ' + {
 }[page.fit] + (page.channels === 1 ? ', in grey.' : '.');
 fed.height = page.height;
 fed.width = page.width;
+// Neither side is longer than 20rem.
+fed.style.width =
+    'min(100%, ' + 20 * Math.min(1, page.width / page.height) + 'rem)';
 say(invitation);
 const hook = /^#test(?:=(\d+),(\d+))?$/.exec(location.hash);
 if (hook !== null) test(Number(hook[1] || 47), Number(hook[2] || 61));
