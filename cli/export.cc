@@ -81,7 +81,8 @@ constexpr Format kFormats[] = {
     {"safetensors", "as the model's own file, written again", &SafeTensorsFile,
      ""},
     {"c", "a C99 header that depends on nothing", &C, "int8,prefix"},
-    {"html", "a page to draw on, for a browser", &Html, "teacher"},
+    {"html", "a page to draw on or show pictures to, for a browser", &Html,
+     "teacher"},
 };
 
 const Format* FindFormat(const std::string& name) {

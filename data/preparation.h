@@ -36,7 +36,7 @@ std::vector<std::pair<const char*, Fit>> Fits();
 // has the size already keeps its bytes.
 //
 // `picture` must have pixels, and `spec` 1 or 3 channels and sizes of at least
-// 1.
+// 1. export/assets/picture.js has the same steps in JavaScript.
 std::vector<uint8_t> Prepare(const Picture& picture, const ImageSpec& spec,
                              Fit fit);
 

@@ -316,6 +316,13 @@ absl::Status CheckCPrefix(const std::string& prefix) {
 absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
                                     const CHeaderOptions& options) {
   const ModelInfo& info = loaded.info;
+  if (info.image.channels != 1) {
+    return Unexpected(
+        absl::StatusCode::kUnimplemented,
+        absl::StrCat("the model ", info.architecture, " for a C header"),
+        absl::StrCat("one for images of ", info.image.channels, " channels"),
+        "one for grey images", "Export it as ONNX.");
+  }
   ASSIGN_OR_RETURN(const auto found, LayersOf(loaded));
   const std::vector<ExportLayer>& layers = found;
   const Plan plan = PlanOf(info, layers);

@@ -47,7 +47,8 @@ struct CHeaderOptions {
 // not, and a #error says so. GCC and Clang have no complaint about it with
 // -Wall -Wextra -pedantic -Wconversion -Wdouble-promotion -Wshadow -Wundef.
 //
-// Unimplemented for a model that LayersOf does not take.
+// Unimplemented for a model that LayersOf does not take, and for one of images
+// in colour.
 absl::StatusOr<std::string> CHeader(const LoadedModel& loaded,
                                     const CHeaderOptions& options = {});
 

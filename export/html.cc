@@ -1,6 +1,8 @@
 #include "export/html.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,6 +13,8 @@
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "data/digit.h"
+#include "data/image_spec.h"
+#include "data/preparation.h"
 #include "export/assets.h"
 #include "export/layers.h"
 #include "nlohmann/json.hpp"
@@ -46,8 +50,8 @@ absl::StatusOr<Json> ModelJson(const Shown& model) {
   const Normalization& normalization = model.loaded.info.normalization;
   return Json({{"id", model.id},
                {"title", model.title},
-               {"mean", normalization.mean[0]},
-               {"std", normalization.std[0]},
+               {"mean", normalization.mean},
+               {"std", normalization.std},
                {"layers", layers},
                {"weights", absl::Base64Escape(weights)}});
 }
@@ -71,28 +75,77 @@ std::string ModelHtml(const Shown& model) {
       absl::StrFormat("%.0f kB",
                       static_cast<double>(parameters) * sizeof(float) / 1000),
       "<span id=\"", model.id, "-time\"></span></p>\n<div id=\"", model.id,
-      "\"></div>\n</div>\n");
+      "\" class=\"rows\"></div>\n</div>\n");
 }
 
 constexpr char kAboutTemperature[] =
     "The logits are divided by the temperature. The higher it is, the more is "
-    "seen of what a model knows besides its answer: which digits it finds "
+    "seen of what a model knows besides its answer: which classes it finds "
     "alike. The answer above is at temperature 1. ";
 constexpr char kAboutTeacher[] =
     "A student is trained on the teacher's bars at a high temperature, and not "
     "on the answer alone.";
 
-std::string Body(const std::vector<Shown>& models, const std::string& json) {
-  std::string html = kPaperHtml;
-  absl::StrAppend(&html, "<div class=\"models\">\n");
+// Of many classes the likeliest have bars alone on a page of pictures.
+constexpr size_t kMostClasses = 12, kLikeliest = 10;
+
+// What is shown to models: drawn digits, which predict prepares as such too, or
+// pictures.
+struct Kind {
+  const char* style;  // A class of the page's style.
+  const char* title;
+  const char* invitation;
+  const char* html;
+  const char* script;
+};
+constexpr Kind kDigits = {"digits", "Draw a digit", "Draw a digit.", kPaperHtml,
+                          kDrawScript};
+constexpr Kind kPictures = {"pictures", "Show a picture",
+                            "Drop a picture here, or choose one.", kPictureHtml,
+                            kPictureScript};
+
+bool IsOfDigits(const ModelInfo& info) {
+  return !info.fit && info.image == ImageSpec{1, kDigitSize, kDigitSize};
+}
+
+// How what is shown becomes the model's image.
+std::string PreparationOf(const ModelInfo& info) {
+  if (IsOfDigits(info)) return "digit";
+  for (const auto& [name, fit] : Fits()) {
+    // As predict does it where no pictures were prepared in training.
+    if (fit == info.fit.value_or(Fit::kCrop)) return name;
+  }
+  return "";
+}
+
+absl::Status CheckTeacher(const ModelInfo& student, const ModelInfo& teacher) {
+  const auto check = [](const std::string& what, const std::string& found,
+                        const std::string& expected) {
+    if (found == expected) return absl::OkStatus();
+    return Unexpected(absl::StatusCode::kFailedPrecondition,
+                      absl::StrCat("a teacher of different ", what), found,
+                      absl::StrCat("the student's, ", expected),
+                      "Pass another --teacher.");
+  };
+  absl::Status status =
+      check("images", teacher.image.Describe(), student.image.Describe());
+  status.Update(
+      check("preparation", PreparationOf(teacher), PreparationOf(student)));
+  status.Update(check("classes", absl::StrJoin(teacher.class_names, ", "),
+                      absl::StrJoin(student.class_names, ", ")));
+  return status;
+}
+
+std::string Body(const Kind& kind, const std::vector<Shown>& models,
+                 const std::string& about, const std::string& json) {
+  std::string html =
+      absl::StrCat("<div class=\"draw ", kind.style, "\">\n", kind.html,
+                   kResultHtml, "<div class=\"models\">\n");
   for (const Shown& model : models) absl::StrAppend(&html, ModelHtml(model));
-  absl::StrAppend(
-      &html, "</div>\n",
-      Paragraph(absl::StrCat(kAboutTemperature,
-                             models.size() > 1 ? kAboutTeacher : ""),
-                "note"),
-      "</div>\n</div>\n<pre id=\"test\" hidden></pre>\n<script>\nconst page = ",
-      json, ";\n", kDrawScript, "</script>\n");
+  absl::StrAppend(&html, "</div>\n", Paragraph(about, "note"),
+                  "</div>\n</div>\n<pre id=\"test\" hidden></pre>\n<script>\n",
+                  "'use strict';\nconst page = ", json, ";\n", kModelsScript,
+                  kind.script, "</script>\n");
   return html;
 }
 
@@ -100,29 +153,21 @@ std::string Body(const std::vector<Shown>& models, const std::string& json) {
 
 absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
                                      const LoadedModel* teacher) {
+  const ModelInfo& info = student.info;
   std::vector<Shown> models = {{student, "student", "Student", "c2"}};
   if (teacher != nullptr) {
+    RETURN_IF_ERROR(CheckTeacher(info, teacher->info));
     models.push_back({*teacher, "teacher", "Teacher", "c1"});
   }
-  Json json = {{"height", student.info.image.height},
-               {"width", student.info.image.width},
-               {"invitation", "Draw a digit."},
-               {"names", student.info.class_names},
-               {"models", Json::array()}};
+  const Kind& kind = IsOfDigits(info) ? kDigits : kPictures;
+  const size_t classes = info.class_names.size();
+  const bool all = IsOfDigits(info) || classes <= kMostClasses;
+  Json json = {
+      {"channels", info.image.channels},    {"height", info.image.height},
+      {"width", info.image.width},          {"fit", PreparationOf(info)},
+      {"invitation", kind.invitation},      {"names", info.class_names},
+      {"bars", all ? classes : kLikeliest}, {"models", Json::array()}};
   for (const Shown& model : models) {
-    const ModelInfo& info = model.loaded.info;
-    if (info.image != ImageSpec{1, kDigitSize, kDigitSize}) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the ", model.id, ": found one for images of ", info.image.Describe(),
-          "; expected one for 28 x 28 pixels, which the page draws"));
-    }
-    if (info.class_names != student.info.class_names) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("student and teacher have different classes: found ",
-                       absl::StrJoin(student.info.class_names, ", "), " and ",
-                       absl::StrJoin(info.class_names, ", "),
-                       "; expected the same. Pass another --teacher."));
-    }
     ASSIGN_OR_RETURN(auto shown, ModelJson(model));
     json["models"].push_back(std::move(shown));
   }
@@ -130,7 +175,12 @@ absl::StatusOr<std::string> HtmlPage(const LoadedModel& student,
   const std::string text = absl::StrReplaceAll(
       json.dump(-1, ' ', false, Json::error_handler_t::replace),
       {{"<", "\\u003c"}});
-  return Page("Draw a digit", Body(models, text), kDrawStyle);
+  const std::string about =
+      absl::StrCat(all ? ""
+                       : absl::StrCat("The bars are of the ", kLikeliest,
+                                      " likeliest of ", classes, " classes. "),
+                   kAboutTemperature, teacher != nullptr ? kAboutTeacher : "");
+  return Page(kind.title, Body(kind, models, about, text), kDrawStyle);
 }
 
 }  // namespace distill

@@ -13,8 +13,7 @@ absl::Status NotALayer(const LoadedModel& loaded, const std::string& found) {
       "the model ", loaded.info.architecture, " (", loaded.model->Describe(),
       "): found ", found,
       "; this format has convolutions 3x3 with ReLU and max-pooling 2x2, then "
-      "fully connected layers with ReLU, of grey images alone. Export it as "
-      "ONNX."));
+      "fully connected layers with ReLU. Export it as ONNX."));
 }
 
 }  // namespace
@@ -33,9 +32,6 @@ std::map<std::string, std::vector<float>> NumbersOf(const Network& model) {
 absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded) {
   const Graph& graph = loaded.model->graph();
   const std::vector<Shape> shapes = *InferShapes(graph);
-  if (graph.image.channels != 1) {
-    return NotALayer(loaded, absl::StrCat(graph.image.channels, " channels"));
-  }
   auto numbers = NumbersOf(*loaded.model);
   std::vector<ExportLayer> layers;
   Shape input = {graph.image.channels, graph.image.height, graph.image.width};

@@ -44,8 +44,8 @@ struct ExportLayer {
 };
 
 // From the first layer to the logits. Unimplemented, naming the operation, for
-// a model of anything else than ExportLayer's kinds, one after another, on grey
-// images: the formats made from layers have code for these alone.
+// a model of anything else than ExportLayer's kinds, one after another: the
+// formats made from layers have code for these alone.
 absl::StatusOr<std::vector<ExportLayer>> LayersOf(const LoadedModel& loaded);
 
 }  // namespace distill

@@ -1,12 +1,6 @@
-'use strict';
-
 // --- data/digit.cc in JavaScript: the same steps in the same order. ---
 
 const kSize = 28, kBox = 20;
-
-function median(values) {
-  return values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
-}
 
 function place(i, size) {
   return size > 1 ? 2 * i / (size - 1) - 1 : 0;
@@ -259,117 +253,11 @@ function prepareDigit(image) {
   return centre(scaleRowsAndTurn(scaleRowsAndTurn(part, scale), scale));
 }
 
-// --- The models. ---
+// --- The paper and the pen. ---
 
-// Splits the weights into layers {weight, bias}, in the order of the file.
-function layersOf(model) {
-  const text = atob(model.weights);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; ++i) bytes[i] = text.charCodeAt(i);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  const take = (count) => {
-    const numbers = new Float32Array(count);
-    for (let i = 0; i < count; ++i, at += 4) {
-      numbers[i] = view.getFloat32(at, true);
-    }
-    return numbers;
-  };
-  return model.layers.map(
-      (layer) => ({outputs: layer.outputs, convolution: layer.convolution,
-                   weight: take(layer.weights), bias: take(layer.outputs)}));
-}
-
-// [inputs, height, width] to [outputs, height / 2, width / 2]: convolution 3x3
-// with a margin of zeros, ReLU, the greatest of each 2 x 2.
-function convBlock(layer, image) {
-  const {height, width} = image;
-  const inputs = image.values.length / (height * width);
-  const stride = width + 2, plane = stride * (height + 2);
-  const padded = new Float32Array(inputs * plane);
-  for (let c = 0; c < inputs; ++c) {
-    for (let y = 0; y < height; ++y) {
-      const row = (c * height + y) * width;
-      padded.set(image.values.subarray(row, row + width),
-                 c * plane + (y + 1) * stride + 1);
-    }
-  }
-  const half = {height: Math.floor(height / 2), width: Math.floor(width / 2)};
-  half.values = new Float32Array(layer.outputs * half.height * half.width);
-  const sums = new Float32Array(height * width);
-  for (let o = 0, to = 0; o < layer.outputs; ++o) {
-    sums.fill(layer.bias[o]);
-    for (let c = 0; c < inputs; ++c) {
-      const w = (o * inputs + c) * 9;
-      const [a0, a1, a2, b0, b1, b2, c0, c1, c2] =
-          layer.weight.subarray(w, w + 9);
-      for (let y = 0; y < height; ++y) {
-        let p = c * plane + y * stride, q = p + stride, r = q + stride;
-        for (let i = y * width; i < (y + 1) * width; ++i, ++p, ++q, ++r) {
-          sums[i] += a0 * padded[p] + a1 * padded[p + 1] + a2 * padded[p + 2] +
-                     b0 * padded[q] + b1 * padded[q + 1] + b2 * padded[q + 2] +
-                     c0 * padded[r] + c1 * padded[r + 1] + c2 * padded[r + 2];
-        }
-      }
-    }
-    for (let y = 0; y < half.height; ++y) {
-      for (let x = 0; x < half.width; ++x, ++to) {
-        const i = 2 * y * width + 2 * x;
-        half.values[to] = Math.max(0, sums[i], sums[i + 1], sums[i + width],
-                                   sums[i + width + 1]);
-      }
-    }
-  }
-  return half;
-}
-
-function dense(layer, values) {
-  const result = new Float32Array(layer.outputs);
-  for (let o = 0, w = 0; o < layer.outputs; ++o) {
-    let sum = layer.bias[o];
-    for (let i = 0; i < values.length; ++i, ++w) {
-      sum += layer.weight[w] * values[i];
-    }
-    result[o] = sum;
-  }
-  return result;
-}
-
-// The logits for [height, width] bytes.
-function forward(model, pixels) {
-  let image = {height: page.height, width: page.width,
-               values: Float32Array.from(
-                   pixels, (p) => (p / 255 - model.mean) / model.std)};
-  model.parts.forEach((layer, i) => {
-    if (layer.convolution) {
-      image = convBlock(layer, image);
-      return;
-    }
-    const values = dense(layer, image.values);
-    // All but the last are hidden layers, with a ReLU.
-    const last = i === model.parts.length - 1;
-    image = {values: last ? values : values.map((v) => Math.max(v, 0))};
-  });
-  return image.values;
-}
-
-function softmax(logits, temperature) {
-  const most = Math.max(...logits);
-  const parts = Array.from(logits, (v) => Math.exp((v - most) / temperature));
-  const sum = parts.reduce((a, b) => a + b);
-  return parts.map((v) => v / sum);
-}
-
-// --- The page. ---
-
-const find = (id) => document.getElementById(id);
 const paper = find('paper'), ink = paper.getContext('2d',
                                                     {willReadFrequently: true});
-const slider = find('temperature');
 const kPaper = paper.width;
-// Of the last times of a model their median is shown: the first ones are slow,
-// and a browser's clock is rounded.
-const kTimes = 15;
 let waiting = false;
 
 function clearPaper() {
@@ -387,68 +275,12 @@ function paperImage() {
   return {height: kPaper, width: kPaper, values};
 }
 
-function showFed(pixels) {
-  const canvas = find('fed').getContext('2d');
-  const image = canvas.createImageData(kSize, kSize);
-  for (let i = 0; i < kSize * kSize; ++i) {
-    image.data.fill(pixels === null ? 0 : pixels[i], 4 * i, 4 * i + 3);
-    image.data[4 * i + 3] = 255;
-  }
-  canvas.putImageData(image, 0, 0);
-}
-
-function makeRows(model) {
-  const box = find(model.id);
-  model.rows = page.names.map((name) => {
-    const row = document.createElement('div');
-    row.className = 'row';
-    row.innerHTML = '<span class="name"></span><span class="track"><i></i>' +
-                    '</span><span class="percent"></span>';
-    row.firstChild.textContent = row.firstChild.title = name;
-    box.append(row);
-    return {row, bar: row.querySelector('i'), percent: row.lastChild};
-  });
-}
-
-function showModel(model, temperature) {
-  const parts = model.logits === null ? page.names.map(() => 0)
-                                      : softmax(model.logits, temperature);
-  const first = parts.indexOf(Math.max(...parts));
-  model.rows.forEach(({row, bar, percent}, i) => {
-    row.classList.toggle('first', model.logits !== null && i === first);
-    bar.style.width = 100 * parts[i] + '%';
-    percent.textContent =
-        model.logits === null ? '' : (100 * parts[i]).toFixed(1) + ' %';
-  });
-  find(model.id + '-time').textContent =
-      model.logits === null ? '' : ', ' + median(model.times).toFixed(1) + ' ms';
-  // What the model answers is at temperature 1, whatever the bars show.
-  return model.logits === null ? ''
-      : model.title + ': ' + page.names[first] + ' (' +
-            Math.round(100 * softmax(model.logits, 1)[first]) + '\u00a0%)';
-}
-
-function show() {
-  const temperature = Number(slider.value);
-  find('temperature-value').textContent = temperature.toFixed(1);
-  const said = page.models.map((model) => showModel(model, temperature));
-  find('said').textContent = said.filter(Boolean).join('; ') || page.invitation;
-}
-
 // Prepares what is drawn and asks the models.
 function update() {
   waiting = false;
   const fed = prepareDigit(paperImage());
   showFed(fed);
-  for (const model of page.models) {
-    model.logits = null;
-    if (fed === null) continue;
-    const start = performance.now();
-    model.logits = forward(model, fed);
-    model.times = (model.times || []).slice(-kTimes + 1);
-    model.times.push(performance.now() - start);
-  }
-  show();
+  ask(fed);
   return fed;
 }
 
@@ -547,16 +379,11 @@ for (const name of ['pointerup', 'pointercancel']) {
 }
 find('clear').addEventListener('click', clear);
 find('example').addEventListener('click', nextExample);
-slider.addEventListener('input', show);
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === 'c') clear();
   if (event.key === 'e') nextExample();
 });
-
-function base64(values) {
-  return btoa(Array.from(values, (v) => String.fromCharCode(v)).join(''));
-}
 
 // For tests: draws a digit and writes down what came of it.
 function test(digit, temperature) {
@@ -565,20 +392,9 @@ function test(digit, temperature) {
   const drawn = paperImage();
   let fed = null;
   for (let i = 0; i < 2 * kTimes; ++i) fed = update();
-  find('test').textContent = JSON.stringify({
-    paper: base64(drawn.values), side: kPaper, fed: Array.from(fed),
-    models: page.models.map((model) => ({
-      title: model.title, logits: Array.from(model.logits),
-      softmax: softmax(model.logits, temperature),
-    })),
-    said: find('said').textContent,
-  });
+  writeDown({paper: base64(drawn.values), side: kPaper}, fed);
 }
 
-for (const model of page.models) {
-  model.parts = layersOf(model);
-  makeRows(model);
-}
 drawExample(2);
 update();
 const hook = /^#test(?:=(\d),([\d.]+))?$/.exec(location.hash);

@@ -75,9 +75,10 @@ TEST(HtmlPageTest, StandsAloneAndHasAllThatItNeeds) {
 
 TEST(HtmlPageTest, RefusesModelsThatDoNotFit) {
   const auto code = absl::StatusCode::kFailedPrecondition;
-  EXPECT_TRUE(FailsWith(HtmlPage(Model("cnn:4", 20), nullptr).status(), code,
-                        {"student", "20 x 20", "28 x 28"}));
-  LoadedModel other = Model("cnn:4");
+  LoadedModel other = Model("cnn:4", 20);
+  EXPECT_TRUE(FailsWith(HtmlPage(Model("cnn:4"), &other).status(), code,
+                        {"different images", "20 x 20", "28 x 28"}));
+  other = Model("cnn:4");
   other.info.class_names[0] = "none";
   EXPECT_TRUE(FailsWith(HtmlPage(Model("cnn:4"), &other).status(), code,
                         {"different classes"}));

@@ -50,7 +50,6 @@ TEST(LayersTest, WhatTheseFormatsHaveNoCodeForIsNamed) {
          g.operations[5].rate = 0.5;
        },
        "\"fc1\""},
-      {[](Graph& g) { g.image.channels = 3; }, "3 channels"},
   };
   for (const Case& one : cases) {
     LoadedModel other = model;
@@ -65,6 +64,14 @@ TEST(LayersTest, WhatTheseFormatsHaveNoCodeForIsNamed) {
     EXPECT_TRUE(
         testing::FailsWith(HtmlPage(other, nullptr).status(), code, parts));
   }
+}
+
+TEST(LayersTest, AHeaderInCIsOfGreyImages) {
+  const LoadedModel model = testing::RandomModel("cnn:4,fc5", {3, 28, 28}, 3);
+  EXPECT_EQ((*LayersOf(model))[0].weights_of_one(), 3 * 9);
+  EXPECT_TRUE(testing::FailsWith(CHeader(model).status(),
+                                 absl::StatusCode::kUnimplemented,
+                                 {"cnn:4,fc5", "3 channels", "ONNX"}));
 }
 
 TEST(LayersTest, DropoutIsNothingInAFinishedModel) {

@@ -22,12 +22,13 @@ nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
                             int width) {
   TempFolder folder;
   const std::string page = WriteFile(folder.File("a.html"), html);
-  const ProcessResult result = RunInShell(absl::StrCat(
-      "HOME='", folder.path(),
-      "' chromium --headless=new --no-sandbox --disable-gpu "
-      "--disable-dev-shm-usage --hide-scrollbars --window-size=",
-      width, ",1000 --user-data-dir='", folder.File("profile"),
-      "' --dump-dom 'file://", page, hash, "' 2>'", folder.File("err"), "'"));
+  const ProcessResult result = RunInShell(
+      absl::StrCat("HOME='", folder.path(),
+                   "' chromium --headless=new --no-sandbox --disable-gpu "
+                   "--disable-dev-shm-usage --hide-scrollbars --window-size=",
+                   width, ",1000 --virtual-time-budget=3000 --user-data-dir='",
+                   folder.File("profile"), "' --dump-dom 'file://", page, hash,
+                   "' 2>'", folder.File("err"), "'"));
   const std::string start = "<pre id=\"test\" hidden=\"\">";
   const size_t begin = result.out.find(start);
   const size_t end = result.out.find("</pre>", begin);

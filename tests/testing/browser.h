@@ -13,8 +13,9 @@ namespace testing {
 std::string WhyNoBrowser();
 
 // What the script of the page `html` leaves as JSON in its <pre id="test"
-// hidden>, with `hash` at the end of its address and a window of `width`
-// pixels. An empty object, and a failure of the test, if that is nothing.
+// hidden> within three seconds of the page's clock, which does not wait, with
+// `hash` at the end of its address and a window of `width` pixels. An empty
+// object, and a failure of the test, if that is nothing.
 nlohmann::json RunInBrowser(const std::string& html, const std::string& hash,
                             int width = 1200);
 
