@@ -315,6 +315,17 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Map(
       new MappedFile({static_cast<const char*>(bytes), size}));
 }
 
+void MappedFile::WillReadAtRandom() const {
+  madvise(const_cast<char*>(bytes_.data()), bytes_.size(), MADV_RANDOM);
+}
+
+void MappedFile::WillNeed(const void* first, size_t count) {
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto at = reinterpret_cast<uintptr_t>(first);
+  const uintptr_t begin = at / page * page;
+  madvise(reinterpret_cast<void*>(begin), at + count - begin, MADV_WILLNEED);
+}
+
 MappedFile::~MappedFile() {
   munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }

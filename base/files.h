@@ -66,6 +66,12 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   absl::string_view bytes() const { return bytes_; }
+  // Tells the system that the bytes will be read here and there: what it need
+  // not read ahead of them.
+  void WillReadAtRandom() const;
+  // Lets the system read these bytes of a mapped file, all in memory's pages,
+  // before they are asked for. Does not wait.
+  static void WillNeed(const void* first, size_t count);
 
  private:
   explicit MappedFile(absl::string_view bytes) : bytes_(bytes) {}

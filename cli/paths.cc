@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -252,6 +254,20 @@ std::vector<std::string> Remarks(const Splits& splits) {
         Count(static_cast<int64_t>(one->skipped.size()), "picture"),
         " could not be read and ", one->skipped.size() == 1 ? "was" : "were",
         " left out; the first: ", one->skipped[0]));
+  }
+  std::map<std::string, std::string> by_lower_case;
+  for (const std::string& name : splits.train->class_names) {
+    const auto [other, is_new] =
+        by_lower_case.emplace(absl::AsciiStrToLower(name), name);
+    if (is_new) continue;
+    lines.push_back(absl::StrCat("note: the classes ", other->second, " and ",
+                                 name, " differ in case alone; they are two"));
+  }
+  const std::vector<int64_t> missing = ClassesWithoutImages(*splits.test);
+  if (!missing.empty() && ClassesWithoutImages(*splits.train).empty()) {
+    lines.push_back(absl::StrCat(
+        "note: no test image is of ",
+        missing.size() == 1 ? "class " : "the classes ", RangesText(missing)));
   }
   if (splits.shared_images == 0) return lines;
   lines.push_back(absl::StrFormat(

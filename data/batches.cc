@@ -137,7 +137,18 @@ Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
                   taken.first + taken.count <= all.count,
               "part: found ", taken.count, " samples from ", taken.first,
               " on; expected at least one, of the batch's ", all.count);
-  return GatherViews(order.slice(all.first + taken.first, taken.count), views);
+  const at::IntArrayRef now = order.slice(all.first + taken.first, taken.count);
+  // This batch's, to be read at once, and the next one's, to be read while
+  // this one is computed with.
+  const int64_t end =
+      std::min(all.first + 2 * options_.batch_size, sample_count());
+  for (int64_t i = all.first; i < end; ++i) {
+    // (What was wanted with the batch before is on its way.)
+    if (batch == 0 || i >= all.first + all.count) {
+      dataset_->images.WillNeed(order[i]);
+    }
+  }
+  return GatherViews(now, views);
 }
 
 Batch Batches::Gather(at::IntArrayRef indices) const {
@@ -162,6 +173,7 @@ Batch Batches::Range(int64_t first, int64_t count) const {
                   count <= sample_count() - first,
               "range: found a first of ", first, " and a count of ", count,
               "; expected at least 1 of ", sample_count(), " samples");
+  for (int64_t i = first; i < first + count; ++i) dataset_->images.WillNeed(i);
   Batch batch = Empty(count);
   int64_t* indices = batch.indices.mutable_data_ptr<int64_t>();
   std::iota(indices, indices + count, first);

@@ -72,10 +72,11 @@ absl::StatusOr<std::vector<int64_t>> DrawValidation(const Splits& splits,
                                                     int64_t count) {
   const Dataset& train = *splits.train;
   if (splits.validation != nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--validation is ", count, ", and ", train.name, " has ",
-        splits.validation->count,
-        " images for validation of its own, which are used. Leave it out"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--validation is ", count, ", and ", train.name, " has ",
+                     splits.validation->count,
+                     " images for validation of its own, which are used: pass "
+                     "--validation=0, or leave it out"));
   }
   if (count >= train.count) {
     return absl::InvalidArgumentError(

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/files.h"
+
 namespace distill {
 
 Pixels::Pixels(std::vector<uint8_t> bytes, int64_t size) {
@@ -13,10 +15,15 @@ Pixels::Pixels(std::vector<uint8_t> bytes, int64_t size) {
 }
 
 Pixels::Pixels(std::shared_ptr<const void> owner, const uint8_t* first,
-               int64_t count, int64_t size)
-    : owners_({std::move(owner)}), size_(size) {
+               int64_t count, int64_t size, bool mapped)
+    : owners_({std::move(owner)}), size_(size), mapped_(mapped) {
   at_.reserve(count);
   for (int64_t i = 0; i < count; ++i) at_.push_back(first + i * size);
+}
+
+void Pixels::WillNeed(int64_t i) const {
+  if (!mapped_ || i < 0 || i >= count()) return;
+  MappedFile::WillNeed(at_[i], static_cast<size_t>(size_));
 }
 
 const uint8_t* Pixels::block() const {
@@ -39,6 +46,7 @@ Pixels Pixels::Select(const std::vector<int64_t>& indices) const {
   Pixels view;
   view.owners_ = owners_;
   view.size_ = size_;
+  view.mapped_ = mapped_;
   view.at_.reserve(indices.size());
   for (const int64_t i : indices) view.at_.push_back(at_[i]);
   if (view.count() * size_ <= kMostCopied) {
@@ -51,6 +59,7 @@ Pixels Pixels::Append(const Pixels& others) const {
   Pixels both = *this;
   both.owners_.insert(both.owners_.end(), others.owners_.begin(),
                       others.owners_.end());
+  both.mapped_ = mapped_ || others.mapped_;
   both.at_.insert(both.at_.end(), others.at_.begin(), others.at_.end());
   return both;
 }

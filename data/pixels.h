@@ -19,11 +19,16 @@ class Pixels {
   // below 1, or a rest, makes no images at all.
   Pixels(std::vector<uint8_t> bytes, int64_t size);
   // `count` images from `first` on, in bytes that live as long as `owner`.
+  // `mapped`: they are in a mapped file.
   Pixels(std::shared_ptr<const void> owner, const uint8_t* first, int64_t count,
-         int64_t size);
+         int64_t size, bool mapped = false);
 
   int64_t count() const { return static_cast<int64_t>(at_.size()); }
   int64_t size() const { return size_; }  // Bytes of one image.
+  // Says that image `i`, if there is such a one, is asked for soon: a mapped
+  // file can then be read at many places at once, and while something else is
+  // computed.
+  void WillNeed(int64_t i) const;
   // The bytes of image `i`, in [0, count()).
   const uint8_t* operator[](int64_t i) const { return at_[i]; }
   // All images' bytes one after the other, or null if they do not lie so.
@@ -45,6 +50,7 @@ class Pixels {
   std::vector<std::shared_ptr<const void>> owners_;
   std::vector<const uint8_t*> at_;
   int64_t size_ = 0;
+  bool mapped_ = false;  // Any of them.
 };
 
 // Whether both have the same images.

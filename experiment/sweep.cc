@@ -343,13 +343,6 @@ absl::Status SweepOptions::Validate() const {
   status.Update(CheckSide("--method", methods));
   status.Update(CheckSide("--temperature", temperatures));
   status.Update(CheckSide("--alpha", alphas));
-  if (experiment.validation < 1) {
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "--validation is ", experiment.validation,
-        "; it must be at least 1: a sweep chooses by images held out of "
-        "training. If the test set chose, its accuracy would say nothing of "
-        "images never seen")));
-  }
   status.Update(CheckRanges(*this));
   status.Update(CheckSeeds(experiment.seed, seeds));
   for (const SweepCell& cell : CellsOf(*this, {0})) {
@@ -365,6 +358,13 @@ absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
                                      SweepObserver& sweep_observer,
                                      Observer& observer) {
   RETURN_IF_ERROR(options.Validate());
+  if (options.experiment.validation < 1 && splits.validation == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--validation is ", options.experiment.validation,
+        "; it must be at least 1: a sweep chooses by images held out of "
+        "training. If the test set chose, its accuracy would say nothing of "
+        "images never seen"));
+  }
   const int64_t all_labels =
       std::max<int64_t>(splits.train->count - options.experiment.validation, 1);
   ASSIGN_OR_RETURN(const auto numbers,

@@ -7,7 +7,7 @@ namespace distill {
 namespace {
 
 Json DatasetJson(const Dataset& dataset) {
-  return {{"name", dataset.name},
+  Json json = {{"name", dataset.name},
           {"images", dataset.count},
           {"channels", dataset.image.channels},
           {"height", dataset.image.height},
@@ -15,6 +15,8 @@ Json DatasetJson(const Dataset& dataset) {
           {"classes", dataset.classes},
           {"imagesCrc32", absl::StrFormat("%08x", dataset.images_crc32)},
           {"labelsCrc32", absl::StrFormat("%08x", dataset.labels_crc32)}};
+  if (!dataset.skipped.empty()) json["skipped"] = dataset.skipped.size();
+  return json;
 }
 
 }  // namespace

@@ -608,6 +608,16 @@ PageSection WhatRanSection(const ReportContext& context) {
     AddFields("", fields, &rows);
     absl::StrAppend(&html, Folded(title, rows));
   }
+  if (const auto& skipped = context.train->skipped; !skipped.empty()) {
+    std::string list;
+    for (const std::string& line : skipped) {
+      absl::StrAppend(&list, "<li>", EscapeHtml(line), "</li>\n");
+    }
+    absl::StrAppend(
+        &html, "<details><summary>Pictures that could not be read: ",
+        WithCommas(static_cast<int64_t>(skipped.size())),
+        "</summary>\n<ul class=\"scroll\">\n", list, "</ul>\n</details>\n");
+  }
   Rows rows = {{"version", context.version}};
   AddFields("", ProvenanceJson(context), &rows);
   return {"What ran", absl::StrCat(html, Folded("Program and data", rows))};

@@ -1,6 +1,7 @@
 #include "data/formats/packed_pictures.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -9,8 +10,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -331,6 +334,17 @@ class Packer {
   std::vector<std::string> skipped_;
 };
 
+// Removes what a process has left that was killed while it packed: nobody else
+// has the folder's lock.
+void RemoveParts(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end;
+       !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (WithoutPart(name) != name) unlink(at->path().c_str());
+  }
+}
+
 // ---- Reading again.
 
 absl::Status Damaged(const std::string& name, const std::string& found) {
@@ -458,7 +472,7 @@ absl::StatusOr<PackedPictures> ParsePacked(std::shared_ptr<const void> owner,
       }
     }
     const auto* first = reinterpret_cast<const uint8_t*>(pixels.data()) + at;
-    one.images = Pixels(owner, first, count, size);
+    one.images = Pixels(owner, first, count, size, /*mapped=*/true);
     at += count * size;
     if (static_cast<int64_t>(pixels.size()) <= kMostChecked &&
         static_cast<int64_t>(crc32_z(0, first, count * size)) != crc) {
@@ -495,6 +509,7 @@ absl::StatusOr<std::shared_ptr<const PackedPictures>> Pack(
       [&]() -> absl::StatusOr<std::shared_ptr<const PackedPictures>> {
     ASSIGN_OR_RETURN(const auto file, MappedFile::Map(path));
     ASSIGN_OR_RETURN(auto packed, ParsePacked(file, file->bytes(), path));
+    file->WillReadAtRandom();
     return std::make_shared<const PackedPictures>(std::move(packed));
   };
   auto packed = open();
@@ -517,6 +532,7 @@ absl::StatusOr<std::shared_ptr<const PackedPictures>> Pack(
   RETURN_IF_ERROR(lock.status());
   packed = open();  // By a run that was there before this one had the lock.
   if (packed.ok()) return packed;
+  RemoveParts(folder);
   RETURN_IF_ERROR(Packer(set, options, observer).Run(path));
   return open();
 }
