@@ -108,6 +108,10 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   Console console(out, err, console_options);
   ASSIGN_OR_RETURN(const auto data,
                    LoadSplits(arguments.data, console, arguments.unlabelled));
+  // The default is for sets that have no images for it.
+  if (data.validation != nullptr && !settings.Find("validation")->typed()) {
+    arguments.experiment.validation = 0;
+  }
   const Json configuration = ConfigurationOf(settings, compute, data);
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;

@@ -348,6 +348,17 @@ TEST_F(PictureFolderTest, ADamagedOrOtherFileIsPackedAnew) {
   }
 }
 
+TEST_F(PictureFolderTest, WhatAKilledRunHasLeftIsRemoved) {
+  WriteGood();
+  ASSERT_TRUE(Load().ok());
+  testing::WriteFile(Packed() + ".part123", "half of it");
+  ASSERT_TRUE(Load().ok());
+  EXPECT_EQ(FilesInCache(), 2) << "nothing was packed";
+  fs::remove(Packed());
+  ASSERT_TRUE(Load().ok());
+  EXPECT_EQ(FilesInCache(), 1);
+}
+
 TEST_F(PictureFolderTest, OfTwoThatPackOneWaitsForTheOther) {
   WriteGood();
   for (int i = 0; i < 200; ++i) {
