@@ -36,8 +36,8 @@ struct EvaluateOptions {
 
 // Judges the model on the split. Writes lines for people to `out` (of many
 // classes only the worst), and as its last line the result as one JSON object;
-// progress and the reason of an error to `err`. Returns the exit code: 0, 1 for an error, 2 for options out of
-// range.
+// progress and the reason of an error to `err`. Returns the exit code: 0, 1 for
+// an error, 2 for options out of range.
 int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
                 std::ostream& err, const ConsoleOptions& console);
 

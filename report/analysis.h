@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "data/dataset.h"
 #include "experiment/seeds.h"
 #include "report/metrics.h"
 #include "training/device.h"
-#include "base/observer.h"
 
 namespace distill {
 

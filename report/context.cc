@@ -8,13 +8,13 @@ namespace {
 
 Json DatasetJson(const Dataset& dataset) {
   Json json = {{"name", dataset.name},
-          {"images", dataset.count},
-          {"channels", dataset.image.channels},
-          {"height", dataset.image.height},
-          {"width", dataset.image.width},
-          {"classes", dataset.classes},
-          {"imagesCrc32", absl::StrFormat("%08x", dataset.images_crc32)},
-          {"labelsCrc32", absl::StrFormat("%08x", dataset.labels_crc32)}};
+               {"images", dataset.count},
+               {"channels", dataset.image.channels},
+               {"height", dataset.image.height},
+               {"width", dataset.image.width},
+               {"classes", dataset.classes},
+               {"imagesCrc32", absl::StrFormat("%08x", dataset.images_crc32)},
+               {"labelsCrc32", absl::StrFormat("%08x", dataset.labels_crc32)}};
   if (!dataset.skipped.empty()) json["skipped"] = dataset.skipped.size();
   return json;
 }

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/observer.h"
 #include "experiment/seeds.h"
 #include "report/context.h"
-#include "base/observer.h"
 
 namespace distill {
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/observer.h"
 #include "base/random.h"
 #include "data/batches.h"
 #include "models/classifier.h"
@@ -14,7 +15,6 @@
 #include "training/evaluation.h"
 #include "training/loop.h"
 #include "training/objective.h"
-#include "base/observer.h"
 
 namespace {
 

@@ -1,11 +1,11 @@
 #include "tests/cli/toy_model.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/observer.h"
 #include "base/random.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
-#include "base/observer.h"
 
 namespace distill {
 namespace testing {

@@ -22,8 +22,7 @@ TEST_P(DocsTest, ShowTheProgramWordByWord) {
 INSTANTIATE_TEST_SUITE_P(Examples, DocsTest,
                          ::testing::Values("numpy_student.py",
                                            "onnx_picture.py", "onnx_student.py",
-                                           "predict.c",
-                                           "pytorch_teacher.py"));
+                                           "predict.c", "pytorch_teacher.py"));
 
 }  // namespace
 }  // namespace distill

@@ -4,6 +4,7 @@
 
 #include "ATen/core/grad_mode.h"
 #include "absl/strings/str_cat.h"
+#include "base/observer.h"
 #include "base/random.h"
 #include "c10/util/Exception.h"
 #include "data/load.h"
@@ -11,7 +12,6 @@
 #include "models/zoo.h"
 #include "tests/testing/mnist.h"
 #include "training/evaluation.h"
-#include "base/observer.h"
 
 namespace distill {
 namespace testing {

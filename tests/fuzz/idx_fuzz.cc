@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     distill::fuzz::RequireGoodError(array.status(), path);
     return 0;
   }
-  const int64_t values = std::accumulate(
-      array->dims.begin(), array->dims.end(),
-      int64_t{array->type == distill::IdxType::kInt32 ? 4 : 1},
-      std::multiplies<int64_t>());
+  const int64_t values =
+      std::accumulate(array->dims.begin(), array->dims.end(),
+                      int64_t{array->type == distill::IdxType::kInt32 ? 4 : 1},
+                      std::multiplies<int64_t>());
   Require(values == static_cast<int64_t>(array->values.size()),
           "there are as many values as the sizes say");
   const std::string content =

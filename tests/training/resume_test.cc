@@ -44,8 +44,8 @@ class Stopper : public Observer {
 };
 
 // A training with all that there is to keep: two epochs with a short batch, an
-// augmentation, a dropout, a regressor beside the model, and few labels; judged in
-// the middle of an epoch and at the first one's end.
+// augmentation, a dropout, a regressor beside the model, and few labels; judged
+// in the middle of an epoch and at the first one's end.
 struct Case {
   Case() {
     testing::ToyOptions toy;

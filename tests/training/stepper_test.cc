@@ -87,7 +87,8 @@ void ExpectSame(double a, double b) {
 // them.
 template <typename MakeObjective, typename MakeModelOfTest>
 void ExpectTheSameSteps(const MakeObjective& make_objective,
-                        const MakeModelOfTest& make_model, const char* augment = "none") {
+                        const MakeModelOfTest& make_model,
+                        const char* augment = "none") {
   const Batches batches = MakeBatches(augment);
   const Run host = TakeSteps(false, make_objective(), batches, make_model());
   const Run device = TakeSteps(true, make_objective(), batches, make_model());
