@@ -186,9 +186,9 @@ absl::StatusOr<Augment> Augment::Parse(const std::string& text) {
 
 bool AbslParseFlag(absl::string_view text, Augment* augment,
                    std::string* error) {
-  auto parsed = Augment::Parse(std::string(text));
+  const auto parsed = Augment::Parse(std::string(text));
   if (parsed.ok()) {
-    *augment = *std::move(parsed);
+    *augment = *parsed;
   } else {
     *error = std::string(parsed.status().message());
   }

@@ -55,6 +55,7 @@ std::vector<int64_t> MostChanged(const std::vector<double>& points) {
     std::sort(changed->begin(), changed->end());
     changed->resize(std::min(changed->size(), kMostChanged));
   }
+  classes.reserve(gains.size() + losses.size());
   for (const auto& [negative, c] : gains) classes.push_back(c);
   std::reverse(losses.begin(), losses.end());
   for (const auto& [negative, c] : losses) classes.push_back(c);

@@ -419,9 +419,9 @@ std::string DefaultCacheFolder() {
              : absl::StrCat(home, "/.cache/distill");
 }
 
-absl::StatusOr<PackedPictures> ParsePacked(std::shared_ptr<const void> owner,
-                                           absl::string_view bytes,
-                                           const std::string& name) {
+absl::StatusOr<PackedPictures> ParsePacked(
+    const std::shared_ptr<const void>& owner, absl::string_view bytes,
+    const std::string& name) {
   constexpr size_t kTail = kLengthBytes + kEnd.size();
   if (bytes.size() < kTail ||
       bytes.substr(bytes.size() - kEnd.size()) != kEnd) {

@@ -78,9 +78,9 @@ std::string DefaultCacheFolder();
 // and the 8 bytes "DISTILL1". `owner` keeps `bytes`; `name` is the file's.
 // DataLoss for anything else, and for pixels that are not what was packed (of
 // files up to a gigabyte; larger ones are taken at their word).
-absl::StatusOr<PackedPictures> ParsePacked(std::shared_ptr<const void> owner,
-                                           absl::string_view bytes,
-                                           const std::string& name);
+absl::StatusOr<PackedPictures> ParsePacked(
+    const std::shared_ptr<const void>& owner, absl::string_view bytes,
+    const std::string& name);
 
 }  // namespace distill
 

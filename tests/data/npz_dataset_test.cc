@@ -41,6 +41,7 @@ class NpzDatasetTest : public ::testing::Test {
   }
   void Write(const std::vector<std::pair<std::string, std::string>>& arrays) {
     std::vector<testing::ZipEntry> entries;
+    entries.reserve(arrays.size());
     for (const auto& [name, npy] : arrays) {
       entries.push_back({name + ".npy", npy});
     }

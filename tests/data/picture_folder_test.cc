@@ -366,6 +366,7 @@ TEST_F(PictureFolderTest, OfTwoThatPackOneWaitsForTheOther) {
   }
   Lines lines[4];
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::vector<absl::Status> results(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
