@@ -16,9 +16,9 @@ std::shared_ptr<Dataset> SmallSet(int64_t channels) {
   dataset->count = 5;
   dataset->image = {channels, 2, 3};
   dataset->classes = 10;
-  std::vector<uint8_t> images;
-  for (int i = 0; i < 5 * channels * 2 * 3; ++i) {
-    images.push_back(static_cast<uint8_t>(7 * i + i % 3));
+  std::vector<uint8_t> images(5 * dataset->image.size());
+  for (size_t i = 0; i < images.size(); ++i) {
+    images[i] = static_cast<uint8_t>(7 * i + i % 3);
   }
   dataset->images = Pixels(std::move(images), dataset->image.size());
   dataset->labels = {9, 0, 3, 3, 7};

@@ -281,6 +281,7 @@ TEST_F(ReportTest, OfManyClassesThePageShowsThoseThatChangeMost) {
   EXPECT_FALSE(Contains(Reported().html, "gain most"));
   Make(31, 1, true);
   std::vector<std::string> names;
+  names.reserve(31);
   for (int c = 0; c < 31; ++c) names.push_back(absl::StrCat("kind ", c, "."));
   // The student has all of class 7 right and the control nothing; of class 9 it
   // is the other way round; of the classes 10 to 25 the control has one image
@@ -418,6 +419,7 @@ TEST_F(ReportTest, InABrowserItFitsAndItsPartsAreThere) {
   if (!why_not.empty()) GTEST_SKIP() << why_not;
   // Names that are too long for any place.
   std::vector<std::string> names;
+  names.reserve(10);
   for (int c = 0; c < 10; ++c) {
     names.push_back(absl::StrCat("n0144076", c, " tench, Tinca tinca"));
   }
