@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/torch_status.h"
 #include "data/batches.h"
+#include "data/formats/picture_folder.h"
 #include "export/onnx.h"
 #include "training/evaluation.h"
 
@@ -79,7 +80,18 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
                                                const DataOptions& options,
                                                Observer& observer,
                                                Split split) {
-  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options, observer));
+  // Pictures become what the model was trained on, unless the user says
+  // otherwise.
+  ASSIGN_OR_RETURN(const DatasetChoice choice, ChooseDataset(options));
+  DataOptions prepared = options;
+  PictureOptions& pictures = prepared.pictures;
+  if (loaded.info.fit && pictures.image_size.height == 0 &&
+      IsPictureFolder(choice.folder)) {
+    pictures.image_size = {loaded.info.image.height, loaded.info.image.width};
+    if (pictures.channels == 0) pictures.channels = loaded.info.image.channels;
+    pictures.resize = *loaded.info.fit;
+  }
+  ASSIGN_OR_RETURN(const auto splits, LoadSplits(prepared, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
   RETURN_IF_ERROR(

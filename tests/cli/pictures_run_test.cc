@@ -79,11 +79,12 @@ class PicturesRunTest : public ::testing::Test {
     std::string text;
   };
   Ran Run(const std::string& data, const std::string& out,
-          const std::string& augment = "none") {
+          const std::string& augment = "none", ImageSize size = {}) {
     DistillOptions options;
     options.compute.device = "cpu";
     options.data.data_dir = folder_.File(data);
     options.data.pictures.cache_dir = folder_.File("cache");
+    options.data.pictures.image_size = size;
     options.experiment.teacher = "cnn:6,fc16";
     options.experiment.student = "cnn:3";
     options.experiment.batch_size = 16;
@@ -135,6 +136,21 @@ TEST_F(PicturesRunTest, PicturesEndWithTheBitsOfTheFilesTheyWereMadeFrom) {
       out.str().find(absl::StrCat(
           "\"errors\":", pictures.result["student"]["testErrors"].get<int>())),
       std::string::npos)
+      << out.str();
+}
+
+TEST_F(PicturesRunTest, EvaluatingPreparesPicturesAsTheModelsTrainingDid) {
+  const Ran run = Run("pictures", "a", "none", {16, 12});
+  ASSERT_EQ(run.exit_code, 0) << run.text;
+  EvaluateOptions evaluate;
+  evaluate.model = folder_.File("a/student.safetensors");
+  evaluate.data.data_dir = folder_.File("pictures");
+  evaluate.data.pictures.cache_dir = folder_.File("cache");
+  std::ostringstream out, err;
+  ASSERT_EQ(RunEvaluate(evaluate, out, err, ConsoleOptions()), 0) << err.str();
+  EXPECT_NE(out.str().find(absl::StrCat(
+                "\"errors\":", run.result["student"]["testErrors"].get<int>())),
+            std::string::npos)
       << out.str();
 }
 
