@@ -374,6 +374,10 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
 
   Console console(out, err, console_options);
   const auto splits = LoadSplits(options.data, console, options.unlabelled);
+  if (absl::IsCancelled(splits.status()) && InterruptSignal() != 0) {
+    end.Error(splits.status());
+    return 128 + InterruptSignal();
+  }
   if (!splits.ok()) return end.Error(splits.status());
 
   const Dataset& train = *splits->train;

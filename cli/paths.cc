@@ -234,6 +234,14 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
         LoadUnlabelled(FromUsersFolder(unlabelled), train.image, options);
     RETURN_IF_ERROR(OfFiles(more.status()));
     splits.unlabelled = std::make_shared<const Dataset>(*std::move(more));
+    // (Where they are so many that reading them all would take long, nobody
+    // counts.)
+    const int64_t bytes = splits.unlabelled->count * train.image.size();
+    if (bytes <= Pixels::kMostCopied) {
+      Dataset tests = test;
+      tests.known_shared.reset();
+      splits.shared_unlabelled = CountShared(*splits.unlabelled, tests);
+    }
   }
   return splits;
 }
@@ -268,6 +276,14 @@ std::vector<std::string> Remarks(const Splits& splits) {
     lines.push_back(absl::StrCat(
         "note: no test image is of ",
         missing.size() == 1 ? "class " : "the classes ", RangesText(missing)));
+  }
+  if (splits.shared_unlabelled > 0) {
+    lines.push_back(
+        absl::StrFormat("warning: %s of %s are among the --unlabelled "
+                        "pictures, pixel by pixel; "
+                        "the student learns what the teacher says of them",
+                        WithCommas(splits.shared_unlabelled),
+                        Count(splits.test->count, "test image")));
   }
   if (splits.shared_images == 0) return lines;
   lines.push_back(absl::StrFormat(

@@ -40,8 +40,9 @@ struct AugmentKind {
   const char* name;
   // The range of its number; 0 and 0: it takes none.
   int64_t least, most;
-  // Whether it must leave a part of the image in place, or may cover all.
-  bool moves;
+  // Whether its number must be below the image's sides, so that a part of the
+  // image is left.
+  bool bounded;
   int64_t draws;
   void (*draw)(Random& random, int64_t amount, const ImageSpec& image,
                int16_t* to);
@@ -143,7 +144,7 @@ constexpr AugmentKind kKinds[] = {
     {"crop", 1, kMost, true, 2, &DrawShift, &Shift, &TraceShift},
     {"shift", 1, kMost, true, 2, &DrawShift, &Shift, &TraceShift},
     {"flip", 0, 0, false, 1, &DrawFlip, &Flip, &TraceFlip},
-    {"cutout", 1, kMost, false, 2, &DrawCutout, &Cutout, &TraceCutout},
+    {"cutout", 1, kMost, true, 2, &DrawCutout, &Cutout, &TraceCutout},
 };
 
 }  // namespace
@@ -216,7 +217,7 @@ int64_t Augment::draws() const {
 absl::Status Augment::CheckFits(const ImageSpec& image) const {
   const int64_t side = std::min(image.height, image.width);
   for (const AugmentStep& step : steps_) {
-    if (!step.kind->moves || step.amount < side) continue;
+    if (!step.kind->bounded || step.amount < side) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("found ", step.kind->name, ":", step.amount,
                      "; expected at most ", step.kind->name, ":", side - 1,

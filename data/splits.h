@@ -18,6 +18,8 @@ struct Splits {
   std::shared_ptr<const Dataset> unlabelled = nullptr;
   // Test images that are training images too, pixel by pixel.
   int64_t shared_images = 0;
+  // Test images that are among the unlabelled, where these are not too many.
+  int64_t shared_unlabelled = 0;
 };
 
 }  // namespace distill

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -501,6 +502,11 @@ absl::StatusOr<std::shared_ptr<const PackedPictures>> Pack(
     return absl::FailedPreconditionError(
         "no folder to pack pictures into: found neither $XDG_CACHE_HOME nor "
         "$HOME. Pass --cache_dir");
+  }
+  if (absl::StartsWith(AbsolutePath(cache) + "/", set.root + "/")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--cache_dir is ", AbsolutePath(cache), ", which is in the folder ",
+        set.root, " of the pictures; pass a folder outside of it"));
   }
   const std::string folder =
       absl::StrCat(AbsolutePath(cache), "/", KeyOf(set, options));

@@ -105,6 +105,15 @@ absl::Status AddPictures(const std::string& root, const std::string& inner,
                          std::vector<PictureFile>* pictures) {
   std::map<std::string, std::vector<std::string>> by_folder;
   std::set<std::pair<dev_t, ino_t>> seen;
+  // Those above it lead to other classes' pictures.
+  for (std::string above = inner; !above.empty();) {
+    const size_t slash = above.rfind('/');
+    above = slash == std::string::npos ? "" : above.substr(0, slash);
+    struct stat info = {};
+    if (IsFolder(absl::StrCat(root, "/", above), &info)) {
+      seen.insert({info.st_dev, info.st_ino});
+    }
+  }
   std::vector<std::string> left = {inner};
   while (!left.empty()) {
     const std::string folder = std::move(left.back());

@@ -291,8 +291,9 @@ DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
   const int groups = (s.tiles + kMaxTiles - 1) / kMaxTiles;
   for (int group = 0; group < groups; ++group) {
     // As equal as possible.
-    const int first = s.tiles * group / groups;
-    const int tiles = s.tiles * (group + 1) / groups - first;
+    const int64_t all = s.tiles;  // Times a group, more than an int has.
+    const int first = static_cast<int>(all * group / groups);
+    const int tiles = static_cast<int>(all * (group + 1) / groups) - first;
     const int v_plane = tiles * v_stride;
     for (int t = 0; t < tiles; ++t) {
       const int ty = (first + t) / s.tiles_wide;

@@ -163,6 +163,20 @@ TEST_F(PictureFolderTest, FoldersInAClassAndLinksAreFollowedAndLoopsAreNot) {
   EXPECT_EQ(first, (std::vector<int>{3, 2, 7, 8, 9, 4}));
 }
 
+TEST_F(PictureFolderTest, AClassThatIsALinkToTheFolderAboveHasNoPictures) {
+  WriteGood();
+  fs::create_symlink(".", folder_.File("data/train/loop"));
+  EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kInvalidArgument,
+                        {"data/train/loop", "no picture"}));
+}
+
+TEST_F(PictureFolderTest, TheCacheMustNotBeAmongThePictures) {
+  WriteGood();
+  options_.pictures.cache_dir = folder_.File("data/train");
+  EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kInvalidArgument,
+                        {"--cache_dir is", "data/train"}));
+}
+
 TEST_F(PictureFolderTest, AShareOfEachClassIsKeptForTesting) {
   for (int i = 0; i < 10; ++i) {
     const auto value = static_cast<uint8_t>(i);

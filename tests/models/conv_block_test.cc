@@ -263,6 +263,17 @@ TEST_P(ConvBlockTest, IsExactlyLibTorchsOnWholeNumbers) {
   }
 }
 
+// Tiles times their groups are more than an int has.
+TEST_P(ConvBlockTest, LargeImagesAreLibTorchsOnWholeNumbersToo) {
+  const Inputs in = WholeInputs({1, 900, 904, 3, 2});
+  EXPECT_EQ(
+      MaxDifference(ConvBlock(in.x, in.weight, in.bias, at::kFloat,
+                              ConvBlockOutput::kChannelsFirst),
+                    ConvBlockComposed(in.x, in.weight, in.bias, at::kFloat,
+                                      ConvBlockOutput::kChannelsFirst)),
+      0);
+}
+
 TEST_P(ConvBlockTest, HasLibTorchsGradientsUpToRounding) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(::testing::PrintToString(shape));
