@@ -28,6 +28,17 @@ Json ParseJson(const std::string& text) {
   return deep ? Json(Json::value_t::discarded) : json;
 }
 
+std::optional<std::vector<std::string>> TextsOf(const std::string& text) {
+  const Json json = ParseJson(text);
+  if (!json.is_array()) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const Json& item : json) {
+    if (!item.is_string()) return std::nullopt;
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
 std::string Differences(const Json& then, const Json& now) {
   std::vector<std::string> differences;
   const auto compare = [&](const std::string& name) {

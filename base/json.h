@@ -2,7 +2,9 @@
 #ifndef DISTILL_BASE_JSON_H_
 #define DISTILL_BASE_JSON_H_
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "nlohmann/json.hpp"
 
@@ -23,6 +25,9 @@ std::string JsonText(const Json& json, int indent = -1);
 // project writes. What works its way down into JSON would run out of stack
 // there.
 Json ParseJson(const std::string& text);
+
+// The texts of a JSON array that `text` is; none for anything else.
+std::optional<std::vector<std::string>> TextsOf(const std::string& text);
 
 // What differs between the configurations of an earlier run and of this one:
 // "temperature was 5 and is 4; seed was 0 and is 1"; empty if nothing does.

@@ -232,14 +232,13 @@ struct Ending {
   }
   // The end of a run that a signal stopped.
   int Interruption(const absl::Status& status, bool kept) const {
-    Error(absl::CancelledError(
+    return Error(absl::CancelledError(
         absl::StrCat(status.message(),
                      InterruptSignal() == SIGXCPU
                          ? " (the limit of processor time, ulimit -t)"
                          : "",
                      kept ? "; --resume goes on"
                           : "; nothing was kept (--output_dir keeps it)")));
-    return 128 + InterruptSignal();
   }
 };
 
@@ -374,10 +373,6 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
 
   Console console(out, err, console_options);
   const auto splits = LoadSplits(options.data, console, options.unlabelled);
-  if (absl::IsCancelled(splits.status()) && InterruptSignal() != 0) {
-    end.Error(splits.status());
-    return 128 + InterruptSignal();
-  }
   if (!splits.ok()) return end.Error(splits.status());
 
   const Dataset& train = *splits->train;

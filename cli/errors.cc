@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -29,6 +30,8 @@ int EndWithError(const std::string& program, const absl::Status& status,
   Json error = {{"status", "error"}};
   if (!brief) error["message"] = message;
   out << JsonText(error) << std::endl;
+  const int signal = InterruptSignal();
+  if (absl::IsCancelled(status) && signal != 0) return 128 + signal;
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
 

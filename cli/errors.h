@@ -18,7 +18,8 @@ void PrintResult(const nlohmann::ordered_json& result, bool brief,
 // The end of a run of `program` that failed with `status`: the reason on `err`,
 // and on `out`, as one line, a JSON object of "status" ("error") and "message";
 // if it is `brief`, without the message, which the same terminal shows already.
-// Returns the exit code: 2 for wrong flags (InvalidArgument), else 1.
+// Returns the exit code: 2 for wrong flags (InvalidArgument), 128 and the
+// signal's number where one stopped it (Cancelled), else 1.
 int EndWithError(const std::string& program, const absl::Status& status,
                  std::ostream& out, std::ostream& err, bool brief = false);
 

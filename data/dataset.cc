@@ -46,17 +46,18 @@ std::vector<std::string> ClassNames(const Dataset& dataset) {
   return names;
 }
 
+std::string ImagesHeader(int64_t count, const ImageSpec& image) {
+  std::vector<int64_t> shape = {count, image.height, image.width};
+  if (image.channels != 1) shape.insert(shape.begin() + 1, image.channels);
+  return IdxHeader(shape, IdxType::kByte);
+}
+
 void SetChecksums(Dataset* dataset) {
-  std::vector<int64_t> shape = {dataset->count, dataset->image.height,
-                                dataset->image.width};
-  if (dataset->image.channels != 1) {
-    shape.insert(shape.begin() + 1, dataset->image.channels);
-  }
   const auto add = [](uint32_t crc, const void* bytes, size_t count) {
     return static_cast<uint32_t>(
         crc32_z(crc, static_cast<const Bytef*>(bytes), count));
   };
-  const std::string header = IdxHeader(shape, IdxType::kByte);
+  const std::string header = ImagesHeader(dataset->count, dataset->image);
   uint32_t crc = add(0, header.data(), header.size());
   for (int64_t i = 0; i < dataset->images.count(); ++i) {
     crc = add(crc, dataset->images[i], dataset->images.size());

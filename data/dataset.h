@@ -61,6 +61,10 @@ struct Dataset {
   uint32_t labels_crc32 = 0;
 };
 
+// What the unpacked IDX file of `count` images begins with: their checksum is
+// that of it and their bytes.
+std::string ImagesHeader(int64_t count, const ImageSpec& image);
+
 // The checksum of the labels.
 uint32_t LabelsCrc32(const Dataset& dataset);
 

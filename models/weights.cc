@@ -98,18 +98,12 @@ class Metadata {
     return values;
   }
   std::vector<std::string> Texts(const std::string& key) {
-    const Json json = ParseJson(Text(key));
-    std::vector<std::string> texts;
-    if (json.is_array()) {
-      for (const Json& item : json) {
-        if (item.is_string()) texts.push_back(item.get<std::string>());
-      }
-    }
-    if (!json.is_array() || texts.size() != json.size()) {
+    auto texts = TextsOf(Text(key));
+    if (!texts) {
       Fail(absl::StrCat("the metadata \"", key, "\" to be something else"),
            "a JSON array of texts");
     }
-    return texts;
+    return std::move(texts).value_or(std::vector<std::string>());
   }
   void Fail(const std::string& found, const std::string& expected) {
     if (status_.ok()) status_ = Wrong(name_, found, expected);

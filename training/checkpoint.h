@@ -16,7 +16,7 @@
 
 namespace distill {
 
-// A training between two of its steps. Orders, jitter and dropout follow from
+// A training between two of its steps. Orders, views and dropout follow from
 // the seed and the step (base/random.h), so that there is no generator to keep.
 struct TrainingState {
   TrainResult result;  // Of result.steps steps.

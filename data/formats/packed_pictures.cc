@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <unordered_set>
@@ -31,7 +32,6 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "data/formats/idx.h"
 #include "data/image.h"
 #include "data/pixel_counts.h"
 #include "data/safetensors.h"
@@ -136,7 +136,7 @@ class Packer {
 
  private:
   static std::string MegaBytes(int64_t bytes) {
-    return absl::StrFormat("%.0f MB", static_cast<double>(bytes) / 1e6);
+    return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / 1e6);
   }
 
   // The images' channels, and their size where nobody has said it, by the first
@@ -354,7 +354,7 @@ absl::Status Damaged(const std::string& name, const std::string& found) {
                     "Remove it, and it is made again.");
 }
 
-// The numbers of a tensor of `count` of them; false if it is anything else.
+// The numbers of a tensor; false if there is none of that dtype.
 template <typename T>
 bool Numbers(const SafeTensors& file, const std::string& name,
              const char* dtype, std::vector<T>* numbers) {
@@ -374,15 +374,9 @@ bool Number(const SafeTensors& file, const std::string& name, int64_t* number) {
 bool Texts(const SafeTensors& file, const std::string& name,
            std::vector<std::string>* texts) {
   const auto at = file.metadata.find(name);
-  if (at == file.metadata.end()) return false;
-  const Json json = Json::parse(at->second, nullptr,
-                                /*allow_exceptions=*/false);
-  if (!json.is_array()) return false;
-  for (const Json& item : json) {
-    if (!item.is_string()) return false;
-    texts->push_back(item.get<std::string>());
-  }
-  return true;
+  auto found = at == file.metadata.end() ? std::nullopt : TextsOf(at->second);
+  if (found) *texts = *std::move(found);
+  return found.has_value();
 }
 
 bool Image(const SafeTensors& file, ImageSpec* image) {
@@ -479,13 +473,8 @@ absl::StatusOr<PackedPictures> ParsePacked(
         static_cast<int64_t>(crc32_z(0, first, count * size)) != crc) {
       return Damaged(name, "pixels that are not those that were packed");
     }
-    std::vector<int64_t> shape = {count, packed.image.height,
-                                  packed.image.width};
-    if (packed.image.channels != 1) {
-      shape.insert(shape.begin() + 1, packed.image.channels);
-    }
     one.images_crc32 = static_cast<uint32_t>(
-        crc32_combine(Crc32(IdxHeader(shape, IdxType::kByte)),
+        crc32_combine(Crc32(ImagesHeader(count, packed.image)),
                       static_cast<uLong>(crc), count * size));
   }
   if (at != static_cast<int64_t>(pixels.size())) {

@@ -134,14 +134,17 @@ absl::Status AddPictures(const std::string& root, const std::string& inner,
     for (const std::string& name : names) {
       const std::string path =
           absl::StrCat(folder, folder.empty() ? "" : "/", name);
-      if (EndsWithOneOf(name, kNotRead) && !skips) {
+      const bool is_read = EndsWithOneOf(name, kRead);
+      if (!is_read && !EndsWithOneOf(name, kNotRead)) continue;
+      // (One that is skipped is found to be unreadable when it is packed, and
+      // counted there.)
+      if (!is_read && !skips) {
         return Unexpected(
             absl::StatusCode::kInvalidArgument, absl::StrCat(root, "/", path),
             "a picture of a kind that is not read",
             absl::StrCat("pictures that end in ", absl::StrJoin(kRead, ", ")),
             "Convert it, or pass --skip_unreadable.");
       }
-      if (!EndsWithOneOf(name, kRead)) continue;
       PictureFile picture;
       picture.path = path;
       picture.label = label;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "base/interrupt.h"
 #include "base/random.h"
 #include "cli/distill.h"
 #include "cli/evaluate.h"
@@ -105,6 +106,21 @@ class PicturesRunTest : public ::testing::Test {
   SafeTensors Student(const std::string& out) const {
     return *ReadSafeTensors(folder_.File(out + "/student.safetensors"));
   }
+  // That `evaluate` counts the errors that `run`, which left `out`, has
+  // counted.
+  void ExpectEvaluated(const Ran& run, const std::string& out) const {
+    EvaluateOptions evaluate;
+    evaluate.model = folder_.File(out + "/student.safetensors");
+    evaluate.data.data_dir = folder_.File("pictures");
+    evaluate.data.pictures.cache_dir = folder_.File("cache");
+    std::ostringstream text, err;
+    ASSERT_EQ(RunEvaluate(evaluate, text, err, ConsoleOptions()), 0)
+        << err.str();
+    const int errors = run.result["student"]["testErrors"];
+    EXPECT_NE(text.str().find(absl::StrCat("\"errors\":", errors)),
+              std::string::npos)
+        << text.str();
+  }
   testing::TempFolder folder_;
 };
 
@@ -126,32 +142,13 @@ TEST_F(PicturesRunTest, PicturesEndWithTheBitsOfTheFilesTheyWereMadeFrom) {
   EXPECT_EQ(b.metadata.at("channels"), "3");
   EXPECT_GT(pictures.result["student"]["testAccuracy"].get<double>(), 0.5);
 
-  EvaluateOptions evaluate;
-  evaluate.model = folder_.File("b/student.safetensors");
-  evaluate.data.data_dir = folder_.File("pictures");
-  evaluate.data.pictures.cache_dir = folder_.File("cache");
-  std::ostringstream out, err;
-  ASSERT_EQ(RunEvaluate(evaluate, out, err, ConsoleOptions()), 0) << err.str();
-  EXPECT_NE(
-      out.str().find(absl::StrCat(
-          "\"errors\":", pictures.result["student"]["testErrors"].get<int>())),
-      std::string::npos)
-      << out.str();
+  ExpectEvaluated(pictures, "b");
 }
 
 TEST_F(PicturesRunTest, EvaluatingPreparesPicturesAsTheModelsTrainingDid) {
   const Ran run = Run("pictures", "a", "none", {16, 12});
   ASSERT_EQ(run.exit_code, 0) << run.text;
-  EvaluateOptions evaluate;
-  evaluate.model = folder_.File("a/student.safetensors");
-  evaluate.data.data_dir = folder_.File("pictures");
-  evaluate.data.pictures.cache_dir = folder_.File("cache");
-  std::ostringstream out, err;
-  ASSERT_EQ(RunEvaluate(evaluate, out, err, ConsoleOptions()), 0) << err.str();
-  EXPECT_NE(out.str().find(absl::StrCat(
-                "\"errors\":", run.result["student"]["testErrors"].get<int>())),
-            std::string::npos)
-      << out.str();
+  ExpectEvaluated(run, "a");
 }
 
 TEST_F(PicturesRunTest, ViewsAreTheSameTwiceAndChangeTheStudent) {
@@ -163,6 +160,15 @@ TEST_F(PicturesRunTest, ViewsAreTheSameTwiceAndChangeTheStudent) {
     EXPECT_EQ(a.tensors[i].bytes, b.tensors[i].bytes) << a.tensors[i].name;
     EXPECT_NE(a.tensors[i].bytes, c.tensors[i].bytes) << a.tensors[i].name;
   }
+}
+
+TEST_F(PicturesRunTest, AStopWhilePackingHasTheSignalsCode) {
+  SetInterruptSignal(15);
+  const Ran run = Run("pictures", "a");
+  SetInterruptSignal(0);
+  EXPECT_EQ(run.exit_code, 143) << run.text;
+  EXPECT_NE(run.text.find("stopped while packing"), std::string::npos)
+      << run.text;
 }
 
 TEST_F(PicturesRunTest, AnUnreadablePictureStopsItBeforeItTrains) {

@@ -115,7 +115,7 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
   ExpectTheSameSteps(LabelObjective, [] { return MakeModel(); });
 }
 
-TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndJitter) {
+TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndViews) {
   ExpectTheSameSteps(LabelObjective, MakeDroppingModel, "crop:2,flip,cutout:5");
 }
 
