@@ -170,8 +170,10 @@ void IdentifyDataset(const std::string& stated, Dataset* dataset) {
   if (entry == nullptr) {
     const std::string content = absl::StrCat(
         "images crc32 ", absl::Hex(dataset->images_crc32, absl::kZeroPad8));
+    const std::string called =
+        dataset->called.empty() ? "unknown" : dataset->called;
     dataset->name = stated.empty()
-                        ? absl::StrCat("unknown (", content, ")")
+                        ? absl::StrCat(called, " (", content, ")")
                         : absl::StrCat(stated, " (by name; ", content, ")");
     for (const CatalogEntry& one : Catalog()) {
       if (one.name == stated) entry = &one;

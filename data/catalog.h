@@ -51,12 +51,12 @@ const CatalogEntry* FindInCatalog(const std::string& word);
 
 // Sets what the catalog knows of the samples: name, class_names, normalization.
 //
-// The name is an entry's if both checksums are those of this split, else
-// "unknown (images crc32 0123abcd)": MNIST, Fashion-MNIST, KMNIST and others
-// have files of the same names and sizes, and only the content tells them
-// apart. Where the user says that unknown content is `stated` (an entry's
-// name), it is "KMNIST (by name; images crc32 0123abcd)": nobody has checked
-// that.
+// The name is an entry's if both checksums are those of this split, else what
+// the user calls it, "unknown (images crc32 0123abcd)" if nothing: MNIST,
+// Fashion-MNIST, KMNIST and others have files of the same names and sizes, and
+// only the content tells them apart. Where the user says that unknown content
+// is `stated` (an entry's name), it is "KMNIST (by name; images crc32
+// 0123abcd)": nobody has checked that.
 void IdentifyDataset(const std::string& stated, Dataset* dataset);
 
 }  // namespace distill

@@ -24,6 +24,8 @@ const char* SplitName(Split split);
 struct Dataset {
   // See IdentifyDataset (data/catalog.h).
   std::string name;
+  // What the user calls it: the folder of pictures, the file; empty if nothing.
+  std::string called;
   // Where the files were found; absolute. Empty if the samples were made.
   std::string folder;
   // The files that were read; absolute.

@@ -168,6 +168,7 @@ absl::StatusOr<Dataset> Load(const NpzFile& file, Split split,
   Dataset dataset;
   dataset.folder = fs::path(file.path()).parent_path().string();
   dataset.files = {file.path()};
+  dataset.called = fs::path(file.path()).filename().string();
   dataset.split = split;
   // First what takes no memory: most mistakes show there.
   ASSIGN_OR_RETURN(const NpyHeader header, file.Header(names.images));

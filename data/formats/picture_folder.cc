@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <system_error>
@@ -319,6 +320,7 @@ Dataset DatasetOf(const PackedPictures& packed, const std::string& root,
   const PackedPictures::OneSplit& one =
       packed.splits[static_cast<size_t>(split)];
   Dataset dataset;
+  dataset.called = ValidUtf8(std::filesystem::path(root).filename().string());
   dataset.folder = root;
   dataset.files = {root};
   dataset.split = split;

@@ -103,6 +103,7 @@ TEST_F(PictureFolderTest, ClassesAndPicturesAreSortedByTheirBytes) {
   const auto train = Load();
   ASSERT_TRUE(train.ok()) << train.status();
   EXPECT_EQ(train->class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(train->name.find("data (images crc32 "), 0u) << train->name;
   EXPECT_EQ(train->labels, (std::vector<int32_t>{0, 0, 1}));
   EXPECT_EQ(train->image, (ImageSpec{3, 2, 3}));
   // "10.PNG" is before "2.png"; planes, not pixels.

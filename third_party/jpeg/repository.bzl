@@ -1,4 +1,4 @@
-"""libjpeg-turbo: photographs for //cli:predict."""
+"""libjpeg-turbo: photographs, for //data."""
 
 load("//third_party:system_or_archive.bzl", "system_or_archive")
 

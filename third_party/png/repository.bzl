@@ -1,4 +1,4 @@
-"""libpng: pictures for //cli:predict."""
+"""libpng: pictures, for //data."""
 
 load("//third_party:system_or_archive.bzl", "system_or_archive")
 
