@@ -375,8 +375,9 @@ bool Texts(const SafeTensors& file, const std::string& name,
            std::vector<std::string>* texts) {
   const auto at = file.metadata.find(name);
   auto found = at == file.metadata.end() ? std::nullopt : TextsOf(at->second);
-  if (found) *texts = *std::move(found);
-  return found.has_value();
+  if (!found) return false;
+  *texts = *std::move(found);
+  return true;
 }
 
 bool Image(const SafeTensors& file, ImageSpec* image) {
