@@ -225,7 +225,10 @@ void Settings::ChangePaths(
     const std::function<std::string(const std::string&)>& change) {
   for (const Setting& row : rows_) {
     std::string unused;
-    if (row.is_path_) row.parse_(change(row.Text()), &unused);
+    if (!row.is_path_) continue;
+    std::vector<std::string> paths = row.Elements();
+    for (std::string& path : paths) path = change(path);
+    row.parse_(absl::StrJoin(paths, ","), &unused);
   }
 }
 

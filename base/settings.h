@@ -81,6 +81,8 @@ class Setting {
 
   // The value as a flag has it.
   std::string Text() const { return text_(); }
+  // The same of each element of a list; of what is no list the one value.
+  std::vector<std::string> Elements() const;
   // Whether the user has set it: by Set, or to another value than the default.
   bool IsGiven() const { return typed_ || Text() != default_text_; }
   // Why it has no effect on what is asked for; empty if it has.
@@ -93,8 +95,6 @@ class Setting {
  private:
   friend class Settings;
 
-  // The elements of a list as flags have them; the value, if it is no list.
-  std::vector<std::string> Elements() const;
   Json ToJson() const;
   // Empty if the value is in the range.
   std::string OutOfRange() const;

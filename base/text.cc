@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -7,6 +9,7 @@
 namespace distill {
 
 std::string Percent(double fraction) {
+  if (std::isnan(fraction)) return "-";
   return absl::StrFormat("%.2f %%", 100 * fraction);
 }
 

@@ -8,7 +8,7 @@
 
 namespace distill {
 
-// 0.98765 as "98.77 %".
+// 0.98765 as "98.77 %", NaN (not known) as "-".
 std::string Percent(double fraction);
 
 // 421642 as "421,642".

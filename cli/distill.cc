@@ -91,12 +91,15 @@ std::string OutputFolder(const DistillOptions& options) {
 // What the bits of a run depend on.
 Json ConfigurationJson(const Settings& settings,
                        std::optional<uint32_t> teacher_crc32,
+                       std::optional<uint32_t> student_crc32,
                        const Compute& compute, const Splits& data) {
   Json json = ConfigurationOf(settings, compute, data);
   json["deterministic"] = compute.deterministic;
-  json["teacherWeightsCrc32"] =
-      teacher_crc32 ? Json(absl::StrFormat("%08x", *teacher_crc32))
-                    : Json(nullptr);
+  const auto text = [](const std::optional<uint32_t>& crc32) {
+    return crc32 ? Json(absl::StrFormat("%08x", *crc32)) : Json(nullptr);
+  };
+  json["teacherWeightsCrc32"] = text(teacher_crc32);
+  json["studentWeightsCrc32"] = text(student_crc32);
   return json;
 }
 
@@ -133,6 +136,7 @@ constexpr char kTeacherFile[] = "teacher.safetensors";
 constexpr char kStudentFile[] = "student.safetensors";
 constexpr char kRegressorFile[] = "regressor.safetensors";
 constexpr char kOnnxFile[] = "student.onnx";
+constexpr char kScriptFile[] = "student.pt";
 constexpr char kReportFile[] = "report.html";
 constexpr char kMetricsFile[] = "metrics.jsonl";
 constexpr char kPredictionsFile[] = "predictions.csv";
@@ -153,13 +157,16 @@ absl::StatusOr<std::optional<RunFolder>> OpenFolder(
   folder.path = OutputFolder(options);
   folder.resume = options.resume;
   folder.overwrite = options.overwrite;
-  folder.results = {kTeacherFile, kStudentFile,     kOnnxFile,  kReportFile,
-                    kMetricsFile, kPredictionsFile, kEventsFile};
+  folder.results = {kTeacherFile, kStudentFile, kOnnxFile,        kScriptFile,
+                    kReportFile,  kMetricsFile, kPredictionsFile, kEventsFile};
   if (FindMethod(options.experiment.loss.method)->needs_same_channels) {
     folder.results.emplace_back(kRegressorFile);
   }
   folder.inputs = FilesOf(data);
-  folder.inputs.push_back(options.teacher_weights);
+  const std::vector<std::string>& teachers = options.teacher_files.from;
+  folder.inputs.insert(folder.inputs.end(), teachers.begin(), teachers.end());
+  folder.inputs.push_back(options.student_files.from);
+  folder.inputs.push_back(options.student_files.weights);
   ASSIGN_OR_RETURN(auto opened, RunFolder::Open(folder, configuration));
   return std::make_optional(std::move(opened));
 }
@@ -173,7 +180,8 @@ struct OutputFile {
 // learnt with the student and is no part of it.
 absl::StatusOr<std::vector<OutputFile>> ModelFiles(
     const ExperimentOptions& experiment, const TeacherSource& source,
-    const ExperimentResult& run, const Dataset& train) {
+    const StudentSource& students, const ExperimentResult& run,
+    const Dataset& train) {
   std::vector<OutputFile> files;
   const auto add = [&files](const std::string& name, const SafeTensors& file) {
     ASSIGN_OR_RETURN(auto bytes, SerializeSafeTensors(file));
@@ -182,8 +190,8 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
   };
   ASSIGN_OR_RETURN(const auto teacher,
                    source.File(experiment, run.teacher, train));
-  ASSIGN_OR_RETURN(const auto student, StageFile("student", experiment.student,
-                                                 run.student, train));
+  ASSIGN_OR_RETURN(const auto student,
+                   students.File(experiment, run.student, train));
   absl::Status status;
   if (teacher) status.Update(add(kTeacherFile, *teacher));
   status.Update(add(kStudentFile, student));
@@ -195,6 +203,11 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
     status.Update(add(kRegressorFile, regressor));
   }
   if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(auto script, students.ScriptFile(run.student));
+  if (script) {
+    files.push_back({kScriptFile, *std::move(script)});
+    return files;
+  }
   // Made from what a reader of the file gets.
   ASSIGN_OR_RETURN(const auto loaded, ModelFromFile(student, kStudentFile));
   files.push_back({kOnnxFile, OnnxFile(loaded)});
@@ -205,10 +218,11 @@ absl::StatusOr<std::vector<OutputFile>> ModelFiles(
 absl::Status WriteResults(const ReportContext& context,
                           const ExperimentOptions& experiment,
                           const TeacherSource& source,
+                          const StudentSource& student,
                           const SeedsResult& result, RunFolder& folder,
                           Observer& observer) {
-  ASSIGN_OR_RETURN(auto files, ModelFiles(experiment, source, result.runs[0],
-                                          *context.train));
+  ASSIGN_OR_RETURN(auto files, ModelFiles(experiment, source, student,
+                                          result.runs[0], *context.train));
   ASSIGN_OR_RETURN(auto report, MakeReport(context, result, observer));
   files.push_back({kReportFile, std::move(report.html)});
   files.push_back({kMetricsFile, std::move(report.metrics_jsonl)});
@@ -286,13 +300,17 @@ std::string CommandWith(
                                        "print_config"};
   for (const auto& [name, value] : more) passed_over.insert(name);
   std::string command = ProgramAsTyped(options, "distill");
+  std::set<const void*> said;  // A setting may have two names.
   for (const Setting& row : settings.rows()) {
     if (!is_kept(row) || passed_over.count(row.name()) > 0) continue;
-    absl::StrAppend(&command, " ",
-                    Quoted(absl::StrCat("--", row.name(), "=",
-                                        row.is_path() && !row.Text().empty()
-                                            ? AbsolutePath(row.Text())
-                                            : row.Text())));
+    if (!said.insert(row.address()).second) continue;
+    std::vector<std::string> paths = row.Elements();
+    for (std::string& path : paths) {
+      if (row.is_path() && !path.empty()) path = AbsolutePath(path);
+    }
+    absl::StrAppend(
+        &command, " ",
+        Quoted(absl::StrCat("--", row.name(), "=", absl::StrJoin(paths, ","))));
   }
   for (const auto& [name, value] : more) {
     absl::StrAppend(&command, " --", name, "=", value);
@@ -365,9 +383,11 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   if (!valid.ok()) return end.Error(valid);
   const std::string repeat = RepeatCommand(options, settings);
   experiment.judges_epochs = !options.output_dir.empty();
-  const auto teacher = OpenTeacher(options.teacher_weights, &experiment);
+  const auto teacher = OpenTeacher(options.teacher_files, &experiment);
   if (!teacher.ok()) return end.Error(teacher.status());
   TeacherSource& source = **teacher;
+  const auto student = OpenStudent(options.student_files, &experiment);
+  if (!student.ok()) return end.Error(student.status());
   const auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return end.Error(compute.status());
 
@@ -387,10 +407,11 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     experiment.labels = options.labels_per_class * splits->train->classes;
   }
 
-  const Json configuration =
-      ConfigurationJson(settings, source.crc32(), *compute, *splits);
+  const Json configuration = ConfigurationJson(
+      settings, source.crc32(), (*student)->crc32(), *compute, *splits);
   if (options.print_config) {
-    const absl::Status runs = CheckExperiment(experiment, *splits, source);
+    const absl::Status runs =
+        CheckExperiment(experiment, *splits, source, **student);
     if (!runs.ok()) return end.Error(runs);
     out << JsonText(configuration, 2) << std::endl;
     return 0;
@@ -417,11 +438,12 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   const double start_seconds = SecondsSinceStart();
   if (source.crc32()) {
     const auto judged = GetTeacher(experiment, *compute, *splits, console,
-                                   source, /*introduces=*/false);
+                                   source, /*introduces=*/false, **student);
     if (!judged.ok()) return end.Error(judged.status());
   }
-  const auto result = RunSeeds(options, *compute, *splits, console, source,
-                               checkpoints ? &*checkpoints : nullptr);
+  const auto result =
+      RunSeeds(options, *compute, *splits, console, source,
+               checkpoints ? &*checkpoints : nullptr, **student);
   if (absl::IsCancelled(result.status())) {
     return end.Interruption(result.status(), checkpoints.has_value());
   }
@@ -451,8 +473,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     report.compute = *compute;
     report.train = splits->train;
     report.test = splits->test;
-    written =
-        WriteResults(report, experiment, source, *result, **folder, console);
+    written = WriteResults(report, experiment, source, **student, *result,
+                           **folder, console);
   }
   console.OnLine("");
   const std::string verdict =

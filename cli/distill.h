@@ -9,16 +9,18 @@
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
 #include "experiment/seeds.h"
+#include "experiment/students.h"
+#include "experiment/teacher_files.h"
 
 namespace distill {
 
 // The flags of the same names.
 struct DistillOptions : ExperimentArguments, SeedsOptions {
+  // Models of others to distill, or to train.
+  TeacherFiles teacher_files;
+  StudentFiles student_files;
   // experiment.labels is set from it if it is above 0.
   int64_t labels_per_class = 0;
-  // A teacher's file (models/weights.h), to be distilled in place of one
-  // trained here; experiment.teacher is set from it. Empty: none.
-  std::string teacher_weights;
   // What a run leaves behind (docs/usage.md); empty: nothing.
   std::string output_dir;
   bool overwrite = false;  // Whether it may replace a run that is there.
@@ -43,15 +45,8 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "The same as --labels, counted by class.")
         .AtLeast(0)
         .NotInConfiguration();
-    table.Group("Models");
-    table
-        .Add("teacher_weights", &teacher_weights,
-             "A .safetensors file with a teacher that has learnt already, from "
-             "another run's output_dir or from PyTorch (docs/deploy.md), "
-             "instead of one trained here. Its accuracy is checked first.")
-        .Common("a trained teacher, from a file")
-        .Path()
-        .NotInConfiguration();
+    teacher_files.AddSettings(table);
+    student_files.AddSettings(table);
     table.Group("Files");
     table
         .Add("output_dir", &output_dir,
@@ -100,10 +95,9 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
     for (const char* name : {"teacher_epochs", "teacher_dropout",
                              "teacher_augment", "share_teacher"}) {
       table.Find(name)->Unless([this] {
-        return std::string(teacher_weights.empty()
+        return std::string(teacher_files.from.empty()
                                ? ""
-                               : "with --teacher_weights no teacher is "
-                                 "trained");
+                               : "with --teacher_from no teacher is trained");
       });
     }
     AddLossConditions(table, [this] {

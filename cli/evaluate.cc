@@ -8,8 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/files.h"
+#include "base/status.h"
 #include "base/text.h"
 #include "cli/errors.h"
 #include "cli/evaluate_model.h"
@@ -26,8 +29,8 @@ constexpr char kProgram[] = "evaluate";
 constexpr int64_t kMostListed = 30;
 constexpr size_t kWorst = 10;
 
-double MegaFlop(const LoadedModel& loaded) {
-  return static_cast<double>(loaded.model->FlopPerImage()) / 1e6;
+double MegaFlop(const Classifier& model) {
+  return static_cast<double>(model.FlopPerImage()) / 1e6;
 }
 
 // The kWorst classes with the lowest accuracies, lowest first, of equal ones
@@ -58,14 +61,18 @@ Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
   return classes;
 }
 
-void Write(const LoadedModel& loaded, const EvaluateOptions& options,
-           const std::string& path, const DatasetForModel& data,
-           const ModelMetrics& metrics, std::ostream& out) {
-  const ModelInfo& info = loaded.info;
+void Write(const JudgedModel& judged, const EvaluateOptions& options,
+           const std::string& path, const ModelMetrics& metrics,
+           std::ostream& out) {
+  const ModelInfo& info = judged.info;
+  const DatasetForModel& data = judged.data;
   const Dataset& dataset = *data.dataset;
+  const double mega_flop = MegaFlop(*judged.model);
   out << options.model << ": " << info.architecture << ", "
-      << WithCommas(loaded.model->ParameterCount()) << " parameters, "
-      << absl::StrFormat("%.3g", MegaFlop(loaded)) << " MFLOP an image\n";
+      << WithCommas(judged.model->ParameterCount()) << " parameters"
+      << (mega_flop > 0 ? absl::StrFormat(", %.3g MFLOP an image", mega_flop)
+                        : "")
+      << "\n";
   if (path != options.model) {
     out << "note: computed with its twin " << path
         << ", which it is an export of\n";
@@ -103,6 +110,24 @@ void Write(const LoadedModel& loaded, const EvaluateOptions& options,
   }
 }
 
+// `path`: the model's file, or its twin's.
+absl::StatusOr<JudgedModel> Load(const EvaluateOptions& options,
+                                 Observer& observer, std::string* path) {
+  const Split split = options.split == "test" ? Split::kTest : Split::kTrain;
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(*path));
+  if (absl::StartsWith(bytes, "PK\3\4")) {
+    return LoadScriptWithData(*path, options.script, options.data, observer,
+                              split);
+  }
+  JudgedModel judged;
+  ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModelOrTwin(path));
+  judged.info = loaded.info;
+  judged.model = loaded.model;
+  ASSIGN_OR_RETURN(judged.data,
+                   LoadDatasetFor(loaded.info, options.data, observer, split));
+  return judged;
+}
+
 }  // namespace
 
 int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
@@ -116,26 +141,21 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
         "--split is \"", options.split, "\"; it must be test or train")));
   }
   std::string path = options.model;
-  const auto loaded = LoadModelOrTwin(&path);
-  if (!loaded.ok()) return fail(loaded.status());
   Console console(out, err, console_options);
-  const auto data =
-      LoadDatasetFor(*loaded, options.data, console,
-                     options.split == "test" ? Split::kTest : Split::kTrain);
-  if (!data.ok()) return fail(data.status());
-  const auto metrics = EvaluateModel(*loaded, data->dataset, console);
+  const auto judged = Load(options, console, &path);
+  if (!judged.ok()) return fail(judged.status());
+  const auto metrics =
+      EvaluateModel(judged->info, judged->model, judged->data.dataset, console);
   if (!metrics.ok()) return fail(metrics.status());
 
-  if (!console_options.quiet) {
-    Write(*loaded, options, path, *data, *metrics, out);
-  }
+  if (!console_options.quiet) Write(*judged, options, path, *metrics, out);
   Json result = {{"status", "success"},
                  {"message", "The model has been evaluated."},
                  {"model", options.model},
-                 {"architecture", loaded->info.architecture},
-                 {"parameters", loaded->model->ParameterCount()},
-                 {"mflop", MegaFlop(*loaded)},
-                 {"dataset", data->dataset->name},
+                 {"architecture", judged->info.architecture},
+                 {"parameters", judged->model->ParameterCount()},
+                 {"mflop", MegaFlop(*judged->model)},
+                 {"dataset", judged->data.dataset->name},
                  {"split", options.split},
                  {"images", metrics->samples},
                  {"errors", metrics->errors},
@@ -144,7 +164,7 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
                  {"ece", Number(metrics->ece)}};
   if (metrics->top5) result["top5Accuracy"] = *metrics->top5;
   if (metrics->balanced) result["balancedAccuracy"] = *metrics->balanced;
-  result["classes"] = ClassesJson(loaded->info, *metrics);
+  result["classes"] = ClassesJson(judged->info, *metrics);
   PrintResult(result, console_options.brief, out);
   return 0;
 }

@@ -7,12 +7,15 @@
 
 #include "cli/console.h"
 #include "cli/paths.h"
+#include "models/script_file.h"
 
 namespace distill {
 
 struct EvaluateOptions {
-  // A file that models/weights.h describes, or its export (LoadModelOrTwin).
+  // A file that models/weights.h describes, its export (LoadModelOrTwin), or a
+  // TorchScript file.
   std::string model = "student.safetensors";
+  ScriptOptions script;
   DataOptions data;
   std::string split = "test";  // Or "train".
   OutputOptions output = {};
@@ -24,11 +27,12 @@ struct EvaluateOptions {
         .Add("model", &model,
              "The model: a file that distill left in its --output_dir. Of a "
              ".onnx file the safetensors file beside it is taken, if the one "
-             "is the other's export.")
+             "is the other's export. Or a TorchScript file (.pt).")
         .Common("a model of distill")
         .Path();
     table.Add("split", &split, "The images to judge by: test or train.")
         .Common("test or train");
+    script.AddSettings(table, "model");
     data.AddSettings(table);
     output.AddSettings(table);
   }

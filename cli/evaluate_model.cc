@@ -76,7 +76,7 @@ std::vector<std::string> TrainedElsewhere(const ModelInfo& info,
 
 }  // namespace
 
-absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
+absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
                                                const DataOptions& options,
                                                Observer& observer,
                                                Split split) {
@@ -85,21 +85,21 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
   ASSIGN_OR_RETURN(const DatasetChoice choice, ChooseDataset(options));
   DataOptions prepared = options;
   PictureOptions& pictures = prepared.pictures;
-  if (loaded.info.fit && pictures.image_size.height == 0 &&
+  if (info.fit && pictures.image_size.height == 0 &&
       IsPictureFolder(choice.folder)) {
-    pictures.image_size = {loaded.info.image.height, loaded.info.image.width};
-    if (pictures.channels == 0) pictures.channels = loaded.info.image.channels;
-    pictures.resize = *loaded.info.fit;
+    pictures.image_size = {info.image.height, info.image.width};
+    if (pictures.channels == 0) pictures.channels = info.image.channels;
+    pictures.resize = *info.fit;
   }
   ASSIGN_OR_RETURN(const auto splits, LoadSplits(prepared, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
   RETURN_IF_ERROR(
-      CheckFits(loaded.info, *result.dataset,
+      CheckFits(info, *result.dataset,
                 absl::StrCat("the ", SplitName(split), " images in ",
                              result.dataset->folder)));
-  ASSIGN_OR_RETURN(const auto match, MatchClasses(loaded.info, *result.dataset,
-                                                  "the model's file"));
+  ASSIGN_OR_RETURN(const auto match,
+                   MatchClasses(info, *result.dataset, "the model's file"));
   if (!match.order.empty()) {
     Dataset reordered = *result.dataset;
     std::vector<int32_t> label_of(match.order.size());
@@ -110,7 +110,7 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
   result.files = FilesOf(splits);
-  result.notes = TrainedElsewhere(loaded.info, *splits.train);
+  result.notes = TrainedElsewhere(info, *splits.train);
   if (!match.note.empty()) result.notes.push_back("note: " + match.note);
   if (split == Split::kTest) {
     for (std::string& line : Remarks(splits)) {
@@ -120,16 +120,42 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
   return result;
 }
 
+absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& path,
+                                               const ScriptOptions& script,
+                                               const DataOptions& options,
+                                               Observer& observer,
+                                               Split split) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  ASSIGN_OR_RETURN(const auto opened, OpenScript(bytes, path, script, "model"));
+  ASSIGN_OR_RETURN(const auto splits, LoadSplits(options, observer));
+  const Dataset& train = *splits.train;
+  JudgedModel judged;
+  judged.info.architecture = opened->Describe();
+  judged.info.image = train.image;
+  judged.info.classes = train.classes;
+  judged.info.normalization = NormalizationOf(train);
+  judged.info.class_names = ClassNames(train);
+  RETURN_IF_ERROR(CatchTorchErrors("asking the model", [&] {
+    return AskScript(path, script, "model", train, opened.get());
+  }));
+  ASSIGN_OR_RETURN(judged.model, FedScript(opened, script, "model",
+                                           judged.info.normalization));
+  judged.data.dataset = split == Split::kTrain ? splits.train : splits.test;
+  judged.data.files = FilesOf(splits);
+  if (split == Split::kTest) judged.data.notes = Remarks(splits);
+  return judged;
+}
+
 absl::StatusOr<ModelMetrics> EvaluateModel(
-    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
-    Observer& observer) {
+    const ModelInfo& info, std::shared_ptr<Classifier> model,
+    const std::shared_ptr<const Dataset>& dataset, Observer& observer) {
   BatchesOptions options;
-  options.normalization = loaded.info.normalization;
+  options.normalization = info.normalization;
   ASSIGN_OR_RETURN(const auto batches, Batches::Create(dataset, options));
   ModelMetrics metrics;
   RETURN_IF_ERROR(CatchTorchErrors("evaluating the model", [&] {
     const at::Tensor logits =
-        ComputeLogits(FrozenClassifier(loaded.model), batches, at::kCPU,
+        ComputeLogits(FrozenClassifier(std::move(model)), batches, at::kCPU,
                       "evaluating", observer);
     metrics = Measure(PredictionsOf(logits), dataset->labels);
     return absl::OkStatus();

@@ -10,6 +10,8 @@
 #include "base/observer.h"
 #include "cli/paths.h"
 #include "data/dataset.h"
+#include "models/classifier.h"
+#include "models/script_file.h"
 #include "models/weights.h"
 #include "report/metrics.h"
 
@@ -35,15 +37,29 @@ struct DatasetForModel {
   // Those that were read, of both splits.
   std::vector<std::string> files;
 };
-absl::StatusOr<DatasetForModel> LoadDatasetFor(const LoadedModel& loaded,
+absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
                                                const DataOptions& options,
                                                Observer& observer, Split split);
 
-// How good the model is, computed in float32 on the CPU. Internal if a logit is
-// not finite.
+// A model that can be judged, by what it was trained for.
+struct JudgedModel {
+  ModelInfo info;
+  std::shared_ptr<Classifier> model;  // On the CPU.
+  DatasetForModel data;
+};
+
+// The TorchScript file at `path`, and the split that it is judged by. Errors:
+// those of OpenScript, LoadDataset and AskScript.
+absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& path,
+                                               const ScriptOptions& script,
+                                               const DataOptions& options,
+                                               Observer& observer, Split split);
+
+// How good the model is with images that are normalised as `info` says,
+// computed in float32 on the CPU. Internal if a logit is not finite.
 absl::StatusOr<ModelMetrics> EvaluateModel(
-    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& dataset,
-    Observer& observer);
+    const ModelInfo& info, std::shared_ptr<Classifier> model,
+    const std::shared_ptr<const Dataset>& dataset, Observer& observer);
 
 }  // namespace distill
 

@@ -153,18 +153,20 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
     }
     return result;
   }
-  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded, options.data,
+  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options.data,
                                                    observer, Split::kTest));
   for (const std::string& note : data.notes) observer.OnLine(note);
   const std::shared_ptr<const Dataset>& dataset = data.dataset;
   result.files = data.files;
-  ASSIGN_OR_RETURN(const auto floats, EvaluateModel(loaded, dataset, observer));
+  ASSIGN_OR_RETURN(const auto floats,
+                   EvaluateModel(loaded.info, loaded.model, dataset, observer));
   result.remarks.push_back(Remark("with float weights", floats, *dataset));
   result.json["floatTestAccuracy"] = IntervalJson(floats.accuracy);
   result.json["testAccuracy"] = IntervalJson(floats.accuracy);
   if (options.int8) {
     ASSIGN_OR_RETURN(const auto bytes,
-                     EvaluateModel(WithInt8Weights(loaded), dataset, observer));
+                     EvaluateModel(loaded.info, WithInt8Weights(loaded).model,
+                                   dataset, observer));
     result.remarks.push_back(Remark("with int8 weights", bytes, *dataset));
     result.json["testAccuracy"] = IntervalJson(bytes.accuracy);
   }

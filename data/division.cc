@@ -102,13 +102,15 @@ absl::StatusOr<DataDivision> DivideData(const Splits& splits,
   teacher.augment = options.teacher_augment;
   const std::string name = train->name;
   std::optional<Batches> validation;
+  std::vector<int64_t> train_at, validation_at;
   if (options.validation > 0) {
     ASSIGN_OR_RETURN(const auto positions,
                      DrawValidation(splits, options.validation));
     ASSIGN_OR_RETURN(const Subset held_out, Take(*train, positions, plain));
     validation = held_out.batches;
-    ASSIGN_OR_RETURN(Dataset rest,
-                     Select(*train, AllBut(positions, train->count)));
+    train_at = AllBut(positions, train->count);
+    validation_at = positions;
+    ASSIGN_OR_RETURN(Dataset rest, Select(*train, train_at));
     train = std::make_shared<const Dataset>(std::move(rest));
   } else if (splits.validation != nullptr) {
     ASSIGN_OR_RETURN(validation, Batches::Create(splits.validation, plain));
@@ -131,7 +133,9 @@ absl::StatusOr<DataDivision> DivideData(const Splits& splits,
                        std::move(teachers),
                        std::move(validation),
                        std::nullopt,
-                       std::nullopt};
+                       std::nullopt,
+                       std::move(train_at),
+                       std::move(validation_at)};
   if (!options.omit_classes.empty()) {
     RETURN_IF_ERROR(CheckOmitted(options.omit_classes, *train));
     ASSIGN_OR_RETURN(data.seen, Take(data.transfer.dataset(),

@@ -50,6 +50,9 @@ struct DataDivision {
   Batches teachers;
   std::optional<Batches> validation;
   std::optional<Subset> seen, labelled;
+  // Where the images of `train` and `validation` are in the training split that
+  // was divided; empty: `train` is all of it, `validation` no part of it.
+  std::vector<int64_t> train_at, validation_at;
 
   const Batches& students() const { return seen ? seen->batches : transfer; }
   int64_t unlabelled_images() const {

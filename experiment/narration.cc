@@ -117,14 +117,16 @@ void LogStage(const Stages& stages, const std::string& name,
                         loss, validated ? validation : parameters, last));
   };
   if (name == "teacher") {
-    row(absl::StrCat(WithCommas(stage.test.samples), " test images"),
+    row(absl::StrCat(WithCommas(stages.data().test.sample_count()),
+                     " test images"),
         "accuracy", "validation", "errors", "loss", "parameters", "training");
   }
   const TrainResult& training = stage.training;
   const bool trained = training.steps > 0;
   row(name, Percent(stage.test.accuracy()),
       validated ? Percent(stage.validation->accuracy()) : "",
-      WithCommas(stage.test.errors), absl::StrFormat("%.4f", stage.test.loss),
+      stage.test.samples == 0 ? "-" : WithCommas(stage.test.errors),
+      stage.test.samples == 0 ? "-" : absl::StrFormat("%.4f", stage.test.loss),
       stage.outline.parameters == 0 ? "" : WithCommas(stage.outline.parameters),
       trained ? absl::StrFormat("%s steps, %.1f s", WithCommas(training.steps),
                                 training.seconds)

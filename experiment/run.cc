@@ -43,15 +43,15 @@ absl::Status CheckAugment(const char* flag, const Augment& augment,
 
 // What is known of a run before anything is trained.
 struct Plan {
-  ModelOutline teacher;
-  Graph student;
+  ModelOutline teacher, student;
   std::optional<FeatureChoice> features;  // If the method compares them.
 };
 
 // Refuses what would fail later, or mean nothing.
 absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
                               const Splits& splits,
-                              const TeacherSource& teacher) {
+                              const TeacherSource& teacher,
+                              const StudentSource& student) {
   RETURN_IF_ERROR(options.Validate());
   const Dataset& train = *splits.train;
   const Dataset& test = *splits.test;
@@ -78,8 +78,7 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
       CheckEpochs("--student_epochs", options.student_epochs, train.count));
   Plan plan;
   ASSIGN_OR_RETURN(plan.teacher, teacher.Outline(options, train));
-  ASSIGN_OR_RETURN(plan.student, ParseModel("--student", options.student,
-                                            train.image, train.classes));
+  ASSIGN_OR_RETURN(plan.student, student.Outline(options, train));
   const Method& method = *FindMethod(options.loss.method);
   if (splits.unlabelled != nullptr && method.needs_labels) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -90,7 +89,7 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
     ASSIGN_OR_RETURN(
         plan.features,
         ChooseFeatures(method, plan.teacher.features, options.teacher_feature,
-                       FeaturesOf(plan.student), options.student_feature));
+                       plan.student.features, options.student_feature));
   } else if (!options.teacher_feature.empty() ||
              !options.student_feature.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -167,11 +166,12 @@ StagePlan StudentPlan(const Stages& stages,
 // weights.
 absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
                                          const std::string& name,
-                                         const Graph& net,
+                                         const ModelOutline& outline,
+                                         const StudentSource& source,
                                          const StagePlan& plan) {
-  ASSIGN_OR_RETURN(
-      StageResult stage,
-      stages.Train(name, stages.Make(net, "student's weights"), plan));
+  ASSIGN_OR_RETURN(auto model, source.Make(stages));
+  ASSIGN_OR_RETURN(StageResult stage,
+                   stages.Train(name, outline, std::move(model), plan));
   LogStage(stages, name, stage);
   const DataDivision& data = stages.data();
   if (!data.seen) return stage;
@@ -187,12 +187,13 @@ absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
 }
 
 absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
-                                     TeacherSource& source) {
+                                     TeacherSource& source,
+                                     const StudentSource& students) {
   const Clock::time_point start = Clock::now();
   const ExperimentOptions& options = stages.options();
   ExperimentResult result;
   result.features = plan.features;
-  LogConfiguration(stages, plan.teacher, OutlineOf(plan.student));
+  LogConfiguration(stages, plan.teacher, plan.student);
   LogStudent(stages, plan.features);
 
   ASSIGN_OR_RETURN(const std::shared_ptr<Teacher> teacher, source.Get(stages));
@@ -201,8 +202,8 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
   LogStage(stages, "teacher", result.teacher);
   result.teacher_logits_seconds = teacher->logits_seconds();
 
-  ASSIGN_OR_RETURN(result.student,
-                   TrainStudent(stages, "student", plan.student, student));
+  ASSIGN_OR_RETURN(result.student, TrainStudent(stages, "student", plan.student,
+                                                students, student));
   constexpr const char* kRegressorNames[] = {"weight", "bias"};
   for (size_t i = 0; i < student.objective.parameters.size(); ++i) {
     result.regressor.push_back(
@@ -219,8 +220,9 @@ absl::StatusOr<ExperimentResult> Run(const Stages& stages, const Plan& plan,
     if (&control.batches != &student.batches) {
       control.steps = result.student.training.steps;
     }
-    ASSIGN_OR_RETURN(result.control,
-                     TrainStudent(stages, "control", plan.student, control));
+    ASSIGN_OR_RETURN(
+        result.control,
+        TrainStudent(stages, "control", plan.student, students, control));
   }
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return result;
@@ -233,8 +235,10 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                                   const Compute& compute, const Splits& splits,
                                   Observer& observer,
                                   const TeacherSource& teacher,
+                                  const StudentSource& student,
                                   RunCheckpoints* checkpoints, const Use& use) {
-  ASSIGN_OR_RETURN(const Plan plan, MakePlan(options, splits, teacher));
+  ASSIGN_OR_RETURN(const Plan plan,
+                   MakePlan(options, splits, teacher, student));
   ASSIGN_OR_RETURN(const DataDivision data,
                    DivideData(splits, DivisionOf(options)));
   const Stages stages(options, compute, data, observer, checkpoints);
@@ -287,16 +291,14 @@ std::string Condition(const ExperimentResult& result) {
                             " without one");
 }
 
-absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
-                                               const Compute& compute,
-                                               const Splits& splits,
-                                               Observer& observer,
-                                               TeacherSource& teacher,
-                                               RunCheckpoints* checkpoints) {
+absl::StatusOr<ExperimentResult> RunExperiment(
+    const ExperimentOptions& options, const Compute& compute,
+    const Splits& splits, Observer& observer, TeacherSource& teacher,
+    RunCheckpoints* checkpoints, const StudentSource& student) {
   return WithStages<ExperimentResult>(
-      options, compute, splits, observer, teacher, checkpoints,
+      options, compute, splits, observer, teacher, student, checkpoints,
       [&](const Stages& stages, const Plan& plan) {
-        return Run(stages, plan, teacher);
+        return Run(stages, plan, teacher, student);
       });
 }
 
@@ -311,12 +313,12 @@ absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
     const Splits& splits, Observer& observer, TeacherSource& source,
-    bool introduces) {
+    bool introduces, const StudentSource& student) {
   return WithStages<std::shared_ptr<Teacher>>(
-      options, compute, splits, observer, source,
+      options, compute, splits, observer, source, student,
       /*checkpoints=*/nullptr, [&](const Stages& stages, const Plan& plan) {
         if (introduces) {
-          LogConfiguration(stages, plan.teacher, OutlineOf(plan.student));
+          LogConfiguration(stages, plan.teacher, plan.student);
         }
         auto teacher = source.Get(stages);
         if (introduces && teacher.ok()) {
@@ -327,9 +329,9 @@ absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
 }
 
 absl::Status CheckExperiment(const ExperimentOptions& options,
-                             const Splits& splits,
-                             const TeacherSource& teacher) {
-  RETURN_IF_ERROR(MakePlan(options, splits, teacher).status());
+                             const Splits& splits, const TeacherSource& teacher,
+                             const StudentSource& student) {
+  RETURN_IF_ERROR(MakePlan(options, splits, teacher, student).status());
   return DivideData(splits, DivisionOf(options)).status();
 }
 

@@ -16,6 +16,7 @@
 #include "experiment/features.h"
 #include "experiment/options.h"
 #include "experiment/stages.h"
+#include "experiment/students.h"
 #include "experiment/teachers.h"
 #include "models/classifier.h"
 #include "training/checkpoint.h"
@@ -68,7 +69,8 @@ std::string VerdictLine(const ExperimentResult& result);
 absl::StatusOr<ExperimentResult> RunExperiment(
     const ExperimentOptions& options, const Compute& compute,
     const Splits& splits, Observer& observer, TeacherSource& teacher,
-    RunCheckpoints* checkpoints = nullptr);
+    RunCheckpoints* checkpoints = nullptr,
+    const StudentSource& student = DefaultStudent());
 
 // The same with a teacher that is trained here.
 absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
@@ -82,12 +84,12 @@ absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
     const Splits& splits, Observer& observer, TeacherSource& source,
-    bool introduces);
+    bool introduces, const StudentSource& student = DefaultStudent());
 
 // What RunExperiment would refuse before it trains anything.
 absl::Status CheckExperiment(const ExperimentOptions& options,
-                             const Splits& splits,
-                             const TeacherSource& teacher);
+                             const Splits& splits, const TeacherSource& teacher,
+                             const StudentSource& student = DefaultStudent());
 
 }  // namespace distill
 

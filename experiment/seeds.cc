@@ -115,7 +115,8 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
                                      const Compute& compute,
                                      const Splits& splits, Observer& observer,
                                      TeacherSource& teacher,
-                                     RunCheckpoints* checkpoints) {
+                                     RunCheckpoints* checkpoints,
+                                     const StudentSource& student) {
   RETURN_IF_ERROR(options.Validate());
   SeedsResult result;
   result.margin = options.margin;
@@ -129,7 +130,7 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
     ASSIGN_OR_RETURN(
         auto run, RunExperiment(experiment, compute, splits,
                                 options.seeds == 1 ? observer : one_of_several,
-                                source, checkpoints));
+                                source, checkpoints, student));
     result.seconds += run.seconds;
     if (options.seeds > 1) observer.OnLine(LineOf(run, experiment.seed));
     result.runs.push_back(std::move(run));

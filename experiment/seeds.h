@@ -89,14 +89,15 @@ std::string VerdictLine(const SeedsResult& result);
 // the teacher. With one seed the observer is told all lines of that run; with
 // more, what runs, a line a seed, and the verdict.
 //
-// `teacher` says where each seed's teacher comes from; with share_teacher the
+// `teacher` says where each seed's teacher comes from, `student` what is
+// trained; with share_teacher the
 // first seed's is there for all. `checkpoints` as in RunExperiment. Errors:
 // those of RunExperiment, of the first seed that has one.
-absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
-                                     const Compute& compute,
-                                     const Splits& splits, Observer& observer,
-                                     TeacherSource& teacher,
-                                     RunCheckpoints* checkpoints = nullptr);
+absl::StatusOr<SeedsResult> RunSeeds(
+    const SeedsOptions& options, const Compute& compute, const Splits& splits,
+    Observer& observer, TeacherSource& teacher,
+    RunCheckpoints* checkpoints = nullptr,
+    const StudentSource& student = DefaultStudent());
 
 }  // namespace distill
 

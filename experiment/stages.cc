@@ -61,24 +61,39 @@ at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
 StageResult Stages::Evaluate(const std::string& name,
                              const ModelOutline& outline,
                              std::shared_ptr<Classifier> model) const {
+  const auto frozen =
+      std::make_shared<const FrozenClassifier>(std::move(model));
+  at::Tensor validation;
+  if (data_.validation) {
+    validation = Logits(*frozen, *data_.validation, name + ": validation");
+  }
+  StageResult stage = Judge(outline, validation,
+                            Logits(*frozen, data_.test, name + ": testing"));
+  stage.model = frozen;
+  return stage;
+}
+
+StageResult Stages::Judge(const ModelOutline& outline,
+                          const at::Tensor& validation_logits,
+                          const at::Tensor& test_logits) const {
   StageResult stage;
   stage.outline = outline;
-  stage.model = std::make_shared<const FrozenClassifier>(std::move(model));
-  if (data_.validation) {
-    const at::Tensor logits =
-        Logits(*stage.model, *data_.validation, name + ": validation");
-    stage.validation = EvaluateLogits(logits, data_.validation->dataset());
-    stage.validation_logits = logits.cpu();
+  stage.test.loss = std::nan("");
+  if (validation_logits.defined()) {
+    stage.validation =
+        EvaluateLogits(validation_logits, data_.validation->dataset());
+    stage.validation_logits = validation_logits.cpu();
   }
-  const at::Tensor logits =
-      Logits(*stage.model, data_.test, name + ": testing");
-  stage.test = EvaluateLogits(logits, data_.test.dataset());
-  stage.test_logits = logits.cpu();
+  if (test_logits.defined()) {
+    stage.test = EvaluateLogits(test_logits, data_.test.dataset());
+    stage.test_logits = test_logits.cpu();
+  }
   return stage;
 }
 
 absl::StatusOr<StageResult> Stages::Train(const std::string& name,
-                                          std::shared_ptr<Network> model,
+                                          const ModelOutline& outline,
+                                          std::shared_ptr<Classifier> model,
                                           const StagePlan& plan) const {
   TrainOptions train_options;
   train_options.name = name;
@@ -101,7 +116,6 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   ASSIGN_OR_RETURN(TrainResult training,
                    distill::Train(*model, plan.batches, plan.objective,
                                   train_options, observer_));
-  const ModelOutline outline = OutlineOf(model->graph());
   StageResult stage = Evaluate(name, outline, std::move(model));
   stage.training = std::move(training);
   return stage;

@@ -41,14 +41,14 @@ struct StageResult {
   ModelOutline outline;
   TrainResult training;
   std::optional<Evaluation> validation;  // If images were held out.
-  Evaluation test;
+  Evaluation test;  // Without samples of a teacher that said nothing of them.
   // If classes were omitted: of the test images, with a bias chosen by the
   // validation images, or if there are none by the test images.
   std::optional<OmittedResult> omitted;
   // What learnt, for good; null of a teacher that is no model of ours.
   std::shared_ptr<const FrozenClassifier> model;
   // [images, classes] float32, on the CPU; the first undefined if no images
-  // were held out.
+  // were held out, the second if `test` has no samples.
   at::Tensor validation_logits, test_logits;
 };
 
@@ -93,13 +93,20 @@ class Stages {
   // Trains `model` by `plan`, judges it, and says so. `name` is "teacher",
   // "student" or "control". Errors: those of Train (training/loop.h).
   absl::StatusOr<StageResult> Train(const std::string& name,
-                                    std::shared_ptr<Network> model,
+                                    const ModelOutline& outline,
+                                    std::shared_ptr<Classifier> model,
                                     const StagePlan& plan) const;
 
   // Freezes a model that has learnt, and evaluates it: all of a StageResult but
   // its training.
   StageResult Evaluate(const std::string& name, const ModelOutline& outline,
                        std::shared_ptr<Classifier> model) const;
+
+  // The same of logits that are there: [images, classes] float32, undefined
+  // where there are none. Without test logits `test` has no samples.
+  StageResult Judge(const ModelOutline& outline,
+                    const at::Tensor& validation_logits,
+                    const at::Tensor& test_logits) const;
 
   // Of all of the batches: see ComputeLogits. `what` is for progress.
   at::Tensor Logits(const FrozenClassifier& model, const Batches& batches,

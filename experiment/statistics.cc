@@ -61,6 +61,7 @@ Interval MeanInterval(const std::vector<double>& values, const Bounds& bounds) {
 }
 
 Interval WilsonInterval(int64_t hits, int64_t samples) {
+  if (samples == 0) return {std::nan(""), std::nan(""), std::nan("")};
   const auto n = static_cast<double>(samples);
   const double share = static_cast<double>(hits) / n;
   const double z2 = kNormal95 * kNormal95;

@@ -36,8 +36,8 @@ double StudentT95(int64_t degrees);
 Interval MeanInterval(const std::vector<double>& values,
                       const Bounds& bounds = {});
 
-// The interval of 95 % for a probability of which `hits` of `samples` >= 1
-// tries came true; mean is the share itself. Never outside of [0, 1], and right
+// The interval of 95 % for a probability of which `hits` of `samples` tries came
+// true, NaN without any; mean is the share itself. Never outside of [0, 1], and right
 // also where all or none came true.
 //
 // E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical

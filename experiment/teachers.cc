@@ -15,10 +15,9 @@
 namespace distill {
 namespace {
 
-// A teacher that is a model of ours.
-class ModelTeacher : public Teacher {
+class OneModel : public Teacher {
  public:
-  explicit ModelTeacher(StageResult stage) : Teacher(std::move(stage)) {}
+  explicit OneModel(StageResult stage) : Teacher(std::move(stage)) {}
 
   TeacherLogits LiveLogits() const override {
     return distill::LiveLogits(stage().model);
@@ -103,6 +102,10 @@ const at::Tensor& Teacher::TrainingLogits(const Stages& stages) {
   return logits_;
 }
 
+std::shared_ptr<Teacher> ModelTeacher(StageResult stage) {
+  return std::make_shared<OneModel>(std::move(stage));
+}
+
 absl::StatusOr<ModelOutline> TrainedHere::Outline(
     const ExperimentOptions& options, const Dataset& train) const {
   ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, train));
@@ -122,9 +125,10 @@ absl::StatusOr<std::shared_ptr<Teacher>> TrainedHere::Get(
   ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, data.train.dataset()));
   ASSIGN_OR_RETURN(
       StageResult stage,
-      stages.Train("teacher", stages.Make(net, "teacher's weights"),
+      stages.Train("teacher", OutlineOf(net),
+                   stages.Make(net, "teacher's weights"),
                    {data.teachers, LabelObjective(), options.teacher_epochs}));
-  auto teacher = std::make_shared<ModelTeacher>(std::move(stage));
+  auto teacher = ModelTeacher(std::move(stage));
   const LearningBar bar = BarOf(data.train.dataset());
   const LearningEvidence evidence = EvidenceOf(stages, bar, *teacher);
   if (evidence.accuracy() >= bar.bar) return teacher;
@@ -137,46 +141,56 @@ absl::StatusOr<std::optional<SafeTensors>> TrainedHere::File(
   return StageFile("teacher", options.teacher, teacher, train);
 }
 
-absl::StatusOr<ModelOutline> FromWeights::Outline(
-    const ExperimentOptions& /*options*/, const Dataset& train) const {
-  RETURN_IF_ERROR(CheckFits(loaded_.info, train,
-                            absl::StrCat(from_, ": the training images")));
-  RETURN_IF_ERROR(MatchClasses(loaded_.info, train, from_).status());
-  return OutlineOf(loaded_.model->graph());
-}
-
-absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Get(
-    const Stages& stages) {
+absl::StatusOr<std::shared_ptr<Teacher>> FromFile::Get(const Stages& stages) {
   if (teacher_ != nullptr) return teacher_;
-  const DataDivision& data = stages.data();
-  const Dataset& train = data.train.dataset();
-  ASSIGN_OR_RETURN(const ClassMatch match,
-                   MatchClasses(loaded_.info, train, from_));
-  ReorderClasses(match, &loaded_);
-  if (!match.note.empty()) stages.observer().OnLine("note: " + match.note);
-  const std::shared_ptr<Network> model = loaded_.model;
-  model->to(stages.compute().device);
-  model->set_compute_dtype(stages.compute().dtype);
-  const Normalization& own = loaded_.info.normalization;
-  auto teacher = std::make_shared<ModelTeacher>(stages.Evaluate(
-      "teacher", OutlineOf(model->graph()),
-      Renormalize(model, own, data.train.options().normalization)));
+  ASSIGN_OR_RETURN(auto teacher, Load(stages));
   const double accuracy = OnTrainingImages(stages, *teacher).accuracy();
-  const LearningBar bar = BarOf(train);
+  const LearningBar bar = BarOf(stages.data().train.dataset());
   if (accuracy < bar.bar) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s: found a teacher that gets %s of the training images of %s right; "
         "expected more than one that always answers with the most frequent "
-        "class, which gets %s. Was it trained on these classes, in this order, "
-        "and with the \"mean\" and \"std\" that its file says (%s; %s)?",
-        from_, Percent(accuracy), data.name, Percent(bar.chance),
-        NumbersText(own.mean), NumbersText(own.std)));
+        "class, which gets %s. %s",
+        from_, Percent(accuracy), stages.data().name, Percent(bar.chance),
+        Doubt()));
   }
   stages.observer().OnLine(absl::StrCat("teacher: from ", from_, ", which has ",
                                         Percent(accuracy),
                                         " of the training images right"));
   teacher_ = std::move(teacher);
   return teacher_;
+}
+
+absl::StatusOr<ModelOutline> FromWeights::Outline(
+    const ExperimentOptions& /*options*/, const Dataset& train) const {
+  RETURN_IF_ERROR(CheckFits(loaded_.info, train,
+                            absl::StrCat(from(), ": the training images")));
+  RETURN_IF_ERROR(MatchClasses(loaded_.info, train, from()).status());
+  return OutlineOf(loaded_.model->graph());
+}
+
+absl::StatusOr<std::shared_ptr<Teacher>> FromWeights::Load(
+    const Stages& stages) {
+  const DataDivision& data = stages.data();
+  ASSIGN_OR_RETURN(const ClassMatch match,
+                   MatchClasses(loaded_.info, data.train.dataset(), from()));
+  ReorderClasses(match, &loaded_);
+  if (!match.note.empty()) stages.observer().OnLine("note: " + match.note);
+  const std::shared_ptr<Network> model = loaded_.model;
+  model->to(stages.compute().device);
+  model->set_compute_dtype(stages.compute().dtype);
+  return ModelTeacher(
+      stages.Evaluate("teacher", OutlineOf(model->graph()),
+                      Renormalize(model, loaded_.info.normalization,
+                                  data.train.options().normalization)));
+}
+
+std::string FromWeights::Doubt() const {
+  const Normalization& own = loaded_.info.normalization;
+  return absl::StrCat(
+      "Was it trained on these classes, in this order, and with the \"mean\" "
+      "and \"std\" that its file says (",
+      NumbersText(own.mean), "; ", NumbersText(own.std), ")?");
 }
 
 absl::StatusOr<std::optional<SafeTensors>> FromWeights::File(
@@ -190,25 +204,6 @@ absl::StatusOr<std::shared_ptr<Teacher>> OneForAll::Get(const Stages& stages) {
     ASSIGN_OR_RETURN(teacher_, source_.Get(stages));
   }
   return teacher_;
-}
-
-absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
-    const std::string& path, ExperimentOptions* options) {
-  if (path.empty()) return std::make_unique<TrainedHere>();
-  ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path));
-  const ModelInfo& info = loaded.info;
-  if (options->teacher != ExperimentOptions().teacher) {
-    ASSIGN_OR_RETURN(
-        const Graph named,
-        ParseModel("--teacher", options->teacher, info.image, info.classes));
-    if (named.spelling != info.architecture) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--teacher is ", options->teacher, ", and the teacher in ", path,
-          " is ", info.architecture, "; leave --teacher out"));
-    }
-  }
-  options->teacher = info.architecture;
-  return std::make_unique<FromWeights>(std::move(loaded), path);
 }
 
 }  // namespace distill

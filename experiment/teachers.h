@@ -91,31 +91,68 @@ class TrainedHere : public TeacherSource {
       const Dataset& train) const override;
 };
 
-// A model from the file `from`, the same for all runs; judged as one that was
-// trained here. Where it has the data set's class names in another order, it is
-// given the data set's. If its pixels were normalised otherwise, it is fed what
-// it is used to.
+// A teacher from the file `from`, the same for all runs; judged as one that was
+// trained here.
 //
-// FailedPrecondition if it is made for other images or classes, or if its
-// accuracy on the training images is below the bar of learnt.h.
-class FromWeights : public TeacherSource {
+// FailedPrecondition if its accuracy on the training images is below the bar of
+// learnt.h.
+class FromFile : public TeacherSource {
  public:
-  FromWeights(LoadedModel loaded, std::string from)
-      : loaded_(std::move(loaded)), from_(std::move(from)) {}
+  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
+  std::optional<uint32_t> crc32() const override { return crc32_; }
+  absl::StatusOr<std::optional<SafeTensors>> File(
+      const ExperimentOptions& /*options*/, const StageResult& /*teacher*/,
+      const Dataset& /*train*/) const override {
+    return std::nullopt;
+  }
 
+  const std::string& from() const { return from_; }
+  // What it is, for a run's configuration: as models/zoo.h spells it, where it
+  // is one of those.
+  virtual std::string Spelling() const = 0;
+
+ protected:
+  FromFile(std::string from, uint32_t crc32)
+      : from_(std::move(from)), crc32_(crc32) {}
+
+ private:
+  // The teacher, not yet judged.
+  virtual absl::StatusOr<std::shared_ptr<Teacher>> Load(
+      const Stages& stages) = 0;
+  // What could be the matter with one that is no good: a question.
+  virtual std::string Doubt() const = 0;
+
+  const std::string from_;
+  const uint32_t crc32_;
+  std::shared_ptr<Teacher> teacher_;  // Null before the first run.
+};
+
+// A teacher that is a model.
+std::shared_ptr<Teacher> ModelTeacher(StageResult stage);
+
+// A file of models/weights.h. Where it has the data set's class names in
+// another order, it is given the data set's. If its pixels were normalised
+// otherwise, it is fed what it is used to.
+//
+// FailedPrecondition if it is made for other images or classes.
+class FromWeights : public FromFile {
+ public:
+  FromWeights(LoadedModel loaded, const std::string& from)
+      : FromFile(from, loaded.crc32), loaded_(std::move(loaded)) {}
+
+  std::string Spelling() const override { return loaded_.info.architecture; }
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
                                        const Dataset& train) const override;
-  absl::StatusOr<std::shared_ptr<Teacher>> Get(const Stages& stages) override;
-  std::optional<uint32_t> crc32() const override { return loaded_.crc32; }
   // With what its own file says of who made it, and of what.
   absl::StatusOr<std::optional<SafeTensors>> File(
       const ExperimentOptions& options, const StageResult& teacher,
       const Dataset& train) const override;
 
  private:
+  absl::StatusOr<std::shared_ptr<Teacher>> Load(const Stages& stages) override;
+  std::string Doubt() const override;
+
   LoadedModel loaded_;
-  const std::string from_;
-  std::shared_ptr<Teacher> teacher_;  // Null before the first run.
 };
 
 // The teacher that `source` has for the first run, for all others too.
@@ -139,14 +176,6 @@ class OneForAll : public TeacherSource {
   TeacherSource& source_;
   std::shared_ptr<Teacher> teacher_;  // Null before the first run.
 };
-
-// The teacher of the file at `path`, told by its content, whose architecture
-// options->teacher then says; with an empty path the one that is trained here.
-//
-// Errors: those of LoadModel; InvalidArgument if options->teacher is neither
-// the default nor what the file has.
-absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
-    const std::string& path, ExperimentOptions* options);
 
 }  // namespace distill
 

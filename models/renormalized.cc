@@ -1,5 +1,6 @@
 #include "models/renormalized.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,8 +27,9 @@ class Renormalized : public Classifier {
     std::vector<double> factor, offset;
     for (size_t c = 0; c < own.mean.size(); ++c) {
       const double std = own.std[c];
-      factor.push_back(fed.std[c] / std);
-      offset.push_back((static_cast<double>(fed.mean[c]) - own.mean[c]) / std);
+      const size_t f = std::min(c, fed.mean.size() - 1);
+      factor.push_back(fed.std[f] / std);
+      offset.push_back((static_cast<double>(fed.mean[f]) - own.mean[c]) / std);
     }
     const auto add = [this](const char* name,
                             const std::vector<double>& values) {

@@ -32,9 +32,9 @@ struct Dtype {
   at::ScalarType type;
 };
 
-constexpr Dtype kDtypes[] = {{"F32", at::kFloat},
-                             {"F64", at::kDouble},
-                             {"I64", at::kLong},
+constexpr Dtype kDtypes[] = {{"F32", at::kFloat},     {"F64", at::kDouble},
+                             {"F16", at::kHalf},      {"I64", at::kLong},
+                             {"BF16", at::kBFloat16}, {"I32", at::kInt},
                              {"U8", at::kByte}};
 
 // In a file; "" if it has none.
@@ -342,8 +342,7 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
 }
 
 absl::Status LoadState(const SafeTensors& file, const std::string& name,
-                       Network* model) {
-  const std::string& spelling = model->graph().spelling;
+                       const std::string& spelling, Classifier* model) {
   const std::vector<NamedTensor> state = model->State();
   for (const NamedTensor& one : state) {
     const SafeTensor* tensor = file.Find(one.name);
@@ -382,7 +381,7 @@ absl::StatusOr<LoadedModel> ModelFromFile(const SafeTensors& file,
   }
   Random random(0, "weights that the file replaces");
   loaded.model = std::make_shared<Network>(*graph, random);
-  RETURN_IF_ERROR(LoadState(file, name, loaded.model.get()));
+  RETURN_IF_ERROR(LoadState(file, name, graph->spelling, loaded.model.get()));
   return loaded;
 }
 

@@ -73,8 +73,8 @@ struct LoadedModel {
 // its class names change places. Nothing for an empty order.
 void ReorderClasses(const ClassMatch& match, LoadedModel* loaded);
 
-// The tensor's numbers, from wherever it is. Of float32, float64, int64 or
-// uint8 (TORCH_CHECK).
+// The tensor's numbers, from wherever it is. Of float64, float32, float16,
+// bfloat16, int64, int32 or uint8 (TORCH_CHECK).
 SafeTensor ToSafeTensor(const std::string& name, const at::Tensor& tensor);
 
 // A tensor of its own on the CPU. InvalidArgument for another dtype than those.
@@ -94,11 +94,12 @@ constexpr int kModelFormatVersion = 2;
 SafeTensors ModelFile(const std::vector<NamedTensor>& state,
                       const ModelInfo& info);
 
-// Copies the file's tensors into the model's State(). `name` is the file's, for
-// messages. DataLoss, with what was found and expected, for tensors that are
-// missing, left over, of another shape or dtype, or not finite.
+// Copies the file's tensors into the State() of a model that is called
+// `spelling`. `name` is the file's, for messages. DataLoss, with what was found
+// and expected, for tensors that are missing, left over, of another shape or
+// dtype, or not finite.
 absl::Status LoadState(const SafeTensors& file, const std::string& name,
-                       Network* model);
+                       const std::string& spelling, Classifier* model);
 
 // The model in a file's contents, of any version up to kModelFormatVersion.
 // DataLoss for metadata that are missing or wrong, and as LoadState;

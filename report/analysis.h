@@ -22,7 +22,9 @@ namespace distill {
 struct StageAnalysis {
   const StageResult* stage = nullptr;
   ModelMetrics metrics;
-  std::optional<Fidelity> fidelity;  // Of the student and the control.
+  // Of the student and the control, if the teacher was asked about the test
+  // images.
+  std::optional<Fidelity> fidelity;
 };
 
 // The size of its parameters as float32, in bytes.
@@ -55,7 +57,8 @@ std::string StageName(int stage);
 struct Analysis {
   std::vector<RunAnalysis> runs;  // As SeedsResult::runs.
   bool shares_teacher = false;    // See SharesTeacher.
-  // Of the first run, by stage.
+  // Of the first run, by stage; without samples of a teacher that was not asked
+  // about the test images.
   std::vector<Predictions> predictions;
   std::vector<Latency> latencies;
   // The first is the student, the second the control, if there is one.

@@ -41,7 +41,7 @@ ComparedStage StageOf(const Json& report, const std::string& name) {
   const Json& interval = several ? stage.at("testAccuracyInterval")
                                  : metrics.at("testAccuracyWilson");
   ComparedStage result;
-  result.accuracy = {interval.at("mean").get<double>(),
+  result.accuracy = {NumberOr(interval.at("mean"), std::nan("")),
                      NumberOr(interval.at("low"), std::nan("")),
                      NumberOr(interval.at("high"), std::nan(""))};
   result.parameters = stage.at("parameters").get<int64_t>();
@@ -50,11 +50,11 @@ ComparedStage StageOf(const Json& report, const std::string& name) {
   if (several) {
     for (const Json& run : report.at("runs")) {
       result.by_seed[run.at("seed").get<uint64_t>()] =
-          run.at(name).at("testAccuracy").get<double>();
+          NumberOr(run.at(name).at("testAccuracy"), std::nan(""));
     }
   } else {
     result.by_seed[report.at("seed").get<uint64_t>()] =
-        stage.at("testAccuracy").get<double>();
+        NumberOr(stage.at("testAccuracy"), std::nan(""));
   }
   for (const Json& point : metrics.value("accuracyBySteps", Json::array())) {
     result.accuracy_by_step.push_back(

@@ -92,6 +92,7 @@ std::string Dots(const Analysis& analysis) {
   std::vector<ChartRow> rows;
   if (analysis.runs.size() == 1) {
     for (size_t i = 0; i < analysis.first().stages.size(); ++i) {
+      if (analysis.predictions[i].samples == 0) continue;
       rows.push_back({StageName(static_cast<int>(i)),
                       {DotOf(analysis.first(), i, /*with_interval=*/true)}});
     }

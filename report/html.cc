@@ -48,6 +48,7 @@ std::string Share(int64_t part, int64_t whole) {
 }
 
 std::string Ends(const Interval& interval) {
+  if (std::isnan(interval.low)) return "-";
   return absl::StrCat(Percent(interval.low), " to ", Percent(interval.high));
 }
 
@@ -86,6 +87,10 @@ class StageTable {
   Rows rows_;
 };
 
+std::string Errors(const StageAnalysis& stage) {
+  return stage.metrics.samples == 0 ? "-" : WithCommas(stage.metrics.errors);
+}
+
 PageSection SummarySection(const ReportContext& context,
                            const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
@@ -95,18 +100,18 @@ PageSection SummarySection(const ReportContext& context,
   });
   table.Add("its 95 % interval, of the images",
             [](const StageAnalysis& s) { return Ends(s.metrics.accuracy); });
-  if (stages[0].metrics.top5) {
-    table.Add("top-5 accuracy",
-              [](const StageAnalysis& s) { return Percent(*s.metrics.top5); });
-  }
-  if (stages[0].metrics.balanced) {
-    table.Add("balanced accuracy", [](const StageAnalysis& s) {
-      return Percent(*s.metrics.balanced);
+  const ModelMetrics& of_student = stages[kStudentStage].metrics;
+  if (of_student.top5) {
+    table.Add("top-5 accuracy", [](const StageAnalysis& s) {
+      return Percent(s.metrics.top5.value_or(std::nan("")));
     });
   }
-  table.Add("errors", [](const StageAnalysis& s) {
-    return WithCommas(s.metrics.errors);
-  });
+  if (of_student.balanced) {
+    table.Add("balanced accuracy", [](const StageAnalysis& s) {
+      return Percent(s.metrics.balanced.value_or(std::nan("")));
+    });
+  }
+  table.Add("errors", [](const StageAnalysis& s) { return Errors(s); });
   table.Add("NLL, nats",
             [](const StageAnalysis& s) { return Decimals(s.metrics.nll, 4); });
   table.Add("ECE",
@@ -152,11 +157,11 @@ PageSection SummarySection(const ReportContext& context,
           absl::StrCat(
               "The interval is Wilson's (1927), for how well this one model "
               "would do on other images; it says nothing of other seeds. ",
-              stages[0].metrics.top5
+              of_student.top5
                   ? "A model is right among its top 5 where the label is one "
                     "of the five classes it holds likeliest. "
                   : "",
-              stages[0].metrics.balanced
+              of_student.balanced
                   ? "The balanced accuracy is the mean over the classes, each "
                     "of which counts as much whatever its images. "
                   : "",
@@ -206,6 +211,7 @@ PageSection OmittedSection(const Analysis& analysis) {
 }
 
 PageSection FidelitySection(const Analysis& analysis) {
+  if (!analysis.first().stages[kStudentStage].fidelity) return {};
   StageTable table(analysis.first().stages, kStudentStage);
   table.Add("predicts what the teacher does", [](const StageAnalysis& s) {
     return Share(s.fidelity->agreed, s.metrics.samples);
@@ -255,11 +261,14 @@ PageSection SeedsSection(const Analysis& analysis) {
        [](const StageAnalysis& s) { return s.metrics.ece; }},
       {"agrees with the teacher", true, false, kShare,
        [](const StageAnalysis& s) {
-         return static_cast<double>(s.fidelity->agreed) /
-                static_cast<double>(s.metrics.samples);
+         return !s.fidelity ? std::nan("")
+                            : static_cast<double>(s.fidelity->agreed) /
+                                  static_cast<double>(s.metrics.samples);
        }},
       {"KL(teacher || it), nats", false, false, kAtLeast0,
-       [](const StageAnalysis& s) { return s.fidelity->kl; }}};
+       [](const StageAnalysis& s) {
+         return s.fidelity ? s.fidelity->kl : std::nan("");
+       }}};
   StageTable means(analysis.first().stages);
   for (const Quantity& quantity : quantities) {
     means.AddAt(quantity.name, [&](size_t stage) -> std::string {
@@ -289,9 +298,8 @@ PageSection SeedsSection(const Analysis& analysis) {
   for (const RunAnalysis& run : analysis.runs) {
     std::vector<std::string> row = {absl::StrCat(run.seed)};
     for (const StageAnalysis& stage : run.stages) {
-      row.push_back(absl::StrFormat("%s (%s)",
-                                    Percent(stage.metrics.accuracy.mean),
-                                    WithCommas(stage.metrics.errors)));
+      row.push_back(absl::StrFormat(
+          "%s (%s)", Percent(stage.metrics.accuracy.mean), Errors(stage)));
     }
     if (analysis.has_control()) {
       row.push_back(absl::StrFormat(
@@ -403,6 +411,7 @@ PageSection CalibrationSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   for (size_t i = 0; i < stages.size(); ++i) {
     const ModelMetrics& metrics = stages[i].metrics;
+    if (metrics.samples == 0) continue;
     ChartSeries perfect;
     perfect.color = 0;
     perfect.dashed = true;
@@ -480,6 +489,7 @@ PageSection DarkKnowledgeSection(const ReportContext& context,
                                  const Analysis& analysis,
                                  const std::vector<std::string>& names) {
   const Predictions& teacher = analysis.predictions[kTeacherStage];
+  if (teacher.samples == 0) return {};
   const std::string at = absl::StrFormat("T = %g", context.temperature);
   std::string cards;
   for (int64_t i : analysis.dark_knowledge) {
@@ -514,6 +524,7 @@ std::string AloneCards(const ReportContext& context, const Analysis& analysis,
   for (size_t k = 0; k < std::min(images.size(), kMostAloneImages); ++k) {
     std::string predictions;
     for (size_t stage : {kStudentStage, kTeacherStage}) {
+      if (analysis.predictions[stage].samples == 0) continue;
       absl::StrAppend(
           &predictions,
           TopClasses(NameOf(stage), stage,
@@ -542,9 +553,12 @@ PageSection AloneSection(const ReportContext& context, const Analysis& analysis,
   const auto count = [](const std::vector<int64_t>& images) {
     return static_cast<int64_t>(images.size());
   };
-  const std::string others = analysis.has_control()
+  const bool asked = analysis.predictions[kTeacherStage].samples > 0;
+  const std::string others = !asked ? "the control is"
+                             : analysis.has_control()
                                  ? "the teacher and the control are"
                                  : "the teacher is";
+  if (!asked && !analysis.has_control()) return {};
   std::string html = Paragraph(
       absl::StrCat(Count(count(right), "test image"),
                    " the student alone gets right: ", others, " wrong there. ",

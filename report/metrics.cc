@@ -127,7 +127,8 @@ double ModelMetrics::ClassAccuracy(int64_t label) const {
 
 ModelMetrics Measure(const Predictions& predictions,
                      const std::vector<int32_t>& labels) {
-  TORCH_CHECK(static_cast<int64_t>(labels.size()) == predictions.samples,
+  TORCH_CHECK(predictions.samples == 0 ||
+                  static_cast<int64_t>(labels.size()) == predictions.samples,
               "labels: found ", labels.size(), "; expected ",
               predictions.samples, ", one a sample");
   ModelMetrics metrics;
@@ -234,7 +235,8 @@ std::vector<int64_t> StudentAlone(bool right, const Predictions& teacher,
     const auto is_right = [&](const Predictions& predictions) {
       return predictions.predicted[i] == labels[i];
     };
-    if (is_right(student) == right && is_right(teacher) != right &&
+    if (is_right(student) == right &&
+        (teacher.samples == 0 || is_right(teacher) != right) &&
         (control == nullptr || is_right(*control) != right)) {
       samples.push_back(i);
     }

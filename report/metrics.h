@@ -86,7 +86,8 @@ struct ModelMetrics {
   double ClassAccuracy(int64_t label) const;
 };
 
-// `labels` [samples], each in [0, classes).
+// `labels` [samples], each in [0, classes). Of no samples every share and mean
+// is NaN.
 ModelMetrics Measure(const Predictions& predictions,
                      const std::vector<int32_t>& labels);
 

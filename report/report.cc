@@ -60,10 +60,11 @@ Json BinsJson(const ModelMetrics& metrics) {
 // What every seed has of a stage.
 Json NumbersJson(const StageAnalysis& stage) {
   const ModelMetrics& metrics = stage.metrics;
-  Json json = {{"testErrors", metrics.errors},
+  Json json = {{"testErrors",
+                metrics.samples == 0 ? Json(nullptr) : Json(metrics.errors)},
                {"testAccuracyWilson", IntervalJson(metrics.accuracy)},
                {"nll", Number(metrics.nll)},
-               {"ece", metrics.ece}};
+               {"ece", Number(metrics.ece)}};
   if (metrics.top5) json["top5Accuracy"] = *metrics.top5;
   if (metrics.balanced) json["balancedAccuracy"] = *metrics.balanced;
   if (stage.fidelity) {
@@ -176,6 +177,7 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
   const bool named = !std::all_of(names.begin(), names.end(), IsNumber);
   std::string csv = "index,label";
   for (size_t s = 0; s < analysis.predictions.size(); ++s) {
+    if (analysis.predictions[s].samples == 0) continue;
     const std::string name = StageName(static_cast<int>(s));
     absl::StrAppend(&csv, ",", name, ",", name, "_probability,", name,
                     "_label_probability");
@@ -184,6 +186,7 @@ std::string PredictionsCsv(const Analysis& analysis, const Dataset& test) {
   for (int64_t i = 0; i < test.count; ++i) {
     absl::StrAppend(&csv, i, ",", test.labels[i]);
     for (const Predictions& predictions : analysis.predictions) {
+      if (predictions.samples == 0) continue;
       const int predicted = predictions.predicted[i];
       absl::StrAppendFormat(&csv, ",%d,%.9g,%.9g", predicted,
                             predictions.Probability(i, predicted),

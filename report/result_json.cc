@@ -6,16 +6,18 @@ namespace distill {
 namespace {
 
 Json StageJson(const StageResult& stage) {
-  Json json = {{"parameters", stage.outline.parameters},
-               {"testAccuracy", stage.test.accuracy()},
-               {"testErrors", stage.test.errors},
-               {"testImages", stage.test.samples},
-               {"testLoss", Number(stage.test.loss)},
-               {"trainLoss", stage.training.epochs.empty()
-                                 ? Json(nullptr)  // It came from a file.
-                                 : Number(stage.training.epochs.back().total)},
-               {"steps", stage.training.steps},
-               {"seconds", stage.training.seconds}};
+  Json json = {
+      {"parameters", stage.outline.parameters},
+      {"testAccuracy", Number(stage.test.accuracy())},
+      {"testErrors",
+       stage.test.samples == 0 ? Json(nullptr) : Json(stage.test.errors)},
+      {"testImages", stage.test.samples},
+      {"testLoss", Number(stage.test.loss)},
+      {"trainLoss", stage.training.epochs.empty()
+                        ? Json(nullptr)  // It came from a file.
+                        : Number(stage.training.epochs.back().total)},
+      {"steps", stage.training.steps},
+      {"seconds", stage.training.seconds}};
   if (stage.omitted) {
     const OmittedResult& omitted = *stage.omitted;
     json["omitted"] = {
@@ -48,7 +50,7 @@ Json RunJson(const ExperimentResult& run) {
 // its interval.
 Json StagesJson(const StageResult& first, const Interval& accuracy) {
   return {{"parameters", first.outline.parameters},
-          {"testAccuracy", accuracy.mean},
+          {"testAccuracy", Number(accuracy.mean)},
           {"testAccuracyInterval", IntervalJson(accuracy)}};
 }
 
@@ -59,7 +61,7 @@ std::string Word(const Json& value) {
 }
 
 Json IntervalJson(const Interval& interval) {
-  return {{"mean", interval.mean},
+  return {{"mean", Number(interval.mean)},
           {"low", Number(interval.low)},
           {"high", Number(interval.high)}};
 }

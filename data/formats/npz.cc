@@ -24,6 +24,7 @@ using absl::StatusCode;
 
 // NumPy writes 128 bytes, and reads at most 10,000 that it does not trust.
 constexpr uint64_t kLongestHeader = uint64_t{1} << 16;
+constexpr absl::string_view kMark = "\x93NUMPY";
 constexpr size_t kMaxRank = 32;  // NumPy's own, before version 2.
 
 absl::Status Wrong(StatusCode code, const NpzFile& file,
@@ -89,9 +90,17 @@ std::string NpyHeader::Explain() const {
                       " [", absl::StrJoin(shape, ", "), "]");
 }
 
-absl::StatusOr<NpzFile> NpzFile::Open(const std::string& path) {
+absl::StatusOr<NpzFile> NpzFile::Open(const std::string& path,
+                                      const std::string& bare_name) {
   NpzFile npz;
   ASSIGN_OR_RETURN(npz.file_, RegularFile::Open(path, "NumPy's .npz format"));
+  std::string mark(std::min<int64_t>(npz.file_->size(), kMark.size()), ' ');
+  RETURN_IF_ERROR(npz.file_->ReadAt(0, &mark[0], mark.size()));
+  if (mark == kMark && !bare_name.empty()) {
+    npz.is_bare_ = true;
+    npz.arrays_[bare_name].unpacked = npz.file_->size();
+    return npz;
+  }
   ASSIGN_OR_RETURN(const auto members, ReadZipDirectory(*npz.file_));
   for (const auto& [name, member] : members) {
     absl::string_view array = name;
@@ -106,6 +115,15 @@ absl::StatusOr<NpzFile> NpzFile::Open(const std::string& path) {
                     "Write the arrays with numpy.savez_compressed.");
 }
 
+absl::StatusOr<std::vector<uint8_t>> NpzFile::Bytes(const std::string& name,
+                                                    uint64_t most) const {
+  if (!is_bare_) return ReadZipMember(*file_, arrays_.at(name), name, most);
+  std::vector<uint8_t> bytes(
+      std::min(most, static_cast<uint64_t>(file_->size())));
+  RETURN_IF_ERROR(file_->ReadAt(0, bytes.data(), bytes.size()));
+  return bytes;
+}
+
 absl::StatusOr<NpyHeader> NpzFile::Header(const std::string& name) const {
   const auto wrong = [&](StatusCode code, const std::string& found,
                          const std::string& expected) {
@@ -116,12 +134,11 @@ absl::StatusOr<NpyHeader> NpzFile::Header(const std::string& name) const {
     return wrong(StatusCode::kNotFound, "nowhere in it",
                  "one of its " + Count(arrays_.size(), "array"));
   }
-  ASSIGN_OR_RETURN(const auto bytes,
-                   ReadZipMember(*file_, array->second, name, kLongestHeader));
+  ASSIGN_OR_RETURN(const auto bytes, Bytes(name, kLongestHeader));
   // The mark, the version, the size of the text in 2 or 4 bytes, and the text.
   const int version = bytes.size() < 12 ? 0 : bytes[6];
   if (version < 1 || version > 3 ||
-      std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) {
+      std::memcmp(bytes.data(), kMark.data(), kMark.size()) != 0) {
     return wrong(StatusCode::kInvalidArgument, "in another format",
                  "the NPY format, version 1, 2 or 3");
   }
@@ -181,8 +198,7 @@ absl::StatusOr<NpyArray> NpzFile::Read(const std::string& name) const {
   NpyArray array;
   ASSIGN_OR_RETURN(static_cast<NpyHeader&>(array), Header(name));
   std::vector<uint8_t>& bytes = array.bytes;
-  ASSIGN_OR_RETURN(bytes, ReadZipMember(*file_, arrays_.at(name), name,
-                                        std::numeric_limits<uint64_t>::max()));
+  ASSIGN_OR_RETURN(bytes, Bytes(name, std::numeric_limits<uint64_t>::max()));
   bytes.erase(bytes.begin(), bytes.begin() + array.begin);
   if (array.big_endian) {
     for (auto at = bytes.begin(); at != bytes.end(); at += array.width) {

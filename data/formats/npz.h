@@ -1,7 +1,7 @@
 // NumPy's .npz files (numpy.org, "numpy.lib.format"): a zip archive whose
 // members NAME.npy are arrays. numpy.savez and numpy.savez_compressed write
-// them. Nothing in them is run: arrays of Python objects, which are pickles,
-// are refused.
+// them. A .npy file, which numpy.save writes, is one such member. Nothing in
+// them is run: arrays of Python objects, which are pickles, are refused.
 #ifndef DISTILL_DATA_FORMATS_NPZ_H_
 #define DISTILL_DATA_FORMATS_NPZ_H_
 
@@ -49,7 +49,11 @@ class NpzFile {
   // expected and what to do: those of RegularFile and of data/formats/zip.h;
   // NotFound for no such array; InvalidArgument for a file without arrays, or
   // an array of another kind than those above; DataLoss for a corrupt one.
-  static absl::StatusOr<NpzFile> Open(const std::string& path);
+  //
+  // Of a .npy file the one array is called `bare_name`; with an empty one it
+  // is no archive.
+  static absl::StatusOr<NpzFile> Open(const std::string& path,
+                                      const std::string& bare_name = "");
 
   const std::string& path() const { return file_->path(); }  // Absolute.
   // By name; without ".npy", as NumPy has them.
@@ -69,7 +73,12 @@ class NpzFile {
 
  private:
   std::unique_ptr<RegularFile> file_;
+  // As ReadZipMember.
+  absl::StatusOr<std::vector<uint8_t>> Bytes(const std::string& name,
+                                             uint64_t most) const;
+
   std::map<std::string, ZipMember> arrays_;
+  bool is_bare_ = false;
 };
 
 }  // namespace distill
