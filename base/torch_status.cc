@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/interrupt.h"
 #include "c10/util/Exception.h"
 
 namespace distill {
@@ -50,6 +51,9 @@ absl::Status CatchTorchErrors(const std::string& doing,
   const std::string suffix = absl::StrCat(" (while ", doing, ")");
   try {
     return work();
+  } catch (const Interrupted& interrupted) {
+    return absl::CancelledError(
+        absl::StrCat("interrupted in \"", interrupted.what(), "\""));
   } catch (const c10::OutOfMemoryError& error) {
     return StatusOf(absl::StatusCode::kResourceExhausted,
                     error.what_without_backtrace(), suffix);

@@ -10,7 +10,8 @@
 namespace distill {
 
 // Runs `work` and returns its status; an exception becomes a Status that says
-// what was being done: ResourceExhausted where memory ran out, else Internal.
+// what was being done: ResourceExhausted where memory ran out, Cancelled for
+// Interrupted, else Internal.
 // `doing` reads after "while": "training the teacher".
 absl::Status CatchTorchErrors(const std::string& doing,
                               const std::function<absl::Status()>& work);

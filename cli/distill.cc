@@ -439,6 +439,9 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   if (source.crc32()) {
     const auto judged = GetTeacher(experiment, *compute, *splits, console,
                                    source, /*introduces=*/false, **student);
+    if (absl::IsCancelled(judged.status())) {
+      return end.Interruption(judged.status(), /*kept=*/false);
+    }
     if (!judged.ok()) return end.Error(judged.status());
   }
   const auto result =

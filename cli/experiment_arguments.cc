@@ -13,11 +13,17 @@ namespace {
 // The fields of a run's configuration that are no settings.
 const std::set<std::string>& Facts() {
   static const auto* const facts =
-      new std::set<std::string>{"dataset",           "trainImages",
-                                "trainImagesCrc32",  "trainLabelsCrc32",
-                                "testImagesCrc32",   "testLabelsCrc32",
-                                "validationCrc32",   "unlabelledCrc32",
-                                "deviceDescription", "teacherWeightsCrc32"};
+      new std::set<std::string>{"dataset",
+                                "trainImages",
+                                "trainImagesCrc32",
+                                "trainLabelsCrc32",
+                                "testImagesCrc32",
+                                "testLabelsCrc32",
+                                "validationCrc32",
+                                "unlabelledCrc32",
+                                "deviceDescription",
+                                "teacherWeightsCrc32",
+                                "studentWeightsCrc32"};
   return *facts;
 }
 

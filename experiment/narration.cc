@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -43,12 +44,22 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
         "%-8s %s", whose,
         model.parameters == 0
             ? model.architecture
-            : absl::StrFormat("%s (%s parameters, %.2f MFLOP an image)",
-                              spelling, WithCommas(model.parameters),
-                              static_cast<double>(model.flop) / 1e6)));
+            : absl::StrFormat(
+                  "%s (%s parameters%s)", spelling,
+                  WithCommas(model.parameters),
+                  model.flop == 0
+                      ? ""
+                      : absl::StrFormat(
+                            ", %.2f MFLOP an image",
+                            static_cast<double>(model.flop) / 1e6))));
   };
   describe("teacher:", stages.options().teacher, teacher);
   describe("student:", stages.options().student, student);
+  if (compute.dtype != at::kFloat &&
+      (absl::StrContains(teacher.architecture, "TorchScript") ||
+       absl::StrContains(student.architecture, "TorchScript"))) {
+    observer.OnLine("note:    TorchScript computes in float32");
+  }
   if (teacher.parameters > 0 && student.parameters > teacher.parameters) {
     observer.OnLine(
         "warning: the student is larger than its teacher; distillation makes "

@@ -77,11 +77,6 @@ class ScriptStudent : public StudentSource {
 
   absl::StatusOr<std::shared_ptr<Classifier>> Make(
       const Stages& stages) const override {
-    if (stages.compute().dtype != at::kFloat) {
-      return absl::InvalidArgumentError(
-          "--precision=bf16 is of nets that are spelled; with --student_from "
-          "leave it out");
-    }
     ASSIGN_OR_RETURN(const auto model, New(stages.options()));
     RETURN_IF_ERROR(AskScript(files_.from, {}, "student",
                               stages.data().train.dataset(), model.get()));

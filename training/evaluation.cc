@@ -1,6 +1,7 @@
 #include "training/evaluation.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "ATen/ops/ne.h"
 #include "ATen/ops/sum.h"
 #include "ATen/ops/tensor.h"
+#include "base/interrupt.h"
 #include "data/resident.h"
 #include "losses/cross_entropy.h"
 
@@ -21,8 +23,10 @@ namespace {
 constexpr int64_t kImagesOnDevice = 4096;
 // Of a thread at a time; 128 and 256 were slower.
 constexpr int64_t kImagesOnCpu = 64;
-// Between two reports of progress.
+// Between two reports of progress: at most so many, and of a slow model so few
+// that one comes soon.
 constexpr int64_t kBatchesOfThread = 8;
+constexpr std::chrono::milliseconds kSoon{300};
 
 // Calls done(first, logits of the batch that starts there) for the samples
 // [first, end). Each thread takes whole batches, and none waits for another
@@ -44,7 +48,7 @@ void LogitsOnCpu(const Model& model, const Batches& batches, int64_t first,
 template <typename Model>
 at::Tensor LogitsBy(const Model& model, const Batches& batches,
                     at::Device device, const std::string& what,
-                    Observer& observer) {
+                    Observer& observer, bool interruptible) {
   const int64_t samples = batches.sample_count();
   // One block, not one for each batch to stay behind among what the batches
   // allocate and free. Made of the first sample's, whose width it has.
@@ -56,11 +60,14 @@ at::Tensor LogitsBy(const Model& model, const Batches& batches,
   const auto keep = [&all](int64_t first, const at::Tensor& logits) {
     all.narrow(0, first, logits.size(0)).copy_(logits);
   };
-  const int64_t step =
-      device.is_cpu() ? kImagesOnCpu * kBatchesOfThread * at::get_num_threads()
-                      : kImagesOnDevice;
+  // So many that a report comes about every second, whatever the model.
+  int64_t step =
+      device.is_cpu() ? kImagesOnCpu * at::get_num_threads() : kImagesOnDevice;
+  const int64_t most =
+      device.is_cpu() ? step * kBatchesOfThread : kImagesOnDevice;
   observer.OnBegin(what, samples);
-  for (int64_t first = 0; first < samples; first += step) {
+  for (int64_t first = 0; first < samples;) {
+    const auto start = std::chrono::steady_clock::now();
     const int64_t end = std::min(first + step, samples);
     if (resident) {
       keep(first, model(resident->Range(first, end - first).images));
@@ -68,6 +75,11 @@ at::Tensor LogitsBy(const Model& model, const Batches& batches,
       LogitsOnCpu(model, batches, first, end, keep);
     }
     observer.OnProgress(end, std::numeric_limits<double>::quiet_NaN());
+    if (interruptible && InterruptSignal() != 0) throw Interrupted(what);
+    if (std::chrono::steady_clock::now() - start < kSoon) {
+      step = std::min(2 * step, most);
+    }
+    first = end;
   }
   observer.OnEnd();
   return all;
@@ -81,7 +93,8 @@ at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
   const auto logits = [&](const at::Tensor& images) {
     return model.Logits(images);
   };
-  return LogitsBy(logits, batches, device, what, observer);
+  return LogitsBy(logits, batches, device, what, observer,
+                  /*interruptible=*/true);
 }
 
 Evaluation Evaluate(Classifier& model, const Batches& batches,
@@ -91,7 +104,8 @@ Evaluation Evaluate(Classifier& model, const Batches& batches,
     return model.Logits(images);
   };
   Observer nobody;
-  return EvaluateLogits(LogitsBy(logits, batches, device, "", nobody),
+  return EvaluateLogits(LogitsBy(logits, batches, device, "", nobody,
+                                 /*interruptible=*/false),
                         batches.dataset());
 }
 

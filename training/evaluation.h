@@ -25,7 +25,8 @@ struct Evaluation {
 
 // The logits of every sample of `batches` in the data set's order:
 // [samples, classes] float32, on `device`, where the model must be. No graph is
-// recorded and no generator read. 40 bytes a sample for ten classes.
+// recorded and no generator read. 40 bytes a sample for ten classes. Throws
+// Interrupted when an InterruptSignal() has come.
 at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
                          at::Device device, const std::string& what,
                          Observer& observer);

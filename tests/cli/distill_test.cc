@@ -523,7 +523,7 @@ class TeacherWeightsTest : public OutputTest {
     loaded_ = *LoadModel(path_);
     trained_ = json::parse(Left("report.json"));
     options_.output_dir = folder_.File("out/b");
-    options_.teacher_weights = path_;
+    options_.teacher_files.from = {path_};
     options_.experiment.teacher = ExperimentOptions().teacher;
     options_.experiment.teacher_epochs = 1;
   }

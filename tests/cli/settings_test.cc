@@ -84,13 +84,21 @@ TEST(ProgramSettingsTest, EveryMemberOfTheOptionsHasARow) {
             FieldCount<DataOptions>() - 2)
       << "but the program's own path, and the pictures' options";
   EXPECT_EQ(RowsIn(settings, options.output), FieldCount<OutputOptions>());
+  const size_t of_script = RowsIn(settings, options.teacher_files.script);
+  EXPECT_EQ(of_script, FieldCount<ScriptOptions>());
+  EXPECT_EQ(RowsIn(settings, options.teacher_files) - of_script,
+            FieldCount<TeacherFiles>() - 1);
+  EXPECT_EQ(RowsIn(settings, options.student_files),
+            FieldCount<StudentFiles>());
   // The rest: its own, without its two bases and what is said above.
   EXPECT_EQ(
       RowsIn(settings, options) -
           RowsIn(settings, static_cast<const SeedsOptions&>(options)) -
           RowsIn(settings, static_cast<const ExperimentArguments&>(options)) -
-          RowsIn(settings, options.output),
-      FieldCount<DistillOptions>() - 3);
+          RowsIn(settings, options.output) -
+          RowsIn(settings, options.teacher_files) -
+          RowsIn(settings, options.student_files),
+      FieldCount<DistillOptions>() - 5);
 }
 
 TEST(ProgramSettingsTest, EverySideOfTheGridHasARow) {
@@ -111,12 +119,28 @@ TEST(ProgramSettingsTest, OnlyTheseAreNoPartOfTheConfiguration) {
   for (const Setting& row : settings.rows()) {
     if (!row.in_configuration()) not_there.insert(row.name());
   }
-  EXPECT_EQ(not_there,
-            (std::set<std::string>{
-                "cache_dir", "checkpoint_every", "config", "data_dir",
-                "dataset", "json", "labels_per_class", "margin", "output_dir",
-                "overwrite", "print_config", "quiet", "resume",
-                "skip_unreadable", "teacher_weights", "unlabelled"}));
+  EXPECT_EQ(not_there, (std::set<std::string>{"cache_dir",
+                                              "checkpoint_every",
+                                              "config",
+                                              "data_dir",
+                                              "dataset",
+                                              "json",
+                                              "labels_per_class",
+                                              "margin",
+                                              "output_dir",
+                                              "overwrite",
+                                              "print_config",
+                                              "quiet",
+                                              "resume",
+                                              "skip_unreadable",
+                                              "student_from",
+                                              "student_weights",
+                                              "teacher_batch",
+                                              "teacher_from",
+                                              "teacher_weights",
+                                              "trust_student_code",
+                                              "trust_teacher_code",
+                                              "unlabelled"}));
   EXPECT_EQ(settings.Configuration().size(),
             settings.rows().size() - not_there.size());
 }

@@ -259,7 +259,7 @@ TEST_F(NumbersTest, ATeacherThatIsAlwaysWrongIsAnError) {
     tensor.bytes = tensor.bytes.substr(row) + tensor.bytes.substr(0, row);
   }
   testing::WriteFile(path, *SerializeSafeTensors(file));
-  options_.teacher_weights = path;
+  options_.teacher_files.from = {path};
   options_.output_dir.clear();
   options_.experiment.teacher = ExperimentOptions().teacher;
   options_.experiment.teacher_epochs = 1;

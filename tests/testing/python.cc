@@ -26,6 +26,26 @@ ProcessResult RunPython(const std::string& arguments) {
       absl::StrCat("'", PythonProof("python"), "' ", arguments, " 2>&1"));
 }
 
+std::string WhyNoPyTorch() {
+  if (!WhyNoPython().empty()) return WhyNoPython();
+  const ProcessResult import = RunPyTorch(
+      "-c 'import torch, numpy, safetensors.torch; torch.zeros(1).numpy()'");
+  if (import.exit_code == 0) return "";
+  return absl::StrCat("PyTorch cannot be imported (", import.LastLine(),
+                      "). What to do: sudo apt-get install python3-torch, or "
+                      "--test_env=DISTILL_TEST_PYTORCH=/path/to/python3");
+}
+
+ProcessResult RunPyTorch(const std::string& arguments) {
+  const char* const named = std::getenv("DISTILL_TEST_PYTORCH");
+  // Of the proof's packages this one alone: NumPy must be PyTorch's.
+  return RunInShell(
+      absl::StrCat("p=$(mktemp -d) && ln -s '", PythonProof("safetensors"),
+                   "' \"$p\" && PYTHONPATH=$p PYTHONDONTWRITEBYTECODE=1 '",
+                   named == nullptr ? "/usr/bin/python3" : named, "' ",
+                   arguments, " 2>&1; code=$?; rm -r \"$p\"; exit $code"));
+}
+
 std::string Source(const std::string& path) {
   return absl::StrCat("'", ProgramPath(path), "'");
 }

@@ -16,6 +16,12 @@ std::string WhyNoPython();
 // result has stderr, too.
 ProcessResult RunPython(const std::string& arguments);
 
+// The same with PyTorch: the machine's python3 (or the one that the variable
+// DISTILL_TEST_PYTORCH names) and its packages, with the safetensors of
+// @python_proof.
+std::string WhyNoPyTorch();
+ProcessResult RunPyTorch(const std::string& arguments);
+
 // The quoted path of a file of this repository among the test's data.
 std::string Source(const std::string& path);
 
