@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "ATen/ATen.h"
+#include "absl/strings/match.h"
 #include "base/files.h"
 #include "base/random.h"
 #include "gtest/gtest.h"
@@ -20,6 +22,7 @@
 #include "tests/testing/datasets.h"
 #include "tests/testing/files.h"
 #include "tests/testing/process.h"
+#include "tests/testing/script.h"
 
 namespace distill {
 namespace {
@@ -41,17 +44,17 @@ class ResumeTest : public ::testing::Test {
   std::string Data() const { return folder_.File("data"); }
 
   std::vector<std::string> Arguments(const std::string& out) const {
-    return {testing::ProgramPath("cli/distill"),
-            "--device=cpu",
-            "--data_dir=" + Data(),
-            "--batch_size=16",
-            "--learning_rate=0.002",
-            "--teacher_epochs=2",
-            "--student_epochs=3",
-            "--teacher_dropout=0.2",
-            "--augment=shift:1,flip",
-            "--checkpoint_every=3",
-            "--output_dir=" + folder_.File(out)};
+    std::vector<std::string> arguments = {testing::ProgramPath("cli/distill"),
+                                          "--device=cpu",
+                                          "--data_dir=" + Data(),
+                                          "--batch_size=16",
+                                          "--learning_rate=0.002",
+                                          "--student_epochs=3",
+                                          "--augment=shift:1,flip",
+                                          "--checkpoint_every=3",
+                                          "--output_dir=" + folder_.File(out)};
+    arguments.insert(arguments.end(), more_.begin(), more_.end());
+    return arguments;
   }
   ProcessResult Run(const std::string& out, const std::string& more) const {
     std::string command;
@@ -95,23 +98,26 @@ class ResumeTest : public ::testing::Test {
     return std::filesystem::exists(folder_.File(out) + "/report.json");
   }
 
+  // Kills runs at `moments` moments of a whole one's time and goes on with
+  // them: they must end with its bytes of `files`.
+  void KillAndResume(int moments, const std::vector<std::string>& files);
+
+  std::vector<std::string> more_;  // Of all runs.
   testing::TempFolder folder_;
 };
 
-TEST_F(ResumeTest, KilledAtTwentyMomentsItEndsWithTheSameBytes) {
+void ResumeTest::KillAndResume(int moments,
+                               const std::vector<std::string>& files) {
   const auto start = std::chrono::steady_clock::now();
   const ProcessResult whole = Run("whole", "");
   const Seconds duration = std::chrono::steady_clock::now() - start;
   ASSERT_EQ(whole.exit_code, 0) << whole.out;
-  const std::string teacher = File("whole", "teacher.safetensors");
-  const std::string student = File("whole", "student.safetensors");
-  ASSERT_TRUE(LoadModel(folder_.File("whole") + "/student.safetensors").ok());
   EXPECT_FALSE(std::filesystem::exists(folder_.File("whole") + "/checkpoint"))
       << "a finished run still has its training states";
 
   Random random(4, "moments");
   int killed = 0, runs = 0;
-  for (; killed < 20 && runs < 200; ++runs) {
+  for (; killed < moments && runs < 10 * moments; ++runs) {
     const std::string out = "run" + std::to_string(killed / 4);
     if (IsOver(out)) {
       // It came to its end between two kills: begin again.
@@ -122,30 +128,66 @@ TEST_F(ResumeTest, KilledAtTwentyMomentsItEndsWithTheSameBytes) {
         out, "--resume", [&] { std::this_thread::sleep_for(moment); }, SIGKILL);
     if (WIFSIGNALED(status)) ++killed;
   }
-  ASSERT_EQ(killed, 20) << "of " << runs << " runs";
-  for (int i = 0; i < 5; ++i) {
+  ASSERT_EQ(killed, moments) << "of " << runs << " runs";
+  for (int i = 0; i < moments / 4; ++i) {
     const std::string out = "run" + std::to_string(i);
     if (!IsOver(out)) {
       const ProcessResult end = Run(out, "--resume");
       ASSERT_EQ(end.exit_code, 0) << end.out;
     }
-    EXPECT_EQ(File(out, "teacher.safetensors"), teacher) << i;
-    EXPECT_EQ(File(out, "student.safetensors"), student) << i;
+    for (const std::string& file : files) {
+      EXPECT_TRUE(File(out, file) == File("whole", file)) << file << ", " << i;
+    }
   }
+}
+
+TEST_F(ResumeTest, KilledAtTwentyMomentsItEndsWithTheSameBytes) {
+  more_ = {"--teacher_epochs=2", "--teacher_dropout=0.2"};
+  KillAndResume(20, {"teacher.safetensors", "student.safetensors"});
+  ASSERT_TRUE(LoadModel(folder_.File("whole") + "/student.safetensors").ok());
+}
+
+// With batch norm and dropout, whose masks come from LibTorch's generator.
+TEST_F(ResumeTest, WithModelsOfOthersToo) {
+  const std::string student = testing::WriteFile(
+      folder_.File("student.pt"),
+      testing::ScriptBytes(
+          R"(
+def forward(self, x):
+    y = torch.linear(x.flatten(1), self.weight)
+    y = torch.batch_norm(y, None, None, self.mean, self.variance, self.training,
+                         0.1, 1e-5, False)
+    y = torch.dropout(torch.relu(y), 0.3, self.training)
+    return torch.linear(y, self.last)
+)",
+          {{"weight", at::linspace(-0.1, 0.1, 32 * 784).view({32, 784}).sin()},
+           {"last", at::linspace(-9, 9, 320).view({10, 32}).sin() * 0.1}},
+          {{"mean", at::zeros({32})}, {"variance", at::ones({32})}}));
+  more_ = {"--teacher_epochs=2"};
+  ASSERT_EQ(Run("teachers", "").exit_code, 0);
+  const std::string teacher = folder_.File("teachers") + "/teacher.safetensors";
+  const std::string other = folder_.File("teachers") + "/student.safetensors";
+  more_ = {"--teacher_from=" + teacher + "," + other,
+           "--student_from=" + student, "--trust_student_code"};
+  KillAndResume(8, {"student.safetensors", "predictions.csv"});
 }
 
 TEST_F(ResumeTest, ASignalEndsItWithItsStateKept) {
   const std::pair<int, int> cases[] = {{SIGINT, 130}, {SIGTERM, 143}};
   for (const auto& [signal, code] : cases) {
     const std::string out = "stopped" + std::to_string(code);
-    // The teacher is over, and the student has more epochs than any machine
-    // trains in the meantime.
-    const std::string teacher =
-        folder_.File(out) + "/checkpoint/seed-0-teacher.safetensors";
+    // The student has begun, and has more epochs than any machine trains in the
+    // meantime.
+    const std::string state =
+        folder_.File(out) + "/checkpoint/running-a.safetensors";
+    const auto student_learns = [&state] {
+      const auto bytes = ReadFile(state);
+      return bytes.ok() && absl::StrContains(*bytes, "seed 0, student");
+    };
     const int status = RunAndSignal(
         out, "--student_epochs=100000",
         [&] {
-          while (!std::filesystem::exists(teacher)) {
+          while (!student_learns()) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
           }
         },
