@@ -74,7 +74,7 @@ struct StepperInputs {
 // not finite, no parameter is changed. Of several ranks each computes with its
 // part of the batch, and gradients and losses are summed: what one process
 // computes, up to rounding, but where a loss compares samples with each other
-// (RKD), which it then does within a part.
+// (RKD, DIST), which it then does within a part.
 std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
 
 // On any device, for GPUs: samples, order, learning rates and losses live on
