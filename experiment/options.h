@@ -11,6 +11,7 @@
 #include "data/augment.h"
 #include "losses/methods.h"
 #include "models/zoo.h"
+#include "training/optimizer.h"
 #include "training/schedule.h"
 
 namespace distill {
@@ -37,10 +38,14 @@ struct ExperimentOptions {
   std::string teacher_augment = kSameAugment;
   // In the teacher's training: share of its hidden units dropped, in [0, 1).
   double teacher_dropout = 0;
-  int64_t batch_size = 64;      // Samples, at least 1.
-  int64_t teacher_epochs = 1;   // At least 1.
-  int64_t student_epochs = 1;   // At least 1; the control's too.
-  double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
+  int64_t batch_size = 64;     // Samples, at least 1.
+  int64_t teacher_epochs = 1;  // At least 1.
+  int64_t student_epochs = 1;  // At least 1; the control's too.
+  // Of every stage.
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  double momentum = 0.9;        // Of kSgd; in [0, 1).
+  double weight_decay = 0;      // At least 0.
+  double learning_rate = 0.01;  // Peak of the schedule; > 0.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   MethodOptions loss;  // Of the student.
   // What methods that compare features compare; empty: see ChooseFeatures.
@@ -88,14 +93,30 @@ struct ExperimentOptions {
              "image.")
         .Common("the same for the student")
         .AtLeast(1);
+    table.Add("optimizer", &optimizer, OptimizerKinds(),
+              "In every stage: adam, or sgd (with momentum), which wants a "
+              "--learning_rate of its own.");
+    table.Add("momentum", &momentum, "With --optimizer=sgd: of its steps.")
+        .AtLeastBelow(0, 1)
+        .Unless([this] {
+          return std::string(optimizer == OptimizerKind::kSgd
+                                 ? ""
+                                 : "--optimizer=adam does not use it");
+        });
+    table
+        .Add("weight_decay", &weight_decay,
+             "In every stage, of all parameters: with sgd added to the "
+             "gradient, with adam apart from it (AdamW).")
+        .AtLeast(0);
     table
         .Add("learning_rate", &learning_rate,
-             "Of Adam, in every stage: the peak of the one-cycle schedule, or "
-             "the constant rate.")
+             "In every stage: the peak of the one-cycle schedule, where the "
+             "cosine begins, or the constant rate.")
         .Above(0);
     table.Add("lr_schedule", &schedule, ScheduleKinds(),
               "one_cycle (linear up over a fifth of the steps, then linear "
-              "down) or constant, at which 0.01 stops the teacher from "
+              "down), cosine (half a wave down), or constant, at which 0.01 "
+              "stops the teacher from "
               "learning with one seed in three.");
     table
         .Add("teacher_dropout", &teacher_dropout,

@@ -86,6 +86,9 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   train_options.steps = plan.steps;
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
+  train_options.optimizer.kind = options_.optimizer;
+  train_options.optimizer.momentum = options_.momentum;
+  train_options.optimizer.weight_decay = options_.weight_decay;
   train_options.learning_rate = options_.learning_rate;
   if (options_.judges_epochs) {
     train_options.judged = data_.validation ? &*data_.validation : &data_.test;

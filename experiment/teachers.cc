@@ -72,6 +72,8 @@ LearningEvidence EvidenceOf(const Stages& stages, const LearningBar& bar,
 absl::Status DidNotLearn(const ExperimentOptions& options,
                          const LearningBar& bar,
                          const LearningEvidence& evidence, int64_t steps) {
+  const double usual_rate =
+      options.optimizer == OptimizerKind::kAdam ? 0.001 : 0.1;
   return absl::FailedPreconditionError(absl::StrFormat(
       "the teacher did not learn: it got %s right, and always answering with "
       "the most frequent class gets %s. A student would learn nothing from it. "
@@ -81,11 +83,10 @@ absl::Status DidNotLearn(const ExperimentOptions& options,
       options.learning_rate,
       options.schedule == ScheduleKind::kConstant ? "--lr_schedule=one_cycle, "
                                                   : "",
-      // Too few steps are too little at any rate, and Adam's usual one is
-      // 0.001.
+      // Too few steps are too little at any rate.
       steps < 100
           ? absl::StrCat("--teacher_epochs=", 10 * options.teacher_epochs)
-      : options.learning_rate < 0.001
+      : options.learning_rate < usual_rate
           ? absl::StrCat("--learning_rate=", 10 * options.learning_rate)
           : absl::StrCat("--learning_rate=", options.learning_rate / 10),
       options.seed));

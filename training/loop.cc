@@ -31,8 +31,8 @@ class Training {
                                  : options.epochs * batch_count_),
         schedule_{options.schedule, options.learning_rate, steps_} {
     model.train();
-    const StepperInputs inputs = {model,     batches,      objective,
-                                  schedule_, options.adam, *options.ranks};
+    const StepperInputs inputs = {model,     batches,           objective,
+                                  schedule_, options.optimizer, *options.ranks};
     stepper_ = options.device.is_cpu()
                    ? MakeHostStepper(inputs)
                    : MakeDeviceStepper(inputs, options.device);

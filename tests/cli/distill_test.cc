@@ -358,6 +358,7 @@ TEST_F(DistillTest, FlagsThatDoNotApplyAreRefusedByName) {
       {"rkd_angle_weight", nothing},
       {"rkd_distance_weight", method("dkd")},
       {"standardize_logits", method("fitnets")},
+      {"momentum", nothing},
       {"transfer_set", nothing},
       {"share_teacher", nothing},
       {"checkpoint_every", nothing},
