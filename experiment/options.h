@@ -38,6 +38,8 @@ struct ExperimentOptions {
   std::string teacher_augment = kSameAugment;
   // In the teacher's training: share of its hidden units dropped, in [0, 1).
   double teacher_dropout = 0;
+  // In the teacher's training: see LabelObjective; in [0, 1).
+  double teacher_label_smoothing = 0;
   int64_t batch_size = 64;     // Samples, at least 1.
   int64_t teacher_epochs = 1;  // At least 1.
   int64_t student_epochs = 1;  // At least 1; the control's too.
@@ -122,6 +124,11 @@ struct ExperimentOptions {
         .Add("teacher_dropout", &teacher_dropout,
              "In the teacher's training: share of the hidden layers' units "
              "that are dropped in each step.")
+        .AtLeastBelow(0, 1);
+    table
+        .Add("teacher_label_smoothing", &teacher_label_smoothing,
+             "In the teacher's training: share of each label that is spread "
+             "over all classes (Szegedy et al. 2016).")
         .AtLeastBelow(0, 1);
     table.Add("augment", &augment,
               "What is done to the training images, anew in every epoch, in "

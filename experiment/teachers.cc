@@ -123,8 +123,10 @@ absl::StatusOr<std::shared_ptr<Teacher>> TrainedHere::Get(
   ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, data.train.dataset()));
   ASSIGN_OR_RETURN(
       StageResult stage,
-      stages.Train("teacher", stages.Make(net, "teacher's weights"),
-                   {data.teachers, LabelObjective(), options.teacher_epochs}));
+      stages.Train(
+          "teacher", stages.Make(net, "teacher's weights"),
+          {data.teachers, LabelObjective(options.teacher_label_smoothing),
+           options.teacher_epochs}));
   auto teacher = std::make_shared<ModelTeacher>(std::move(stage));
   const LearningBar bar = BarOf(data.train.dataset());
   const LearningEvidence evidence = EvidenceOf(stages, bar, *teacher);

@@ -530,10 +530,12 @@ TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
                         {"28 x 28", "20 x 28"}));
 }
 
-TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
-  const auto run = [](double dropout, const std::string& augment) {
+TEST(ExperimentTest, DropoutSmoothingAndATeachersAugmentationAreItsAlone) {
+  const auto run = [](double dropout, const std::string& augment,
+                      double smoothing = 0) {
     ExperimentOptions options = ToyExperiment();
     options.teacher_dropout = dropout;
+    options.teacher_label_smoothing = smoothing;
     options.teacher_augment = augment;
     Observer nobody;
     return *RunExperiment(
@@ -541,8 +543,9 @@ TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
         {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, nobody);
   };
   const ExperimentResult plain = run(0, "none"), dropped = run(0.5, "same"),
-                         moved = run(0, "shift:2");
-  for (const ExperimentResult* other : {&dropped, &moved}) {
+                         moved = run(0, "shift:2"),
+                         smoothed = run(0, "none", 0.1);
+  for (const ExperimentResult* other : {&dropped, &moved, &smoothed}) {
     EXPECT_NE(other->teacher.training.epochs[0].total,
               plain.teacher.training.epochs[0].total);
     EXPECT_EQ(other->control->training.epochs[0].total,

@@ -117,7 +117,8 @@ void ExpectTheSameSteps(const MakeObjective& make_objective,
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
-  ExpectTheSameSteps(LabelObjective, [] { return MakeModel(); });
+  ExpectTheSameSteps([] { return LabelObjective(); },
+                     [] { return MakeModel(); });
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithAnyOptimizer) {
@@ -132,7 +133,8 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithAnyOptimizer) {
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndViews) {
-  ExpectTheSameSteps(LabelObjective, MakeDroppingModel, "crop:2,flip,cutout:5");
+  ExpectTheSameSteps([] { return LabelObjective(); }, MakeDroppingModel,
+                     "crop:2,flip,cutout:5");
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
