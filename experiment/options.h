@@ -18,6 +18,12 @@ namespace distill {
 
 constexpr char kSameAugment[] = "same";
 
+// Which of a training's weights a stage ends with.
+enum class Keep {
+  kLast,
+  kBest,  // Those that were best on the validation images after an epoch.
+};
+
 // What a student with few labels learns from.
 enum class TransferSet {
   kAll,  // Every image; those without a label have the teacher's term alone.
@@ -49,7 +55,8 @@ struct ExperimentOptions {
   double weight_decay = 0;      // At least 0.
   double learning_rate = 0.01;  // Peak of the schedule; > 0.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
-  MethodOptions loss;  // Of the student.
+  Keep keep = Keep::kLast;  // Of every stage; kBest needs validation images.
+  MethodOptions loss;       // Of the student.
   // What methods that compare features compare; empty: see ChooseFeatures.
   std::string teacher_feature, student_feature;
   // Of initial weights and orders; the student and the control share both.
@@ -120,6 +127,11 @@ struct ExperimentOptions {
               "down), cosine (half a wave down), or constant, at which 0.01 "
               "stops the teacher from "
               "learning with one seed in three.");
+    table.Add("keep", &keep,
+              std::vector<std::pair<const char*, Keep>>{{"last", Keep::kLast},
+                                                        {"best", Keep::kBest}},
+              "The weights that a stage ends with: last, or best, those of the "
+              "epoch with the best accuracy on the validation images.");
     table
         .Add("teacher_dropout", &teacher_dropout,
              "In the teacher's training: share of the hidden layers' units "

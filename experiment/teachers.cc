@@ -57,7 +57,8 @@ LearningEvidence EvidenceOf(const Stages& stages, const LearningBar& bar,
   evidence.what =
       "the last images of its training, each predicted before it was trained "
       "on";
-  if (IsEnough(evidence, bar)) return evidence;
+  // (Of the last weights, which need not be the ones that were kept.)
+  if (stage.training.kept_step == 0 && IsEnough(evidence, bar)) return evidence;
   if (stage.validation) {
     const Evaluation& held_out = *stage.validation;
     evidence = {held_out.samples - held_out.errors, held_out.samples,

@@ -43,6 +43,10 @@ struct TrainOptions {
   // null. The training's seconds are without it.
   const Batches* judged = nullptr;
   int64_t judge_every = 0;
+  // Whether the model, and what is learnt beside it, ends as it was when it was
+  // judged best, the first time of equals. It must be judged then (TORCH_CHECK)
+  // and is after the last step too.
+  bool keep_best = false;
   // Where states are kept to go on from; none if null.
   CheckpointStore* checkpoints = nullptr;
 };
