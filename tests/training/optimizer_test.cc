@@ -6,6 +6,7 @@
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
+#include "training/checkpoint.h"
 
 namespace distill {
 namespace {
@@ -115,19 +116,10 @@ TEST_P(OptimizerTest, GoesOnFromItsStateToTheBit) {
   step(never_stopped, whole, 3);
   const std::vector<at::Tensor> half = MakeParameters();
   Optimizer other(half, GetParam().Options());
-  const at::NoGradGuard no_grad;
-  for (size_t i = 0; i < half.size(); ++i) {
-    at::Tensor to = half[i];
-    to.copy_(whole[i]);
-  }
-  const auto kept = never_stopped.State(), state = other.State();
-  ASSERT_EQ(kept.size(), state.size());
-  for (size_t i = 0; i < kept.size(); ++i) {
-    EXPECT_EQ(kept[i].name, state[i].name);
-    at::Tensor to = state[i].value;
-    to.copy_(kept[i].value);
-  }
-  const at::AutoGradMode with_grad(true);
+  EXPECT_TRUE(Restore({{"a", whole[0]}, {"b", whole[1]}},
+                      {{"a", half[0]}, {"b", half[1]}})
+                  .ok());
+  EXPECT_TRUE(Restore(never_stopped.State(), other.State()).ok());
   step(never_stopped, whole, 3);
   step(other, half, 3);
   EXPECT_EQ(Flat(half), Flat(whole));

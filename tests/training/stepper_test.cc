@@ -127,8 +127,8 @@ TEST(DeviceStepperTest, TakesTheHostsStepsWithAnyOptimizer) {
   for (const auto& [word, kind] : OptimizerKinds()) {
     SCOPED_TRACE(word);
     optimizer.kind = kind;
-    ExpectTheSameSteps(
-        LabelObjective, [] { return MakeModel(); }, "none", optimizer);
+    ExpectTheSameSteps([] { return LabelObjective(); },
+                       [] { return MakeModel(); }, "none", optimizer);
   }
 }
 
