@@ -34,9 +34,9 @@
 #include "losses/methods.h"
 #include "models/network.h"
 #include "models/zoo.h"
-#include "training/adam.h"
 #include "training/device.h"
 #include "training/objective.h"
+#include "training/optimizer.h"
 #include "training/step_graph.h"
 
 namespace distill {
@@ -103,11 +103,11 @@ struct Work {
 std::function<void()> TrainingStep(const std::shared_ptr<Network>& model,
                                    const Batch& batch,
                                    const Objective& objective) {
-  auto adam = std::make_shared<Adam>(model->parameters());
+  auto optimizer = std::make_shared<Optimizer>(model->parameters());
   model->train();
   return [=] {
     objective.loss(batch, model->Forward(batch.images, {})).total.backward();
-    adam->Step(1e-4);
+    optimizer->Step(1e-4);
   };
 }
 

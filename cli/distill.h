@@ -92,8 +92,9 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "and stop there.")
         .NotInConfiguration();
     output.AddSettings(table);
-    for (const char* name : {"teacher_epochs", "teacher_dropout",
-                             "teacher_augment", "share_teacher"}) {
+    for (const char* name :
+         {"teacher_epochs", "teacher_dropout", "teacher_label_smoothing",
+          "teacher_augment", "share_teacher"}) {
       table.Find(name)->Unless([this] {
         return std::string(teacher_files.from.empty()
                                ? ""

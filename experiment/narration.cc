@@ -142,6 +142,13 @@ void LogStage(const Stages& stages, const std::string& name,
       trained ? absl::StrFormat("%s steps, %.1f s", WithCommas(training.steps),
                                 training.seconds)
               : "from a file");
+  if (!trained || stages.options().keep != Keep::kBest) return;
+  stages.observer().OnLine(absl::StrFormat(
+      "%-8s kept the weights after step %s of %s, the best on the validation "
+      "images",
+      name + ":",
+      WithCommas(training.kept_step > 0 ? training.kept_step : training.steps),
+      WithCommas(training.steps)));
 }
 
 void LogOmitted(const Stages& stages, const std::string& name,

@@ -11,11 +11,18 @@
 #include "data/augment.h"
 #include "losses/methods.h"
 #include "models/zoo.h"
+#include "training/optimizer.h"
 #include "training/schedule.h"
 
 namespace distill {
 
 constexpr char kSameAugment[] = "same";
+
+// Which of a training's weights a stage ends with.
+enum class Keep {
+  kLast,
+  kBest,  // Those that were best on the validation images after an epoch.
+};
 
 // What a student with few labels learns from.
 enum class TransferSet {
@@ -37,12 +44,19 @@ struct ExperimentOptions {
   std::string teacher_augment = kSameAugment;
   // In the teacher's training: share of its hidden units dropped, in [0, 1).
   double teacher_dropout = 0;
-  int64_t batch_size = 64;      // Samples, at least 1.
-  int64_t teacher_epochs = 1;   // At least 1.
-  int64_t student_epochs = 1;   // At least 1; the control's too.
-  double learning_rate = 0.01;  // Adam's, peak of the schedule; > 0.
+  // In the teacher's training: see LabelObjective; in [0, 1).
+  double teacher_label_smoothing = 0;
+  int64_t batch_size = 64;     // Samples, at least 1.
+  int64_t teacher_epochs = 1;  // At least 1.
+  int64_t student_epochs = 1;  // At least 1; the control's too.
+  // Of every stage.
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  double momentum = 0.9;        // Of kSgd; in [0, 1).
+  double weight_decay = 0;      // At least 0.
+  double learning_rate = 0.01;  // Peak of the schedule; > 0.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
-  MethodOptions loss;  // Of the student.
+  Keep keep = Keep::kLast;  // Of every stage; kBest needs validation images.
+  MethodOptions loss;       // Of the student.
   // What methods that compare features compare; empty: see ChooseFeatures.
   std::string teacher_feature, student_feature;
   // Of initial weights and orders; the student and the control share both.
@@ -88,19 +102,45 @@ struct ExperimentOptions {
              "image.")
         .Common("the same for the student")
         .AtLeast(1);
+    table.Add("optimizer", &optimizer, OptimizerKinds(),
+              "In every stage: adam, or sgd (with momentum), which wants a "
+              "--learning_rate of its own.");
+    table.Add("momentum", &momentum, "With --optimizer=sgd: of its steps.")
+        .AtLeastBelow(0, 1)
+        .Unless([this] {
+          return std::string(optimizer == OptimizerKind::kSgd
+                                 ? ""
+                                 : "--optimizer=adam does not use it");
+        });
+    table
+        .Add("weight_decay", &weight_decay,
+             "In every stage, of all parameters: with sgd added to the "
+             "gradient, with adam apart from it (AdamW).")
+        .AtLeast(0);
     table
         .Add("learning_rate", &learning_rate,
-             "Of Adam, in every stage: the peak of the one-cycle schedule, or "
-             "the constant rate.")
+             "In every stage: the peak of the one-cycle schedule, where the "
+             "cosine begins, or the constant rate.")
         .Above(0);
     table.Add("lr_schedule", &schedule, ScheduleKinds(),
               "one_cycle (linear up over a fifth of the steps, then linear "
-              "down) or constant, at which 0.01 stops the teacher from "
+              "down), cosine (half a wave down), or constant, at which 0.01 "
+              "stops the teacher from "
               "learning with one seed in three.");
+    table.Add("keep", &keep,
+              std::vector<std::pair<const char*, Keep>>{{"last", Keep::kLast},
+                                                        {"best", Keep::kBest}},
+              "The weights that a stage ends with: last, or best, those of the "
+              "epoch with the best accuracy on the validation images.");
     table
         .Add("teacher_dropout", &teacher_dropout,
              "In the teacher's training: share of the hidden layers' units "
              "that are dropped in each step.")
+        .AtLeastBelow(0, 1);
+    table
+        .Add("teacher_label_smoothing", &teacher_label_smoothing,
+             "In the teacher's training: share of each label that is spread "
+             "over all classes (Szegedy et al. 2016).")
         .AtLeastBelow(0, 1);
     table.Add("augment", &augment,
               "What is done to the training images, anew in every epoch, in "

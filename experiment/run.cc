@@ -69,6 +69,12 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
         " on all of them; expected two classes or more to tell apart. Pass "
         "another --data_dir."));
   }
+  if (options.keep == Keep::kBest && options.validation < 1 &&
+      splits.validation == nullptr) {
+    return absl::InvalidArgumentError(
+        "--keep=best chooses by images held out of all training, and "
+        "--validation is 0; pass --validation=1000 or so, or --keep=last");
+  }
   RETURN_IF_ERROR(CheckAugment("--augment", options.augment, train.image));
   RETURN_IF_ERROR(
       CheckAugment("--teacher_augment", options.TeacherAugment(), train.image));

@@ -101,11 +101,20 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   train_options.steps = plan.steps;
   train_options.device = compute_.device;
   train_options.schedule = options_.schedule;
+  train_options.optimizer.kind = options_.optimizer;
+  train_options.optimizer.momentum = options_.momentum;
+  train_options.optimizer.weight_decay = options_.weight_decay;
   train_options.learning_rate = options_.learning_rate;
-  if (options_.judges_epochs) {
+  train_options.keep_best = options_.keep == Keep::kBest;
+  if (options_.judges_epochs || train_options.keep_best) {
     train_options.judged = data_.validation ? &*data_.validation : &data_.test;
-    // The control's epochs are short where few images have labels.
-    train_options.judge_every = data_.train.batch_count();
+    // The control's epochs are short where few images have labels. To choose
+    // from as many weights as the student does it is judged after as many
+    // steps.
+    train_options.judge_every = !train_options.keep_best
+                                    ? data_.train.batch_count()
+                                : plan.steps > 0 ? plan.steps / plan.epochs
+                                                 : plan.batches.batch_count();
   }
   std::unique_ptr<CheckpointStore> checkpoints;
   if (checkpoints_ != nullptr) {

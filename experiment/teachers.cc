@@ -56,7 +56,8 @@ LearningEvidence EvidenceOf(const Stages& stages, const LearningBar& bar,
   evidence.what =
       "the last images of its training, each predicted before it was trained "
       "on";
-  if (IsEnough(evidence, bar)) return evidence;
+  // (Of the last weights, which need not be the ones that were kept.)
+  if (stage.training.kept_step == 0 && IsEnough(evidence, bar)) return evidence;
   if (stage.validation) {
     const Evaluation& held_out = *stage.validation;
     evidence = {held_out.samples - held_out.errors, held_out.samples,
@@ -71,6 +72,8 @@ LearningEvidence EvidenceOf(const Stages& stages, const LearningBar& bar,
 absl::Status DidNotLearn(const ExperimentOptions& options,
                          const LearningBar& bar,
                          const LearningEvidence& evidence, int64_t steps) {
+  const double usual_rate =
+      options.optimizer == OptimizerKind::kAdam ? 0.001 : 0.1;
   return absl::FailedPreconditionError(absl::StrFormat(
       "the teacher did not learn: it got %s right, and always answering with "
       "the most frequent class gets %s. A student would learn nothing from it. "
@@ -80,11 +83,10 @@ absl::Status DidNotLearn(const ExperimentOptions& options,
       options.learning_rate,
       options.schedule == ScheduleKind::kConstant ? "--lr_schedule=one_cycle, "
                                                   : "",
-      // Too few steps are too little at any rate, and Adam's usual one is
-      // 0.001.
+      // Too few steps are too little at any rate.
       steps < 100
           ? absl::StrCat("--teacher_epochs=", 10 * options.teacher_epochs)
-      : options.learning_rate < 0.001
+      : options.learning_rate < usual_rate
           ? absl::StrCat("--learning_rate=", 10 * options.learning_rate)
           : absl::StrCat("--learning_rate=", options.learning_rate / 10),
       options.seed));
@@ -125,9 +127,10 @@ absl::StatusOr<std::shared_ptr<Teacher>> TrainedHere::Get(
   ASSIGN_OR_RETURN(const Graph net, TeacherNet(options, data.train.dataset()));
   ASSIGN_OR_RETURN(
       StageResult stage,
-      stages.Train("teacher", OutlineOf(net),
-                   stages.Make(net, "teacher's weights"),
-                   {data.teachers, LabelObjective(), options.teacher_epochs}));
+      stages.Train(
+          "teacher", OutlineOf(net), stages.Make(net, "teacher's weights"),
+          {data.teachers, LabelObjective(options.teacher_label_smoothing),
+           options.teacher_epochs}));
   auto teacher = ModelTeacher(std::move(stage));
   const LearningBar bar = BarOf(data.train.dataset());
   const LearningEvidence evidence = EvidenceOf(stages, bar, *teacher);

@@ -14,7 +14,13 @@ namespace distill {
 //
 // logits [batch >= 1, classes >= 2], not probabilities; labels [batch] int64 in
 // [0, classes), on the same device.
-LossTerms CrossEntropyLoss(const at::Tensor& logits, const at::Tensor& labels);
+//
+// With `smoothing` in (0, 1) it is (1 - smoothing) of that and `smoothing` of
+// the mean over the classes of -log softmax(logits), as PyTorch's
+// label_smoothing (C. Szegedy et al. 2016, "Rethinking the Inception
+// Architecture", section 7). A row without a label (kNoLabel) has neither.
+LossTerms CrossEntropyLoss(const at::Tensor& logits, const at::Tensor& labels,
+                           double smoothing = 0);
 
 }  // namespace distill
 

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "losses/attention.h"
 #include "losses/cross_entropy.h"
+#include "losses/dist.h"
 #include "losses/fitnets.h"
 #include "losses/kd.h"
 #include "losses/logit_mse.h"
@@ -84,6 +85,26 @@ const std::vector<Method>& Table() {
        [](const at::Tensor& student, const at::Tensor& teacher,
           const at::Tensor& labels, const MethodOptions& options) {
          return Dkd(student, teacher, labels, DkdOptionsOf(options));
+       }},
+      {"dist",
+       "correlations of a row's and of a class's probabilities",
+       "Huang et al. 2022",
+       Compares::kLogits,
+       false,
+       false,
+       {"temperature", "standardize_logits", "dist_inter_weight",
+        "dist_intra_weight"},
+       [](const MethodOptions& options) {
+         return absl::StrFormat(
+             "%.9g^2 * (%.9g * (1 - r of rows) + %.9g * (1 - r of classes))",
+             options.kd.temperature, options.dist_inter_weight,
+             options.dist_intra_weight);
+       },
+       [](const at::Tensor& student, const at::Tensor& teacher,
+          const at::Tensor& /*labels*/, const MethodOptions& options) {
+         return Dist(student, teacher,
+                     {options.kd.temperature, options.dist_inter_weight,
+                      options.dist_intra_weight});
        }},
       {"fitnets",
        "mean square of the difference of a layer's maps",
@@ -187,6 +208,8 @@ absl::Status MethodOptions::Validate() const {
   const std::pair<const char*, double> weights[] = {
       {"dkd_target_weight", dkd_target_weight},
       {"dkd_nontarget_weight", dkd_nontarget_weight},
+      {"dist_inter_weight", dist_inter_weight},
+      {"dist_intra_weight", dist_intra_weight},
       {"hint_weight", hint_weight},
       {"attention_weight", attention_weight},
       {"rkd_distance_weight", rkd_distance_weight},

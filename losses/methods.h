@@ -27,6 +27,9 @@ struct MethodOptions {
   // DKD's weights; its temperature is kd.temperature.
   double dkd_target_weight = 1;
   double dkd_nontarget_weight = 8;
+  // DIST's; its temperature is kd.temperature. Finite, at least 0.
+  double dist_inter_weight = 1;
+  double dist_intra_weight = 1;
   // Of the methods that compare features: FitNets' hint, attention transfer's
   // distance, RKD's two terms. Finite, at least 0.
   double hint_weight = 1;
@@ -40,7 +43,7 @@ struct MethodOptions {
     table
         .Add("method", &method,
              "How the student learns from the teacher: " + MethodsHelp() + ".")
-        .Common("or logit_mse, dkd, fitnets, at, rkd");
+        .Common("or logit_mse, dkd, dist, fitnets, at, rkd");
     table
         .Add("temperature", &kd.temperature,
              "T of the distillation loss. Both models' logits are divided by "
@@ -63,6 +66,14 @@ struct MethodOptions {
     table
         .Add("dkd_nontarget_weight", &dkd_nontarget_weight,
              "With --method=dkd: of the other classes; the paper's beta.")
+        .AtLeast(0);
+    table
+        .Add("dist_inter_weight", &dist_inter_weight,
+             "With --method=dist: of an image's classes; the paper's beta.")
+        .AtLeast(0);
+    table
+        .Add("dist_intra_weight", &dist_intra_weight,
+             "With --method=dist: of a class's images; the paper's gamma.")
         .AtLeast(0);
     table
         .Add("hint_weight", &hint_weight,

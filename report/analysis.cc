@@ -105,7 +105,8 @@ int64_t WeightBytes(const StageResult& stage) {
 
 std::vector<AccuracyPoint> AccuraciesOf(const StageResult& stage) {
   std::vector<AccuracyPoint> points = stage.training.accuracies;
-  if (stage.training.steps > 0) {
+  if (stage.training.steps > 0 &&
+      (points.empty() || points.back().step < stage.training.steps)) {
     const Evaluation& last = stage.validation ? *stage.validation : stage.test;
     points.push_back({stage.training.steps, last.accuracy()});
   }

@@ -22,7 +22,9 @@ struct TrainingState {
   TrainResult result;  // Of result.steps steps.
   // Of the steps of the epoch and of the curve's point that have begun.
   LossSums of_epoch, of_point;
-  // All that the steps change: see Stepper::State.
+  // All that the steps change (see Stepper::State), and if the best weights are
+  // kept, those so far ("best.model.fc1.weight"): the best of
+  // result.accuracies.
   std::vector<NamedTensor> tensors;
 };
 

@@ -40,7 +40,7 @@ class DeviceStepper : public Stepper {
         device_(device),
         scope_(device),
         samples_(inputs.batches, device),
-        adam_(inputs.Parameters(), inputs.adam) {
+        optimizer_(inputs.Parameters(), inputs.optimizer) {
     TORCH_CHECK(inputs.ranks.size() == 1, "ranks: found ", inputs.ranks.size(),
                 "; expected one on a device");
     const auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
@@ -107,7 +107,9 @@ class DeviceStepper : public Stepper {
     return result;
   }
 
-  std::vector<NamedTensor> State() const override { return in_.State(adam_); }
+  std::vector<NamedTensor> State() const override {
+    return in_.State(optimizer_);
+  }
 
  private:
   // Into the memory of the epoch before: a graph has its address.
@@ -129,7 +131,7 @@ class DeviceStepper : public Stepper {
         in_.model.Forward(batch.images, in_.objective.features);
     const LossTerms terms = in_.objective.loss(batch, outputs);
     terms.total.backward();
-    adam_.Step(at::index_select(rates_, 0, row_).squeeze(0));
+    optimizer_.Step(at::index_select(rates_, 0, row_).squeeze(0));
     const auto logged = [this](const at::Tensor& term) {
       return term.defined() ? term.detach().to(at::kFloat) : no_value_;
     };
@@ -151,7 +153,7 @@ class DeviceStepper : public Stepper {
   const at::Device device_;
   const DeviceScope scope_;  // Before and after all that is on the device.
   const ResidentSamples samples_;
-  Adam adam_;
+  Optimizer optimizer_;
   // By batch size and whether right answers are counted.
   std::map<std::pair<int64_t, bool>, std::unique_ptr<StepGraph>> graphs_;
   // Of the epoch: order [samples] int64, learning rates [steps], and the log

@@ -22,7 +22,7 @@ double ValueOf(const at::Tensor& term) {
 class HostStepper : public Stepper {
  public:
   explicit HostStepper(const StepperInputs& inputs)
-      : in_(inputs), adam_(inputs.Parameters(), inputs.adam) {}
+      : in_(inputs), optimizer_(inputs.Parameters(), inputs.optimizer) {}
 
   void BeginEpoch(const EpochStart& start) override {
     order_ = start.order;
@@ -69,7 +69,7 @@ class HostStepper : public Stepper {
       if (part.count > 0) (terms.total * weight).backward();
       SumGradients();
     }
-    adam_.Step(in_.schedule.At(step));
+    optimizer_.Step(in_.schedule.At(step));
   }
 
   bool Due() const override { return true; }
@@ -80,7 +80,9 @@ class HostStepper : public Stepper {
     return read;
   }
 
-  std::vector<NamedTensor> State() const override { return in_.State(adam_); }
+  std::vector<NamedTensor> State() const override {
+    return in_.State(optimizer_);
+  }
 
  private:
   // Of this rank's part, which is `weight` of the batch, to the whole batch's.
@@ -121,7 +123,7 @@ class HostStepper : public Stepper {
   }
 
   const StepperInputs in_;
-  Adam adam_;
+  Optimizer optimizer_;
   std::vector<int64_t> order_;
   Views views_;
   int64_t next_batch_ = 0;  // In the epoch.
@@ -138,7 +140,8 @@ std::vector<at::Tensor> StepperInputs::Parameters() const {
   return all;
 }
 
-std::vector<NamedTensor> StepperInputs::State(const Adam& adam) const {
+std::vector<NamedTensor> StepperInputs::State(
+    const Optimizer& optimizer) const {
   std::vector<NamedTensor> state;
   const auto add = [&state](const std::string& name, const at::Tensor& value) {
     state.push_back({name, value});
@@ -152,9 +155,7 @@ std::vector<NamedTensor> StepperInputs::State(const Adam& adam) const {
   for (size_t i = 0; i < objective.parameters.size(); ++i) {
     add(absl::StrCat("objective.", i), objective.parameters[i]);
   }
-  for (const NamedTensor& tensor : adam.State()) {
-    add("adam." + tensor.name, tensor.value);
-  }
+  for (const NamedTensor& one : optimizer.State()) add(one.name, one.value);
   return state;
 }
 

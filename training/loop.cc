@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "base/interrupt.h"
 #include "training/evaluation.h"
@@ -31,25 +32,32 @@ class Training {
                                  : options.epochs * batch_count_),
         schedule_{options.schedule, options.learning_rate, steps_} {
     model.train();
-    const StepperInputs inputs = {model,     batches,      objective,
-                                  schedule_, options.adam, *options.ranks};
+    const StepperInputs inputs = {model,     batches,           objective,
+                                  schedule_, options.optimizer, *options.ranks};
     stepper_ = options.device.is_cpu()
                    ? MakeHostStepper(inputs)
                    : MakeDeviceStepper(inputs, options.device);
     if (objective.labelled.defined()) labelled_ = objective.labelled.cpu();
+    if (!options.keep_best) return;
+    TORCH_CHECK(options.judged != nullptr, "nothing says what is best");
+    for (const NamedTensor& one : Learnt()) {
+      best_.push_back({one.name, one.value.detach().clone()});
+    }
   }
 
   absl::StatusOr<TrainResult> Run() {
     absl::Status status = GoOn();
     if (!status.ok()) return status;
-    for (const NamedTensor& one : stepper_->State()) {
+    for (const NamedTensor& one : Tensors()) {
       options_.ranks->Broadcast(one.value);
     }
-    if (state_.result.steps == steps_) return state_.result;
-    start_ = Clock::now();
-    observer_.OnBegin(options_.name + ": training", ImagesOf(steps_));
-    while (status.ok() && state_.result.steps < steps_) status = TrainEpoch();
-    observer_.OnEnd();
+    if (state_.result.steps < steps_) {
+      start_ = Clock::now();
+      observer_.OnBegin(options_.name + ": training", ImagesOf(steps_));
+      while (status.ok() && state_.result.steps < steps_) status = TrainEpoch();
+      observer_.OnEnd();
+    }
+    if (status.ok() && options_.keep_best) status = TakeBest();
     if (!status.ok()) return status;
     return state_.result;
   }
@@ -62,6 +70,27 @@ class Training {
                     batches_.sample_count());
   }
 
+  // Of the stepper's state, all that is no optimizer's.
+  std::vector<NamedTensor> Learnt() const {
+    std::vector<NamedTensor> learnt;
+    for (NamedTensor& one : stepper_->State()) {
+      if (absl::StartsWith(one.name, "model.") ||
+          absl::StartsWith(one.name, "objective.")) {
+        learnt.push_back(std::move(one));
+      }
+    }
+    return learnt;
+  }
+
+  // All that is kept between two steps.
+  std::vector<NamedTensor> Tensors() const {
+    std::vector<NamedTensor> tensors = stepper_->State();
+    for (const NamedTensor& one : best_) {
+      tensors.push_back({"best." + one.name, one.value});
+    }
+    return tensors;
+  }
+
   // From the latest state, if there is one.
   absl::Status GoOn() {
     if (options_.checkpoints == nullptr) return absl::OkStatus();
@@ -70,7 +99,7 @@ class Training {
     state_ = **std::move(newest);
     seconds_before_ = state_.result.seconds;
     kept_steps_ = state_.result.steps;
-    return Restore(state_.tensors, stepper_->State());
+    return Restore(state_.tensors, Tensors());
   }
 
   // The rest of the epoch that the next step is in.
@@ -91,11 +120,12 @@ class Training {
       const bool wanted =
           options_.checkpoints != nullptr && options_.checkpoints->Wants(next);
       const bool judges = options_.judged != nullptr &&
-                          next % options_.judge_every == 0 && next < steps_;
+                          (next < steps_ ? next % options_.judge_every == 0
+                                         : options_.keep_best);
       if (!stepper_->Due() && !wanted && !judges && next < end) continue;
       absl::Status status = ReadSteps();
       if (next == end && status.ok()) EndEpoch();
-      if (judges && status.ok()) Judge();
+      if (judges && status.ok()) status = Judge();
       if ((wanted || next == end) && status.ok()) status = KeepState();
       if (!status.ok()) return status;
     }
@@ -147,7 +177,7 @@ class Training {
     state_.of_epoch = LossSums();
   }
 
-  void Judge() {
+  absl::Status Judge() {
     const Clock::time_point before = Clock::now();
     model_.eval();
     state_.result.accuracies.push_back(
@@ -155,6 +185,22 @@ class Training {
          Evaluate(model_, *options_.judged, options_.device).accuracy()});
     model_.train();
     start_ += Clock::now() - before;
+    const bool is_best = &Best() == &state_.result.accuracies.back();
+    return options_.keep_best && is_best ? Restore(Learnt(), best_)
+                                         : absl::OkStatus();
+  }
+
+  const AccuracyPoint& Best() const {
+    const auto& points = state_.result.accuracies;
+    return *std::max_element(
+        points.begin(), points.end(),
+        [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
+  }
+
+  absl::Status TakeBest() {
+    const int64_t step = Best().step;
+    state_.result.kept_step = step == steps_ ? 0 : step;
+    return Restore(best_, Learnt());
   }
 
   absl::Status KeepState() {
@@ -163,7 +209,7 @@ class Training {
       return absl::OkStatus();
     }
     kept_steps_ = state_.result.steps;
-    state_.tensors = stepper_->State();
+    state_.tensors = Tensors();
     const absl::Status kept = options_.checkpoints->Save(
         state_, /*last=*/state_.result.steps == steps_);
     state_.tensors.clear();
@@ -200,6 +246,8 @@ class Training {
   std::unique_ptr<Stepper> stepper_;
   std::vector<int64_t> order_;  // Of the epoch's samples.
   at::Tensor labelled_;         // Objective::labelled, on the CPU.
+  // What Learnt() was when it was judged best; empty if that is not kept.
+  std::vector<NamedTensor> best_;
   TrainingState state_;
   Clock::time_point start_;
   double seconds_before_ = 0;  // Of the training before it was interrupted.

@@ -11,10 +11,10 @@
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
-#include "training/adam.h"
 #include "training/checkpoint.h"
 #include "training/losses.h"
 #include "training/objective.h"
+#include "training/optimizer.h"
 #include "training/ranks.h"
 #include "training/schedule.h"
 
@@ -35,7 +35,7 @@ struct TrainOptions {
   // The schedule of the learning rate over all epochs.
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   double learning_rate = 0.01;
-  AdamOptions adam;
+  OptimizerOptions optimizer;
   // The processes that train together. All are given the same arguments; rank
   // 0's model, or state, is where each begins.
   Ranks* ranks = &OneProcess();
@@ -43,11 +43,15 @@ struct TrainOptions {
   // null. The training's seconds are without it.
   const Batches* judged = nullptr;
   int64_t judge_every = 0;
+  // Whether the model, and what is learnt beside it, ends as it was when it was
+  // judged best, the first time of equals. It must be judged then (TORCH_CHECK)
+  // and is after the last step too.
+  bool keep_best = false;
   // Where states are kept to go on from; none if null.
   CheckpointStore* checkpoints = nullptr;
 };
 
-// Trains `model` with Adam on all of `batches`, options.epochs times (or for
+// Trains `model` on all of `batches`, options.epochs times (or for
 // options.steps), in the order that `batches` gives to each epoch; the last,
 // short batch is a step too. The model is put into train mode and left there.
 //

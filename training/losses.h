@@ -67,8 +67,12 @@ struct AccuracyPoint {
 struct TrainResult {
   // The last one's are those of its steps that were made.
   std::vector<EpochLosses> epochs;
-  // As TrainOptions::judged found them; without the last step's.
+  // As TrainOptions::judged found them; without the last step's, unless the
+  // best weights are kept.
   std::vector<AccuracyPoint> accuracies;
+  // Of a training that is over: the step whose weights were kept, as the best
+  // of `accuracies`; 0: the last one's.
+  int64_t kept_step = 0;
   // The learning curve: at most kCurvePoints, evenly spaced, the last of them
   // at the last step.
   std::vector<CurvePoint> curve;

@@ -19,9 +19,9 @@ at::Tensor KnownLabels(const Batch& batch, const at::Tensor& labelled) {
 
 }  // namespace
 
-Objective LabelObjective() {
-  return {[](const Batch& batch, const Outputs& outputs) {
-            return CrossEntropyLoss(outputs.logits, batch.labels);
+Objective LabelObjective(double smoothing) {
+  return {[smoothing](const Batch& batch, const Outputs& outputs) {
+            return CrossEntropyLoss(outputs.logits, batch.labels, smoothing);
           },
           {},
           {},

@@ -34,8 +34,9 @@ struct Objective {
 // on the batch's device.
 using TeacherLogits = std::function<at::Tensor(const Batch& batch)>;
 
-// Cross-entropy with the labels: the teacher and the control.
-Objective LabelObjective();
+// Cross-entropy with the labels: the teacher and the control. `smoothing` in
+// [0, 1) of each label is spread over all classes (losses/cross_entropy.h).
+Objective LabelObjective(double smoothing = 0);
 
 // The method's loss (losses/methods.h): the student. `options` must be valid.
 Objective DistillationObjective(TeacherLogits teacher,

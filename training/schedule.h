@@ -16,6 +16,9 @@ enum class ScheduleKind {
   // linear down to near 0 (after L. Smith, N. Topin, "Super-convergence",
   // 2018).
   kOneCycle,
+  // From the rate along half a cosine down to near 0 (I. Loshchilov, F. Hutter,
+  // "SGDR", 2017, without restarts).
+  kCosine,
 };
 
 // By the words of --lr_schedule.
@@ -23,7 +26,8 @@ std::vector<std::pair<const char*, ScheduleKind>> ScheduleKinds();
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::kOneCycle;
-  // The peak of kOneCycle, or the rate of kConstant. Finite, > 0.
+  // The peak of kOneCycle, the first of kCosine, or the rate of kConstant.
+  // Finite, > 0.
   double learning_rate = 0.01;
   // Steps of the whole training; at least 1.
   int64_t steps = 1;

@@ -9,9 +9,9 @@
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
-#include "training/adam.h"
 #include "training/losses.h"
 #include "training/objective.h"
+#include "training/optimizer.h"
 #include "training/ranks.h"
 #include "training/schedule.h"
 
@@ -27,7 +27,7 @@ struct EpochStart {
 };
 
 // Takes the steps of one training: a batch, the model's logits, the objective,
-// backward, Adam. The loop says when; this says how.
+// backward, the optimizer. The loop says when; this says how.
 class Stepper {
  public:
   virtual ~Stepper() = default;
@@ -48,7 +48,7 @@ class Stepper {
   virtual std::vector<StepLosses> Read() = 0;
 
   // All that steps change, by name, as it is kept between them: the model's
-  // parameters and buffers, the objective's parameters and Adam's state.
+  // parameters and buffers, the objective's parameters and the optimizer's.
   // Writing to them is going on from another place.
   virtual std::vector<NamedTensor> State() const = 0;
 };
@@ -60,21 +60,21 @@ struct StepperInputs {
   const Objective& objective;
   // The learning rate by number of step.
   const Schedule& schedule;
-  AdamOptions adam;
+  OptimizerOptions optimizer;
   // Which take a part of each batch.
   Ranks& ranks;
 
-  // What Adam changes: the model's parameters, then the objective's.
+  // What the optimizer changes: the model's parameters, then the objective's.
   std::vector<at::Tensor> Parameters() const;
-  // Stepper::State for them and Adam.
-  std::vector<NamedTensor> State(const Adam& adam) const;
+  // Stepper::State for them and the optimizer.
+  std::vector<NamedTensor> State(const Optimizer& optimizer) const;
 };
 
 // On the CPU: one step at a time, its batch made on the host. Where the loss is
 // not finite, no parameter is changed. Of several ranks each computes with its
 // part of the batch, and gradients and losses are summed: what one process
 // computes, up to rounding, but where a loss compares samples with each other
-// (RKD), which it then does within a part.
+// (RKD, DIST), which it then does within a part.
 std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
 
 // On any device, for GPUs: samples, order, learning rates and losses live on

@@ -358,6 +358,7 @@ TEST_F(DistillTest, FlagsThatDoNotApplyAreRefusedByName) {
       {"rkd_angle_weight", nothing},
       {"rkd_distance_weight", method("dkd")},
       {"standardize_logits", method("fitnets")},
+      {"momentum", nothing},
       {"transfer_set", nothing},
       {"share_teacher", nothing},
       {"checkpoint_every", nothing},
@@ -664,6 +665,7 @@ TEST_F(TeacherWeightsTest, DoNotGoWithFlagsOfATrainingThatIsNot) {
        {+[](DistillOptions& o) { o.experiment.teacher = "mlp:21"; },
         +[](DistillOptions& o) { o.experiment.teacher_epochs = 3; },
         +[](DistillOptions& o) { o.experiment.teacher_dropout = 0.5; },
+        +[](DistillOptions& o) { o.experiment.teacher_label_smoothing = 0.1; },
         +[](DistillOptions& o) { o.experiment.teacher_augment = "flip"; }}) {
     DistillOptions options = options_;
     change(options);

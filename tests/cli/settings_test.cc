@@ -168,7 +168,7 @@ TEST(ProgramSettingsTest, WordsThatAreNoValuesAreRefused) {
     return FailsWith(table.Find(name)->Set(text),
                      absl::StatusCode::kInvalidArgument, {"--" + name, text});
   };
-  EXPECT_TRUE(refuses(settings, "lr_schedule", "cosine"));
+  EXPECT_TRUE(refuses(settings, "lr_schedule", "sine"));
   EXPECT_TRUE(refuses(settings, "omit_classes", "three"));
   EXPECT_TRUE(refuses(settings, "omit_classes", "3,"));
   EXPECT_TRUE(refuses(settings, "transfer_set", "some"));
@@ -177,7 +177,7 @@ TEST(ProgramSettingsTest, WordsThatAreNoValuesAreRefused) {
   EXPECT_TRUE(refuses(grid, "temperature", "1,,2"));
   EXPECT_TRUE(refuses(grid, "temperature", "warm"));
   EXPECT_TRUE(refuses(grid, "labels", "1.5"));
-  EXPECT_TRUE(refuses(grid, "lr_schedule", "cosine"));
+  EXPECT_TRUE(refuses(grid, "lr_schedule", "sine"));
 }
 
 }  // namespace

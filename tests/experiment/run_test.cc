@@ -1,12 +1,15 @@
 #include "experiment/run.h"
 
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/ATen.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "data/load.h"
 #include "gtest/gtest.h"
 #include "tests/testing/datasets.h"
@@ -530,10 +533,12 @@ TEST(ExperimentTest, RefusesSplitsOfTwoDataSets) {
                         {"28 x 28", "20 x 28"}));
 }
 
-TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
-  const auto run = [](double dropout, const std::string& augment) {
+TEST(ExperimentTest, DropoutSmoothingAndATeachersAugmentationAreItsAlone) {
+  const auto run = [](double dropout, const std::string& augment,
+                      double smoothing = 0) {
     ExperimentOptions options = ToyExperiment();
     options.teacher_dropout = dropout;
+    options.teacher_label_smoothing = smoothing;
     options.teacher_augment = augment;
     Observer nobody;
     return *RunExperiment(
@@ -541,8 +546,9 @@ TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
         {ToySplit(300, Split::kTrain), ToySplit(100, Split::kTest)}, nobody);
   };
   const ExperimentResult plain = run(0, "none"), dropped = run(0.5, "same"),
-                         moved = run(0, "shift:2");
-  for (const ExperimentResult* other : {&dropped, &moved}) {
+                         moved = run(0, "shift:2"),
+                         smoothed = run(0, "none", 0.1);
+  for (const ExperimentResult* other : {&dropped, &moved, &smoothed}) {
     EXPECT_NE(other->teacher.training.epochs[0].total,
               plain.teacher.training.epochs[0].total);
     EXPECT_EQ(other->control->training.epochs[0].total,
@@ -553,6 +559,47 @@ TEST(ExperimentTest, DropoutAndATeachersAugmentationAreItsAlone) {
             std::string::npos);
   EXPECT_EQ(dropped.student.outline.architecture,
             plain.student.outline.architecture);
+}
+
+TEST(ExperimentTest, EachStageEndsWithTheWeightsThatValidationFoundBest) {
+  ExperimentOptions options = ToyExperiment();
+  options.validation = 100;
+  options.labels = 50;  // The control's epochs are shorter.
+  options.student_epochs = 8;
+  options.teacher = "mlp:40";
+  options.learning_rate = 0.01;
+  options.schedule = ScheduleKind::kConstant;
+  const Splits splits = {ToySplit(400, Split::kTrain, 0.7),
+                         ToySplit(100, Split::kTest, 0.7)};
+  Lines lines;
+  const auto last = RunExperiment(options, Cpu(), splits, lines);
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_FALSE(lines.Has("kept the weights"));
+  options.keep = Keep::kBest;
+  const auto best = RunExperiment(options, Cpu(), splits, lines);
+  ASSERT_TRUE(best.ok()) << best.status();
+  EXPECT_GT(best->student.training.kept_step, 0) << "nothing to choose";
+  for (const auto& [name, stage] : {std::pair("teacher:", &best->teacher),
+                                    {"student:", &best->student},
+                                    {"control:", &*best->control}}) {
+    const auto& points = stage->training.accuracies;
+    // After each epoch of those that the student's are.
+    ASSERT_EQ(points.size(), std::string(name) == "teacher:" ? 2u : 8u);
+    double greatest = 0;
+    int64_t step = 0;
+    for (const AccuracyPoint& point : points) {
+      EXPECT_EQ(point.step % 10, 0);
+      if (point.accuracy <= greatest) continue;
+      greatest = point.accuracy;
+      step = point.step;
+    }
+    EXPECT_EQ(stage->validation->accuracy(), greatest) << name;
+    EXPECT_TRUE(lines.Has(absl::StrFormat(
+        "%-8s kept the weights after step %d of %d, the best on the "
+        "validation images",
+        name, step, stage->training.steps)))
+        << lines.all;
+  }
 }
 
 TEST(ExperimentTest, MethodsThatCompareFeaturesLearn) {
@@ -588,6 +635,10 @@ TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
       {[](auto& o) { o.teacher_dropout = 1; }, {"--teacher_dropout is 1"}},
       {[](auto& o) { o.teacher_augment = "shift:0"; },
        {"--teacher_augment: found \"shift:0\"", "1 to 1024"}},
+      {[](auto& o) { o.momentum = 1; }, {"--momentum is 1", "below 1"}},
+      {[](auto& o) { o.weight_decay = HUGE_VAL; }, {"--weight_decay is inf"}},
+      {[](auto& o) { o.keep = Keep::kBest; },
+       {"--keep=best", "--validation is 0", "--validation=1000"}},
       {[](auto& o) {
          o.teacher_dropout = 0.5;
          o.teacher = "cnn:8";

@@ -60,6 +60,42 @@ TEST(CrossEntropyLossTest, MatchesATen) {
   }
 }
 
+TEST(CrossEntropyLossTest, SmoothedItIsPyTorchsAndTheFormula) {
+  for (const double smoothing : {0.0, 0.1, 0.7}) {
+    const at::Tensor ours = RandomLogits(5, 10).requires_grad_();
+    const at::Tensor theirs = ours.detach().clone().requires_grad_();
+    const at::Tensor labels = LabelsInTurn(5, 10);
+    const LossTerms terms = CrossEntropyLoss(ours, labels, smoothing);
+    long double formula = 0;
+    for (int64_t row = 0; row < 5; ++row) {
+      const at::Tensor logits = ours.detach()[row].contiguous();
+      const double* const s = logits.const_data_ptr<double>();
+      const auto log_p = LogSoftmax({s, s + 10}, 1);
+      formula -= (1 - smoothing) * log_p[row] / 5;
+      for (const long double x : log_p) formula -= smoothing * x / 50;
+    }
+    EXPECT_NEAR(terms.total.item<double>(), formula, 1e-12 * formula);
+    EXPECT_TRUE(terms.hard.equal(terms.total));
+    EXPECT_FALSE(terms.hard.requires_grad());
+    const at::Tensor expected = at::cross_entropy_loss(
+        theirs, labels, {}, at::Reduction::Mean, kNoLabel, smoothing);
+    EXPECT_NEAR(expected.item<double>(), formula, 1e-12 * formula);
+    terms.total.backward();
+    expected.backward();
+    EXPECT_LE((ours.grad() - theirs.grad()).abs().max().item<double>(), 1e-13);
+    // A row without a label counts in the mean alone.
+    const at::Tensor one_of_two =
+        at::tensor({labels[0].item<int64_t>(), kNoLabel}, at::kLong);
+    EXPECT_NEAR(
+        2 * CrossEntropyLoss(ours.narrow(0, 0, 2), one_of_two, smoothing)
+                .total.item<double>(),
+        CrossEntropyLoss(ours.narrow(0, 0, 1), labels.narrow(0, 0, 1),
+                         smoothing)
+            .total.item<double>(),
+        1e-12);
+  }
+}
+
 TEST(CrossEntropyLossTest, EqualsKdWithAlphaZero) {
   const at::Tensor logits = RandomLogits(6, 10).to(at::kFloat);
   const at::Tensor labels = LabelsInTurn(6, 10);

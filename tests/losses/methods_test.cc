@@ -6,10 +6,12 @@
 #include <functional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
+#include "losses/dist.h"
 #include "losses/kd.h"
 #include "losses/logit_mse.h"
 #include "losses/standardize.h"
@@ -27,22 +29,20 @@ Row RowOf(const at::Tensor& tensor, int64_t row) {
   return {data, data + values.numel()};
 }
 
-// The soft term of one row by the formula of the paper, plainly.
-long double Formula(const MethodOptions& options, Row s, Row t, int64_t label) {
-  const auto standardise = [](Row& row) {
-    long double mean = 0, square = 0;
-    for (double x : row) mean += x / static_cast<long double>(row.size());
-    for (double x : row) {
-      square += (x - mean) * (x - mean) / static_cast<long double>(row.size());
-    }
-    for (double& x : row) {
-      x = static_cast<double>((x - mean) / (std::sqrt(square) + 1e-7L));
-    }
-  };
-  if (options.standardize_logits) {
-    standardise(s);
-    standardise(t);
+void Standardise(Row& row) {
+  long double mean = 0, square = 0;
+  for (double x : row) mean += x / static_cast<long double>(row.size());
+  for (double x : row) {
+    square += (x - mean) * (x - mean) / static_cast<long double>(row.size());
   }
+  for (double& x : row) {
+    x = static_cast<double>((x - mean) / (std::sqrt(square) + 1e-7L));
+  }
+}
+
+// The soft term of one row by the formula of the paper, plainly.
+long double RowFormula(const MethodOptions& options, const Row& s, const Row& t,
+                       int64_t label) {
   const double temperature = options.kd.temperature;
   if (options.method == "kd") {
     return ReferenceRow(s, t, label, temperature).soft;
@@ -72,6 +72,68 @@ long double Formula(const MethodOptions& options, Row s, Row t, int64_t label) {
           options.dkd_nontarget_weight * nontarget);
 }
 
+// Equations 4, 6 and 8 of DIST, of a batch of rows.
+long double DistFormula(const MethodOptions& options, const std::vector<Row>& s,
+                        const std::vector<Row>& t) {
+  using Vector = std::vector<long double>;
+  const auto disagreement = [](const Vector& a, const Vector& b) {
+    const auto n = static_cast<long double>(a.size());
+    if (n == 1) return 0.0L;
+    long double mean_a = 0, mean_b = 0, ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      mean_a += a[i] / n;
+      mean_b += b[i] / n;
+    }
+    for (size_t i = 0; i < a.size(); ++i) {
+      ab += (a[i] - mean_a) * (b[i] - mean_b);
+      aa += (a[i] - mean_a) * (a[i] - mean_a);
+      bb += (b[i] - mean_b) * (b[i] - mean_b);
+    }
+    return 1 - ab / std::sqrt(aa * bb);
+  };
+  const auto softened = [&](const std::vector<Row>& rows) {
+    std::vector<Vector> all;
+    for (const Row& row : rows) {
+      all.push_back(LogSoftmax(row, options.kd.temperature));
+      for (long double& x : all.back()) x = std::exp(x);
+    }
+    return all;
+  };
+  const auto column = [](const std::vector<Vector>& rows, size_t i) {
+    Vector values;
+    for (const Vector& row : rows) values.push_back(row[i]);
+    return values;
+  };
+  const std::vector<Vector> q = softened(s), p = softened(t);
+  const size_t classes = q[0].size();
+  long double inter = 0, intra = 0;
+  for (size_t i = 0; i < q.size(); ++i) {
+    inter += disagreement(q[i], p[i]) / static_cast<long double>(q.size());
+  }
+  for (size_t i = 0; i < classes; ++i) {
+    intra += disagreement(column(q, i), column(p, i)) /
+             static_cast<long double>(classes);
+  }
+  return options.kd.temperature * options.kd.temperature *
+         (options.dist_inter_weight * inter +
+          options.dist_intra_weight * intra);
+}
+
+// The soft term of a batch.
+long double Formula(const MethodOptions& options, std::vector<Row> s,
+                    std::vector<Row> t, const std::vector<int64_t>& labels) {
+  if (options.standardize_logits) {
+    for (Row& row : s) Standardise(row);
+    for (Row& row : t) Standardise(row);
+  }
+  if (options.method == "dist") return DistFormula(options, s, t);
+  long double sum = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    sum += RowFormula(options, s[i], t[i], labels[i]);
+  }
+  return sum / static_cast<long double>(s.size());
+}
+
 struct Inputs {
   Inputs(int64_t batch, int64_t classes, uint64_t seed = 1) {
     at::manual_seed(seed);
@@ -93,6 +155,8 @@ class MethodTest
     options.kd.temperature = temperature;
     options.dkd_target_weight = 1.5;
     options.dkd_nontarget_weight = 3;
+    options.dist_inter_weight = 1.5;
+    options.dist_intra_weight = 3;
     return options;
   }
   // The soft term alone.
@@ -119,13 +183,16 @@ TEST_P(MethodTest, IsThePapersFormula) {
         const MethodOptions options = Options(0.3, temperature);
         const LossTerms terms =
             MethodLoss(in.student, in.teacher, in.labels, options);
-        long double soft = 0, hard = 0;
+        std::vector<Row> s, t;
+        std::vector<int64_t> labels;
+        long double hard = 0;
         for (int64_t row = 0; row < batch; ++row) {
-          const Row s = RowOf(in.student, row), t = RowOf(in.teacher, row);
-          const int64_t label = in.labels[row].item<int64_t>();
-          soft += Formula(options, s, t, label) / batch;
-          hard += ReferenceRow(s, t, label, 1).hard / batch;
+          s.push_back(RowOf(in.student, row));
+          t.push_back(RowOf(in.teacher, row));
+          labels.push_back(in.labels[row].item<int64_t>());
+          hard += ReferenceRow(s[row], t[row], labels[row], 1).hard / batch;
         }
+        const long double soft = Formula(options, s, t, labels);
         EXPECT_EQ(terms.total.scalar_type(), at::kDouble);
         EXPECT_EQ(terms.total.dim(), 0);
         const double scale = 1 + std::abs(static_cast<double>(soft));
@@ -303,6 +370,50 @@ TEST(DkdTest, ARowWithoutALabelIsRefused) {
   EXPECT_THROW(Dkd(in.student, in.teacher, labels, DkdOptions()), c10::Error);
 }
 
+TEST(DistTest, WhatDoesNotVaryHasADefinedTermAndNoGradient) {
+  DistOptions options;
+  options.temperature = 1;
+  const auto term = [&](at::Tensor student, const at::Tensor& teacher) {
+    student = student.clone().requires_grad_(true);
+    const at::Tensor loss = Dist(student, teacher, options);
+    loss.backward();
+    return std::make_pair(loss.item<double>(), student.grad());
+  };
+  for (at::ScalarType dtype : {at::kDouble, at::kFloat}) {
+    const at::Tensor row = at::tensor({0.3, -1., 2.}, at::kDouble).to(dtype);
+    const at::Tensor other = at::tensor({1., 0.5, -1.}, at::kDouble).to(dtype);
+    // Equal rows: no class's probability varies over the batch.
+    const at::Tensor equal_rows = row.expand({7, 3});
+    const at::Tensor varied = Inputs(7, 3).teacher.to(dtype);
+    options.inter_weight = 0;
+    auto [loss, gradient] = term(equal_rows, varied);
+    EXPECT_DOUBLE_EQ(loss, 0.5);
+    EXPECT_EQ(gradient.abs().max().item<double>(), 0);
+    EXPECT_EQ(term(equal_rows, other.expand({7, 3})).first, 0);
+    EXPECT_EQ(term(row.unsqueeze(0), other.unsqueeze(0)).first, 0);
+    // Equal logits: no row varies.
+    options.inter_weight = 1;
+    options.intra_weight = 0;
+    const at::Tensor equal_logits = at::full({7, 3}, 0.7, dtype);
+    std::tie(loss, gradient) = term(equal_logits, varied);
+    EXPECT_DOUBLE_EQ(loss, 0.5);
+    EXPECT_EQ(gradient.abs().max().item<double>(), 0);
+    EXPECT_EQ(term(equal_logits, equal_logits).first, 0);
+    // A class that nobody gives any probability.
+    options.intra_weight = 1;
+    const at::Tensor none = at::tensor({0., 0., -1e4}, at::kDouble).to(dtype);
+    std::tie(loss, gradient) = term(varied + none, varied + none);
+    EXPECT_EQ(loss, 0);
+    EXPECT_TRUE(gradient.isfinite().all().item<bool>());
+  }
+}
+
+TEST(DistTest, LogitsThatAreNoNumbersAreNotTakenForConstants) {
+  Inputs in(4, 10);
+  in.student[1][2] = std::nan("");
+  EXPECT_TRUE(std::isnan(Dist(in.student, in.teacher, {}).item<double>()));
+}
+
 TEST(StandardizeLogitsTest, RowsHaveMeanZeroAndDeviationOne) {
   const Inputs in(5, 10);
   const at::Tensor z = StandardizeLogits(in.teacher * 100 + 3);
@@ -326,7 +437,7 @@ TEST(MethodOptionsTest, RefusesWhatIsOutOfRange) {
   const std::string unknown =
       message([](MethodOptions& o) { o.method = "fsp"; });
   EXPECT_NE(unknown.find("--method is \"fsp\""), std::string::npos);
-  EXPECT_NE(unknown.find("kd, logit_mse, dkd, fitnets, at, rkd"),
+  EXPECT_NE(unknown.find("kd, logit_mse, dkd, dist, fitnets, at, rkd"),
             std::string::npos)
       << unknown;
   EXPECT_NE(message([](MethodOptions& o) { o.kd.alpha = 2; }), "");
@@ -337,7 +448,8 @@ TEST(MethodOptionsTest, RefusesWhatIsOutOfRange) {
         message([=](MethodOptions& o) { o.dkd_nontarget_weight = weight; }),
         "");
     for (double MethodOptions::*field :
-         {&MethodOptions::hint_weight, &MethodOptions::attention_weight,
+         {&MethodOptions::dist_inter_weight, &MethodOptions::dist_intra_weight,
+          &MethodOptions::hint_weight, &MethodOptions::attention_weight,
           &MethodOptions::rkd_distance_weight,
           &MethodOptions::rkd_angle_weight}) {
       EXPECT_NE(message([=](MethodOptions& o) { o.*field = weight; }), "");
@@ -369,6 +481,12 @@ TEST(MethodOptionsTest, RefusesWhatWouldChangeNothing) {
       << options.Validate();
   options.dkd_nontarget_weight = 1;
   EXPECT_TRUE(options.Validate().ok());
+  options.method = "dist";
+  options.dist_inter_weight = options.dist_intra_weight = 0;
+  EXPECT_NE(options.Validate().message().find(
+                "--dist_inter_weight and --dist_intra_weight are both 0"),
+            std::string::npos)
+      << options.Validate();
   options = MethodOptions();
   options.hint_weight = options.attention_weight = 0;
   EXPECT_TRUE(options.Validate().ok());

@@ -271,6 +271,67 @@ TEST(TrainTest, IsJudgedBetweenStepsAndLearnsTheSame) {
   EXPECT_EQ(bytes[0], bytes[1]);
 }
 
+// What learns for two epochs and unlearns for two.
+Objective ThereAndBack(int64_t steps_of_epoch) {
+  Objective objective;
+  objective.loss = [=, calls = 0](const Batch& batch,
+                                  const Outputs& outputs) mutable {
+    LossTerms terms = LabelObjective().loss(batch, outputs);
+    if (calls++ >= 2 * steps_of_epoch) terms.total = -terms.total;
+    return terms;
+  };
+  return objective;
+}
+
+TEST(TrainTest, KeepsTheWeightsOfTheBestEpoch) {
+  const Batches batches = MakeBatches(150, 64);
+  TrainOptions options = Options(4);
+  options.schedule = ScheduleKind::kConstant;
+  options.judged = &batches;
+  options.judge_every = batches.batch_count();
+  const auto train = [&](const std::shared_ptr<Network>& model) {
+    const auto result =
+        Train(*model, batches, ThereAndBack(3), options, nobody);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return *result;
+  };
+  auto last = MakeStudent(), best = MakeStudent(), two_epochs = MakeStudent();
+  const TrainResult of_last = train(last);
+  options.keep_best = true;
+  const TrainResult of_best = train(best);
+  EXPECT_EQ(of_best.kept_step, 6);
+  EXPECT_EQ(of_best.steps, 12);
+  // Judged after the last epoch too, and otherwise the same training.
+  ASSERT_EQ(of_best.accuracies.size(), 4u);
+  EXPECT_EQ(of_best.accuracies[3].step, 12);
+  EXPECT_LT(of_best.accuracies[3].accuracy, of_best.accuracies[1].accuracy);
+  EXPECT_EQ(of_last.accuracies.size(), 3u);
+  EXPECT_EQ(of_last.kept_step, 0);
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    EXPECT_EQ(of_best.epochs[epoch].total, of_last.epochs[epoch].total);
+  }
+  // What it has is what two epochs give, which is the best of those.
+  options.steps = 6;
+  const TrainResult of_two = train(two_epochs);
+  EXPECT_EQ(of_two.kept_step, 0) << "the last is the best";
+  EXPECT_EQ(Bytes(*best), Bytes(*two_epochs));
+  EXPECT_NE(Bytes(*best), Bytes(*last));
+}
+
+TEST(TrainTest, OfEquallyGoodWeightsItKeepsTheFirst) {
+  const Batches batches = MakeBatches(150, 64);
+  TrainOptions options = Options(3);
+  options.learning_rate = 1e-12;
+  options.judged = &batches;
+  options.judge_every = 3;
+  options.keep_best = true;
+  const auto result =
+      Train(*MakeStudent(), batches, LabelObjective(), options, nobody);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->accuracies[2].accuracy, result->accuracies[0].accuracy);
+  EXPECT_EQ(result->kept_step, 3);
+}
+
 TEST(TrainTest, StopsAtTheStepWhoseLossIsNotFinite) {
   for (double bad : {std::nan(""), HUGE_VAL}) {
     const Batches batches = MakeBatches(100, 10);

@@ -2,6 +2,7 @@
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
+#include "losses/cross_entropy.h"
 
 namespace distill {
 namespace {
@@ -13,6 +14,21 @@ Batch MakeBatch() {
   batch.labels = at::tensor({0, 1, 2, 1}, at::kLong);
   batch.indices = at::tensor({5, 0, 3, 7}, at::kLong);
   return batch;
+}
+
+TEST(LabelObjectiveTest, IsSmoothedByAsMuchAsItIsAsked) {
+  const Batch batch = MakeBatch();
+  const at::Tensor logits = at::randn({4, 3});
+  for (const double smoothing : {0.0, 0.2}) {
+    EXPECT_TRUE(
+        LabelObjective(smoothing)
+            .loss(batch, {logits, {}})
+            .total.equal(
+                CrossEntropyLoss(logits, batch.labels, smoothing).total));
+  }
+  EXPECT_TRUE(LabelObjective()
+                  .loss(batch, {logits, {}})
+                  .total.equal(CrossEntropyLoss(logits, batch.labels).total));
 }
 
 TEST(DistillationObjectiveTest, LabelsThatAreNotKnownAreNotLookedAt) {

@@ -47,7 +47,7 @@ class Stopper : public Observer {
 // augmentation, a dropout, a regressor beside the model, and few labels; judged
 // in the middle of an epoch and at the first one's end.
 struct Case {
-  Case() {
+  explicit Case(bool keep_the_best = false) : keep_best(keep_the_best) {
     testing::ToyOptions toy;
     toy.count = 90;
     toy.image.height = 14;
@@ -81,6 +81,12 @@ struct Case {
     options.checkpoints = checkpoints;
     options.judged = &*batches;
     options.judge_every = 2;
+    options.keep_best = keep_best;
+    if (keep_best) {
+      // The best is not the last one, as the test says.
+      options.schedule = ScheduleKind::kConstant;
+      options.learning_rate = 0.05;
+    }
     SetInterruptSignal(0);
     auto result = Train(*model, *batches, objective, options, observer);
     SetInterruptSignal(0);
@@ -98,6 +104,7 @@ struct Case {
     return bytes;
   }
 
+  const bool keep_best;
   std::optional<Batches> batches;
   std::shared_ptr<Network> model;
   Objective objective;
@@ -105,6 +112,7 @@ struct Case {
 
 std::string Text(const TrainResult& result) {
   std::string text = std::to_string(result.steps) + " " +
+                     std::to_string(result.kept_step) + " " +
                      std::to_string(result.late_accuracy()) + "\n";
   const auto add = [&text](const EpochLosses& losses) {
     char line[100];
@@ -124,27 +132,31 @@ std::string Text(const TrainResult& result) {
   return text;
 }
 
-TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
-  Case whole;
+class ResumedTest : public ::testing::TestWithParam<bool> {};
+
+TEST_P(ResumedTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
+  Case whole(GetParam());
   Stopper nobody(0);
   const auto expected = whole.Run(nullptr, nobody);
   ASSERT_TRUE(expected.ok()) << expected.status();
-  EXPECT_EQ(expected->accuracies.size(), 4u);  // After 2, 4, 6 and 8 steps.
+  // After 2, 4, 6 and 8 steps, and to keep the best after 10.
+  EXPECT_EQ(expected->accuracies.size(), GetParam() ? 5u : 4u);
+  EXPECT_EQ(expected->kept_step > 0, GetParam());
   // Ten steps of 20, 20, 20, 20 and 10 images twice; stopped after each one.
   for (int64_t step = 1; step < 10; ++step) {
     const int64_t images = step < 5 ? 20 * step : 90 + 20 * (step - 5);
     TempFolder folder;
     Stopper stopper(images);
     CheckpointFolder checkpoints(folder.path(), 0, stopper);
-    Case first;
+    Case first(GetParam());
     const auto stopped =
         first.Run(checkpoints.Of("seed 0, model").get(), stopper);
     EXPECT_TRUE(FailsWith(stopped.status(), absl::StatusCode::kCancelled,
                           {"interrupted in the model's training, after step " +
                            std::to_string(step) + " of 10"}));
-    EXPECT_NE(first.Bytes(), whole.Bytes());
+    EXPECT_EQ(first.Bytes() == whole.Bytes(), step == expected->kept_step);
 
-    Case second;
+    Case second(GetParam());
     const auto resumed =
         second.Run(checkpoints.Of("seed 0, model").get(), nobody);
     ASSERT_TRUE(resumed.ok()) << resumed.status();
@@ -157,7 +169,7 @@ TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
         ADD_FAILURE() << what;
       }
     } idle;
-    Case third;
+    Case third(GetParam());
     const auto again = third.Run(checkpoints.Of("seed 0, model").get(), idle);
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_EQ(third.Bytes(), whole.Bytes());
@@ -165,6 +177,8 @@ TEST(ResumeTest, GivesTheBitsOfATrainingThatWasNeverStopped) {
     EXPECT_EQ(again->seconds, resumed->seconds);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(KeepsBest, ResumedTest, ::testing::Bool());
 
 TEST(ResumeTest, KeepingStatesChangesNothing) {
   Case whole, kept;

@@ -15,6 +15,7 @@
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
 #include "training/checkpoint.h"
+#include "training/optimizer.h"
 
 namespace distill {
 namespace {
@@ -50,11 +51,12 @@ struct Run {
 };
 
 Run TakeSteps(bool on_device, const Objective& objective,
-              const Batches& batches, const std::shared_ptr<Network>& model) {
+              const Batches& batches, const std::shared_ptr<Network>& model,
+              const OptimizerOptions& optimizer = {}) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
                           2 * batches.batch_count()};
-  const StepperInputs inputs = {*model,   batches, objective,
-                                schedule, {},      OneProcess()};
+  const StepperInputs inputs = {*model,   batches,   objective,
+                                schedule, optimizer, OneProcess()};
   const std::unique_ptr<Stepper> stepper =
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
   Run run;
@@ -88,10 +90,13 @@ void ExpectSame(double a, double b) {
 template <typename MakeObjective, typename MakeModelOfTest>
 void ExpectTheSameSteps(const MakeObjective& make_objective,
                         const MakeModelOfTest& make_model,
-                        const char* augment = "none") {
+                        const char* augment = "none",
+                        const OptimizerOptions& optimizer = {}) {
   const Batches batches = MakeBatches(augment);
-  const Run host = TakeSteps(false, make_objective(), batches, make_model());
-  const Run device = TakeSteps(true, make_objective(), batches, make_model());
+  const Run host =
+      TakeSteps(false, make_objective(), batches, make_model(), optimizer);
+  const Run device =
+      TakeSteps(true, make_objective(), batches, make_model(), optimizer);
   ASSERT_EQ(host.losses.size(), 6u);
   ASSERT_EQ(device.losses.size(), 6u);
   for (size_t i = 0; i < 6; ++i) {
@@ -112,11 +117,24 @@ void ExpectTheSameSteps(const MakeObjective& make_objective,
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {
-  ExpectTheSameSteps(LabelObjective, [] { return MakeModel(); });
+  ExpectTheSameSteps([] { return LabelObjective(); },
+                     [] { return MakeModel(); });
+}
+
+TEST(DeviceStepperTest, TakesTheHostsStepsWithAnyOptimizer) {
+  OptimizerOptions optimizer;
+  optimizer.weight_decay = 0.01;
+  for (const auto& [word, kind] : OptimizerKinds()) {
+    SCOPED_TRACE(word);
+    optimizer.kind = kind;
+    ExpectTheSameSteps([] { return LabelObjective(); },
+                       [] { return MakeModel(); }, "none", optimizer);
+  }
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithDropoutAndViews) {
-  ExpectTheSameSteps(LabelObjective, MakeDroppingModel, "crop:2,flip,cutout:5");
+  ExpectTheSameSteps([] { return LabelObjective(); }, MakeDroppingModel,
+                     "crop:2,flip,cutout:5");
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithFeaturesAndARegressor) {
