@@ -15,10 +15,10 @@ struct EvaluateOptions {
   // A file that models/weights.h describes, its export (LoadModelOrTwin), or a
   // TorchScript file.
   std::string model = "student.safetensors";
-  ScriptOptions script;
   DataOptions data;
   std::string split = "test";  // Or "train".
   OutputOptions output = {};
+  ScriptOptions script = {};
 
   // The table of base/settings.h.
   template <typename Table>

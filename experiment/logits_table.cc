@@ -259,7 +259,8 @@ ModelOutline FromTable::What() const {
                              "spread evenly"),
           0,
           0,
-          {}};
+          {},
+          true};
 }
 
 absl::StatusOr<std::shared_ptr<Teacher>> FromTable::Load(const Stages& stages) {

@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -55,10 +54,12 @@ void LogConfiguration(const Stages& stages, const ModelOutline& teacher,
   };
   describe("teacher:", stages.options().teacher, teacher);
   describe("student:", stages.options().student, student);
-  if (compute.dtype != at::kFloat &&
-      (absl::StrContains(teacher.architecture, "TorchScript") ||
-       absl::StrContains(student.architecture, "TorchScript"))) {
-    observer.OnLine("note:    TorchScript computes in float32");
+  const bool is_cpu = compute.device.is_cpu();
+  if (!(teacher.is_capturable && student.is_capturable) &&
+      (!is_cpu || compute.dtype != at::kFloat)) {
+    observer.OnLine(
+        absl::StrCat("note:    TorchScript computes in float32",
+                     is_cpu ? "" : ", and its steps are no CUDA graph"));
   }
   if (teacher.parameters > 0 && student.parameters > teacher.parameters) {
     observer.OnLine(

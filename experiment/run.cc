@@ -151,21 +151,23 @@ StagePlan StudentPlan(const Stages& stages,
         at::zeros({batches->sample_count()}, at.options().dtype(at::kBool))
             .index_fill(0, at, true);
   }
+  StagePlan plan = {*batches, {}, options.student_epochs};
   if (!features) {
-    return {*batches,
-            DistillationObjective(
-                live ? teacher.LiveLogits() : CachedLogits(std::move(logits)),
-                options.loss, std::move(has_label)),
-            options.student_epochs};
+    plan.objective = DistillationObjective(
+        live ? teacher.LiveLogits() : CachedLogits(std::move(logits)),
+        options.loss, std::move(has_label));
+  } else {
+    Random random(options.seed, "regressor's weights");
+    plan.objective =
+        FeatureObjective(teacher.FeatureFor(features->teacher.name),
+                         features->student.name, options.loss,
+                         MakeRegressor(*FindMethod(options.loss.method),
+                                       *features, random, device),
+                         std::move(has_label));
   }
-  Random random(options.seed, "regressor's weights");
-  return {*batches,
-          FeatureObjective(teacher.FeatureFor(features->teacher.name),
-                           features->student.name, options.loss,
-                           MakeRegressor(*FindMethod(options.loss.method),
-                                         *features, random, device),
-                           std::move(has_label)),
-          options.student_epochs};
+  plan.objective.is_capturable =
+      (!live && !features) || teacher.stage().outline.is_capturable;
+  return plan;
 }
 
 // Trains a student, which the control is too, and so starts from the same

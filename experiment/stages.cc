@@ -17,7 +17,7 @@ namespace distill {
 
 ModelOutline OutlineOf(const Graph& graph) {
   return {DescribeGraph(graph), ParameterCount(graph), FlopPerImageOf(graph),
-          FeaturesOf(graph)};
+          FeaturesOf(graph), /*is_capturable=*/true};
 }
 
 absl::StatusOr<SafeTensors> StageFile(const std::string& role,

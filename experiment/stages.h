@@ -33,6 +33,7 @@ struct ModelOutline {
   // pass. 0 of a teacher that is no model of ours.
   int64_t parameters = 0, flop = 0;
   std::vector<Feature> features;
+  bool is_capturable = true;  // As Classifier::is_capturable.
 };
 
 ModelOutline OutlineOf(const Graph& graph);

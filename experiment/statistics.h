@@ -36,9 +36,9 @@ double StudentT95(int64_t degrees);
 Interval MeanInterval(const std::vector<double>& values,
                       const Bounds& bounds = {});
 
-// The interval of 95 % for a probability of which `hits` of `samples` tries came
-// true, NaN without any; mean is the share itself. Never outside of [0, 1], and right
-// also where all or none came true.
+// The interval of 95 % for a probability of which `hits` of `samples` tries
+// came true, NaN without any; mean is the share itself. Never outside of [0,
+// 1], and right also where all or none came true.
 //
 // E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
 // Inference", 1927, with z = 1.959964, the normal distribution's quantile.

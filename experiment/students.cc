@@ -72,7 +72,7 @@ class ScriptStudent : public StudentSource {
         AskScript(files_.from, asked, "student", train, script_.get()));
     ASSIGN_OR_RETURN(const auto model, New(options));
     return ModelOutline{model->Describe(), model->ParameterCount(), 0,
-                        script_->Features()};
+                        script_->Features(), model->is_capturable()};
   }
 
   absl::StatusOr<std::shared_ptr<Classifier>> Make(

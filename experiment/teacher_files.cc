@@ -32,7 +32,7 @@ class FromScript : public FromFile {
     RETURN_IF_ERROR(
         AskScript(from(), options_, "teacher", train, script_.get()));
     return ModelOutline{script_->Describe(), script_->ParameterCount(), 0,
-                        script_->Features()};
+                        script_->Features(), script_->is_capturable()};
   }
 
  private:
@@ -122,6 +122,7 @@ class FromSeveral : public FromFile {
     for (const auto& member : members_) {
       ASSIGN_OR_RETURN(const ModelOutline one, member->Outline(options, train));
       all.parameters += one.parameters;
+      all.is_capturable &= one.is_capturable;
     }
     return all;
   }
@@ -140,6 +141,7 @@ class FromSeveral : public FromFile {
         validation.push_back(stage.validation_logits);
       }
       outline.parameters += stage.outline.parameters;
+      outline.is_capturable &= stage.outline.is_capturable;
       teachers.push_back(std::move(one));
     }
     // Of images of which one says nothing, all say nothing.

@@ -72,6 +72,10 @@ class Classifier {
   void eval() { train(false); }
   bool is_training() const { return is_training_; }
 
+  // Whether a training step of it may be a CUDA graph: it neither waits for the
+  // device nor changes on the host what a later pass depends on.
+  virtual bool is_capturable() const { return true; }
+
   // Number of trainable numbers.
   int64_t ParameterCount() const;
 

@@ -71,6 +71,8 @@ class Script : public Classifier {
                   const std::vector<std::string>& features) override;
   std::vector<Feature> Features() const override { return features_; }
   void train(bool on) override;
+  // What its operations do is not known.
+  bool is_capturable() const override { return false; }
   std::string Describe() const override;
 
  private:

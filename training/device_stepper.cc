@@ -74,6 +74,11 @@ class DeviceStepper : public Stepper {
     const int64_t size = std::min(
         in_.batches.options().batch_size,
         in_.batches.sample_count() - taken_ * in_.batches.options().batch_size);
+    if (!in_.model.is_capturable() || !in_.objective.is_capturable) {
+      TakeStep(at::arange(size, position_.options()), count_correct);
+      ++taken_;
+      return;
+    }
     std::unique_ptr<StepGraph>& graph = graphs_[{size, count_correct}];
     if (graph == nullptr) {
       const at::Tensor offsets = at::arange(size, position_.options());

@@ -28,6 +28,8 @@ struct Objective {
   // [samples] bool, on the model's device: which of them have a label. Not
   // defined: all.
   at::Tensor labelled;
+  // As Classifier::is_capturable, of what `loss` computes.
+  bool is_capturable = true;
 };
 
 // The teacher's logits for a batch: [batch, classes] float32, without a graph,

@@ -79,10 +79,10 @@ std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
 
 // On any device, for GPUs: samples, order, learning rates and losses live on
 // the device, and the host never waits for it but in Read(). On a CUDA device
-// a step is one CUDA graph; a batch size that is seen seldom, as the last one
-// of an epoch is, is run as it stands. Everything is enqueued on a stream of
-// its own, current from here to the stepper's end. One rank alone, so far
-// (TORCH_CHECK).
+// a step is one CUDA graph, if model and objective can be captured; a batch
+// size that is seen seldom, as the last one of an epoch is, is run as it
+// stands. Everything is enqueued on a stream of its own, current from here to
+// the stepper's end. One rank alone, so far (TORCH_CHECK).
 std::unique_ptr<Stepper> MakeDeviceStepper(const StepperInputs& inputs,
                                            at::Device device);
 

@@ -1,6 +1,6 @@
 """usage: pytorch_teacher.py MNIST_FOLDER TEACHER.safetensors
 
-Trains a teacher in PyTorch and writes it for `distill --teacher_weights`.
+Trains a teacher in PyTorch and writes it for `distill --teacher_from`.
 """
 
 import json
