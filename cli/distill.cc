@@ -370,10 +370,29 @@ absl::Status CheckOptions(const DistillOptions& options,
   return status;
 }
 
+// FailedPrecondition, with the settings that differ, unless this rank has rank
+// 0's configuration.
+absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
+  const Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
+  std::vector<std::string> differ;
+  for (const auto& field : configuration.items()) {
+    const Json& other = first[field.key()];
+    // (Ranks on other machines have other processors.)
+    if (other == field.value() || field.key() == "deviceDescription") continue;
+    differ.push_back(absl::StrCat(field.key(), " is ", JsonText(field.value()),
+                                  ", and rank 0's ", JsonText(other)));
+  }
+  if (differ.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "found other data or settings than rank 0's: ",
+      absl::StrJoin(differ, "; "), "; expected the same on all ranks"));
+}
+
 }  // namespace
 
 int RunDistill(const DistillOptions& asked, std::ostream& out,
-               std::ostream& err, const ConsoleOptions& console_options) {
+               std::ostream& err, const ConsoleOptions& console_options,
+               Ranks& ranks) {
   const Ending end = {out, err, console_options};
   DistillOptions options = asked;
   ExperimentOptions& experiment = options.experiment;
@@ -388,8 +407,14 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   TeacherSource& source = **teacher;
   const auto student = OpenStudent(options.student_files, &experiment);
   if (!student.ok()) return end.Error(student.status());
-  const auto compute = ResolveCompute(options.compute);
+  auto compute = ResolveCompute(options.compute);
   if (!compute.ok()) return end.Error(compute.status());
+  compute->ranks = &ranks;
+  if (ranks.size() > 1 && !compute->device.is_cpu()) {
+    return end.Error(absl::UnimplementedError(
+        "several processes train together on CPUs alone, so far; pass "
+        "--device=cpu"));
+  }
 
   Console console(out, err, console_options);
   const auto splits = LoadSplits(options.data, console, options.unlabelled);
@@ -416,7 +441,11 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     out << JsonText(configuration, 2) << std::endl;
     return 0;
   }
-  auto folder = OpenFolder(options, configuration, *splits);
+  const absl::Status same = CheckSame(ranks, configuration);
+  if (!same.ok()) return end.Error(same);
+  if (ranks.rank() > 0) options.output_dir.clear();
+  absl::StatusOr<std::optional<RunFolder>> folder = std::optional<RunFolder>();
+  if (ranks.rank() == 0) folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return end.Error(folder.status());
 
   std::optional<CheckpointFolder> checkpoints;

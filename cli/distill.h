@@ -11,6 +11,7 @@
 #include "experiment/seeds.h"
 #include "experiment/students.h"
 #include "experiment/teacher_files.h"
+#include "training/ranks.h"
 
 namespace distill {
 
@@ -121,8 +122,12 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
 // Whether a report can be left is tried before anything is trained. Where that
 // fails afterwards all the same, it is an error whose JSON object has the
 // result.
+//
+// Of several ranks all call it with the same options; all but rank 0 compute
+// and write nothing. FailedPrecondition where one has other data or settings.
 int RunDistill(const DistillOptions& options, std::ostream& out,
-               std::ostream& err, const ConsoleOptions& console);
+               std::ostream& err, const ConsoleOptions& console,
+               Ranks& ranks = OneProcess());
 
 }  // namespace distill
 

@@ -55,7 +55,8 @@ std::shared_ptr<Network> Stages::Make(const Graph& graph,
 
 at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
                           const std::string& what) const {
-  return ComputeLogits(model, batches, compute_.device, what, observer_);
+  return ComputeLogits(model, batches, compute_.device, what, observer_,
+                       *compute_.ranks);
 }
 
 StageResult Stages::Evaluate(const std::string& name,
@@ -100,6 +101,7 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
   train_options.epochs = plan.epochs;
   train_options.steps = plan.steps;
   train_options.device = compute_.device;
+  train_options.ranks = compute_.ranks;
   train_options.schedule = options_.schedule;
   train_options.optimizer.kind = options_.optimizer;
   train_options.optimizer.momentum = options_.momentum;

@@ -8,6 +8,7 @@
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
 #include "training/cuda_state.h"
+#include "training/ranks.h"
 
 namespace distill {
 
@@ -24,6 +25,8 @@ struct Compute {
   std::string precision_name;
   bool deterministic = true;
   int threads = 1;
+  // The processes that compute together; never null.
+  Ranks* ranks = &OneProcess();
 };
 
 // The words of the command line.

@@ -9,10 +9,10 @@
 #include "ATen/Parallel.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/argmax.h"
-#include "ATen/ops/empty.h"
 #include "ATen/ops/ne.h"
 #include "ATen/ops/sum.h"
 #include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
 #include "base/interrupt.h"
 #include "data/resident.h"
 #include "losses/cross_entropy.h"
@@ -48,7 +48,7 @@ void LogitsOnCpu(const Model& model, const Batches& batches, int64_t first,
 template <typename Model>
 at::Tensor LogitsBy(const Model& model, const Batches& batches,
                     at::Device device, const std::string& what,
-                    Observer& observer, bool interruptible) {
+                    Observer& observer, Ranks& ranks, bool interruptible) {
   const int64_t samples = batches.sample_count();
   // One block, not one for each batch to stay behind among what the batches
   // allocate and free. Made of the first sample's, whose width it has.
@@ -56,7 +56,8 @@ at::Tensor LogitsBy(const Model& model, const Batches& batches,
   if (!device.is_cpu()) resident.emplace(batches, device);
   const at::Tensor one =
       model((resident ? resident->Range(0, 1) : batches.Range(0, 1)).images);
-  at::Tensor all = at::empty({samples, one.size(1)}, one.options());
+  // (Of what other ranks compute it has zeros.)
+  at::Tensor all = at::zeros({samples, one.size(1)}, one.options());
   const auto keep = [&all](int64_t first, const at::Tensor& logits) {
     all.narrow(0, first, logits.size(0)).copy_(logits);
   };
@@ -65,23 +66,29 @@ at::Tensor LogitsBy(const Model& model, const Batches& batches,
       device.is_cpu() ? kImagesOnCpu * at::get_num_threads() : kImagesOnDevice;
   const int64_t most =
       device.is_cpu() ? step * kBatchesOfThread : kImagesOnDevice;
-  observer.OnBegin(what, samples);
-  for (int64_t first = 0; first < samples;) {
+  const Span part = ranks.SpanOf(samples);
+  const int64_t behind = part.first + part.count;
+  bool interrupted = false;
+  observer.OnBegin(what, part.count);
+  for (int64_t first = part.first; first < behind && !interrupted;) {
     const auto start = std::chrono::steady_clock::now();
-    const int64_t end = std::min(first + step, samples);
+    const int64_t end = std::min(first + step, behind);
     if (resident) {
       keep(first, model(resident->Range(first, end - first).images));
     } else {
       LogitsOnCpu(model, batches, first, end, keep);
     }
-    observer.OnProgress(end, std::numeric_limits<double>::quiet_NaN());
-    if (interruptible && InterruptSignal() != 0) throw Interrupted(what);
+    observer.OnProgress(end - part.first,
+                        std::numeric_limits<double>::quiet_NaN());
+    interrupted = interruptible && InterruptSignal() != 0;
     if (std::chrono::steady_clock::now() - start < kSoon) {
       step = std::min(2 * step, most);
     }
     first = end;
   }
   observer.OnEnd();
+  if (ranks.Any(interrupted)) throw Interrupted(what);
+  ranks.Sum(all);
   return all;
 }
 
@@ -89,11 +96,11 @@ at::Tensor LogitsBy(const Model& model, const Batches& batches,
 
 at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
                          at::Device device, const std::string& what,
-                         Observer& observer) {
+                         Observer& observer, Ranks& ranks) {
   const auto logits = [&](const at::Tensor& images) {
     return model.Logits(images);
   };
-  return LogitsBy(logits, batches, device, what, observer,
+  return LogitsBy(logits, batches, device, what, observer, ranks,
                   /*interruptible=*/true);
 }
 
@@ -105,7 +112,7 @@ Evaluation Evaluate(Classifier& model, const Batches& batches,
   };
   Observer nobody;
   return EvaluateLogits(LogitsBy(logits, batches, device, "", nobody,
-                                 /*interruptible=*/false),
+                                 OneProcess(), /*interruptible=*/false),
                         batches.dataset());
 }
 

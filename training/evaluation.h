@@ -10,6 +10,7 @@
 #include "c10/core/Device.h"
 #include "data/batches.h"
 #include "models/classifier.h"
+#include "training/ranks.h"
 
 namespace distill {
 
@@ -27,9 +28,11 @@ struct Evaluation {
 // [samples, classes] float32, on `device`, where the model must be. No graph is
 // recorded and no generator read. 40 bytes a sample for ten classes. Throws
 // Interrupted when an InterruptSignal() has come.
+//
+// Of several ranks, which all call it, each computes its part, and gets all.
 at::Tensor ComputeLogits(const FrozenClassifier& model, const Batches& batches,
                          at::Device device, const std::string& what,
-                         Observer& observer);
+                         Observer& observer, Ranks& ranks = OneProcess());
 
 // Of a model in eval mode that may be trained further, which changes nothing of
 // it.

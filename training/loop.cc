@@ -4,11 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "ATen/core/grad_mode.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "base/interrupt.h"
+#include "base/status.h"
 #include "training/evaluation.h"
 #include "training/stepper.h"
 
@@ -91,15 +94,32 @@ class Training {
     return tensors;
   }
 
-  // From the latest state, if there is one.
+  // From the latest state, if there is one: rank 0's, which keeps them.
   absl::Status GoOn() {
-    if (options_.checkpoints == nullptr) return absl::OkStatus();
-    auto newest = options_.checkpoints->Latest();
-    if (!newest.ok() || !newest->has_value()) return newest.status();
-    state_ = **std::move(newest);
+    std::optional<TrainingState> latest;
+    if (options_.checkpoints != nullptr) {
+      ASSIGN_OR_RETURN(latest, options_.checkpoints->Latest());
+    }
+    if (options_.ranks->size() > 1) {
+      ASSIGN_OR_RETURN(latest, OfRankZero(latest));
+    }
+    if (!latest) return absl::OkStatus();
+    state_ = *std::move(latest);
     seconds_before_ = state_.result.seconds;
     kept_steps_ = state_.result.steps;
     return Restore(state_.tensors, Tensors());
+  }
+
+  absl::StatusOr<std::optional<TrainingState>> OfRankZero(
+      const std::optional<TrainingState>& own) {
+    std::string bytes;
+    if (options_.ranks->rank() == 0 && own) {
+      ASSIGN_OR_RETURN(bytes, StateToFile(*own, options_.name));
+    }
+    bytes = options_.ranks->Broadcast(bytes);
+    if (bytes.empty()) return std::nullopt;
+    ASSIGN_OR_RETURN(KeptState kept, StateFromFile(bytes, "rank 0's state"));
+    return std::move(kept.state);
   }
 
   // The rest of the epoch that the next step is in.
@@ -113,7 +133,8 @@ class Training {
     // Of the next step to enqueue; the result has those that were read.
     int64_t next = state_.result.steps;
     while (next < end) {
-      if (InterruptSignal() != 0) return Interrupted();
+      // All ranks stop after one step.
+      if (options_.ranks->Any(InterruptSignal() != 0)) return Interrupted();
       const int64_t late = std::max<int64_t>(batch_count_ / 10, 1);
       stepper_->Step(/*count_correct=*/next >= steps_ - late);
       ++next;
@@ -172,9 +193,23 @@ class Training {
   }
 
   void EndEpoch() {
+    MeanBuffers();
     TrainResult& result = state_.result;
     result.epochs.push_back(state_.of_epoch.Means());
     state_.of_epoch = LossSums();
+  }
+
+  // Of several ranks each has buffers of its own shares of the batches, like
+  // the running statistics of a batch norm: all go on with their means.
+  void MeanBuffers() {
+    const int64_t size = options_.ranks->size();
+    if (size == 1) return;
+    const at::NoGradGuard no_grad;
+    for (const NamedTensor& one : model_.named_buffers()) {
+      if (!one.persistent || !one.value.is_floating_point()) continue;
+      options_.ranks->Sum(one.value);
+      one.value.div_(size);
+    }
   }
 
   absl::Status Judge() {

@@ -36,8 +36,10 @@ struct TrainOptions {
   ScheduleKind schedule = ScheduleKind::kOneCycle;
   double learning_rate = 0.01;
   OptimizerOptions optimizer;
-  // The processes that train together. All are given the same arguments; rank
-  // 0's model, or state, is where each begins.
+  // The processes that train together. All are given the same arguments, but
+  // for checkpoints, which rank 0 alone may have; its model, or state, is where
+  // each begins. At the end of an epoch each goes on with the means of all
+  // ranks' persistent buffers.
   Ranks* ranks = &OneProcess();
   // What the model is judged by, every so many steps before the last; not if
   // null. The training's seconds are without it.
