@@ -252,14 +252,16 @@ TEST(SafeTensorTest, TensorsComeBack) {
   for (const at::Tensor& tensor :
        {at::randn({3, 4}).t(), at::randn({2}, at::kDouble),
         at::arange(5, at::kLong), at::zeros({}, at::kLong),
-        at::arange(4).to(at::kByte), at::empty({0, 3})}) {
+        at::arange(4).to(at::kByte), at::empty({0, 3}),
+        at::randn({3}).to(at::kHalf), at::randn({3}).to(at::kBFloat16),
+        at::arange(3).to(at::kInt)}) {
     const auto back = FromSafeTensor(ToSafeTensor("x", tensor));
     ASSERT_TRUE(back.ok());
     EXPECT_EQ(back->scalar_type(), tensor.scalar_type());
     EXPECT_TRUE(at::equal(*back, tensor));
   }
-  EXPECT_THROW(ToSafeTensor("x", at::zeros({1}, at::kHalf)), c10::Error);
-  EXPECT_FALSE(FromSafeTensor({"x", "BF16", {1}, "12"}).ok());
+  EXPECT_THROW(ToSafeTensor("x", at::zeros({1}, at::kShort)), c10::Error);
+  EXPECT_FALSE(FromSafeTensor({"x", "I16", {1}, "12"}).ok());
 }
 
 // What people have in place of a model's file, by the first bytes that these
