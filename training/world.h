@@ -17,6 +17,9 @@ namespace distill {
 // started as one of several.
 absl::StatusOr<Ranks*> JoinWorld();
 
+// Whether this program can be one of several processes.
+bool BuiltWithMpi();
+
 // Leaves them with this exit code, which is returned. With an error (1 to 127)
 // all processes are ended within seconds, and of several ranks this never
 // returns. A rank but the first waits a moment before it ends the others: for

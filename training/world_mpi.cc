@@ -86,6 +86,8 @@ MpiRanks* world = nullptr;
 
 }  // namespace
 
+bool BuiltWithMpi() { return true; }
+
 absl::StatusOr<Ranks*> JoinWorld() {
   int provided = 0;
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) !=

@@ -7,6 +7,8 @@
 
 namespace distill {
 
+bool BuiltWithMpi() { return false; }
+
 absl::StatusOr<Ranks*> JoinWorld() {
   // Open MPI's, MPICH's, and srun's (whose SLURM_NTASKS the shell of salloc has
   // too, which is one process).

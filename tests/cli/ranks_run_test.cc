@@ -1,0 +1,208 @@
+// distill as several processes: bazel test --config=mpi
+// //tests/cli:ranks_run_test
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/testing/datasets.h"
+#include "tests/testing/files.h"
+#include "tests/testing/process.h"
+#include "tests/testing/script.h"
+#include "training/world.h"
+
+namespace distill {
+namespace {
+
+using nlohmann::json;
+using testing::ProcessResult;
+using testing::RunInShell;
+
+class RanksRunTest : public ::testing::Test {
+ protected:
+  RanksRunTest() {
+    testing::ToyOptions toy;
+    toy.count = 410;  // The last batch is short, and of some ranks empty.
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.File("data"));
+    toy.count = 100;
+    toy.seed = 2;
+    toy.split = Split::kTest;
+    testing::WriteDataset(*testing::ToyDataset(toy), folder_.File("data"));
+  }
+
+  std::string Program(const std::string& more) const {
+    return absl::StrCat("'", testing::ProgramPath("cli/distill"),
+                        "' --device=cpu --precision=f32 --threads=1 "
+                        "--batch_size=16 --learning_rate=0.002 "
+                        "--teacher_epochs=2 '--data_dir=",
+                        folder_.File("data"), "' ", more, " ");
+  }
+  static std::string MpiRun(int ranks) {
+    return absl::StrCat("mpirun --allow-run-as-root --oversubscribe -np ",
+                        ranks, " ");
+  }
+  ProcessResult Run(int ranks, const std::string& more) const {
+    return RunInShell(MpiRun(ranks) + Program(more) + "2>&1");
+  }
+  std::string Student(const std::string& out) const {
+    return testing::ReadFile(folder_.File(out) + "/student.safetensors");
+  }
+  std::string Out(const std::string& out) const {
+    return absl::StrCat("'--output_dir=", folder_.File(out), "' ");
+  }
+
+  testing::TempFolder folder_;
+};
+
+TEST_F(RanksRunTest, WithoutMpiOneOfSeveralIsRefused) {
+  if (BuiltWithMpi()) GTEST_SKIP() << "built with MPI";
+  for (const char* variable :
+       {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const ProcessResult run =
+        RunInShell(absl::StrCat(variable, "=8 ", Program(""), "2>&1"));
+    EXPECT_EQ(run.exit_code, 1) << run.out;
+    EXPECT_TRUE(absl::StrContains(run.out, "--config=mpi")) << run.out;
+    EXPECT_TRUE(absl::StrContains(run.out, variable)) << run.out;
+  }
+  EXPECT_EQ(RunInShell(absl::StrCat("OMPI_COMM_WORLD_SIZE=1 ",
+                                    Program("--print_config"), "2>&1"))
+                .exit_code,
+            0);
+}
+
+class MpiTest : public RanksRunTest {
+ protected:
+  void SetUp() override {
+    if (!BuiltWithMpi()) GTEST_SKIP() << "built without MPI (--config=mpi)";
+    ASSERT_EQ(RunInShell("command -v mpirun").exit_code, 0);
+  }
+};
+
+TEST_F(MpiTest, SeveralTrainWhatOneTrains) {
+  json one;
+  for (const int ranks : {1, 2, 3, 4}) {
+    const ProcessResult run =
+        Run(ranks, Out(absl::StrCat("a", ranks)) + "--student_epochs=2");
+    ASSERT_EQ(run.exit_code, 0) << run.out;
+    const json result = json::parse(run.LastLine());
+    if (ranks == 1) one = result;
+    for (const char* stage : {"teacher", "student", "control"}) {
+      // Sums of 16 float32 gradients in another order, over 52 steps of Adam at
+      // a rate of 0.002: the losses of one process with other threads differ by
+      // as much.
+      EXPECT_NEAR(result[stage]["trainLoss"].get<double>(),
+                  one[stage]["trainLoss"].get<double>(), 2e-2)
+          << ranks << " " << stage;
+    }
+    EXPECT_EQ(Run(ranks, Out(absl::StrCat("b", ranks)) + "--student_epochs=2")
+                  .exit_code,
+              0);
+    EXPECT_TRUE(Student(absl::StrCat("a", ranks)) ==
+                Student(absl::StrCat("b", ranks)))
+        << ranks;
+  }
+}
+
+TEST_F(MpiTest, AStudentWithBatchNormToo) {
+  const std::string path = testing::WriteFile(
+      folder_.File("student.pt"),
+      testing::ScriptBytes(
+          R"(
+def forward(self, x):
+    y = torch.linear(x.flatten(1), self.weight)
+    y = torch.relu(torch.batch_norm(y, None, None, self.mean, self.variance,
+                                    self.training, 0.1, 1e-5, False))
+    return torch.linear(y, self.last)
+)",
+          {{"weight",
+            at::linspace(-9, 9, 32 * 784).view({32, 784}).sin() * 0.1},
+           {"last", at::linspace(-9, 9, 320).view({10, 32}).sin() * 0.1}},
+          {{"mean", at::zeros({32})}, {"variance", at::ones({32})}}));
+  const ProcessResult run =
+      Run(3, absl::StrCat("--student_epochs=3 --trust_student_code "
+                          "'--student_from=",
+                          path, "'"));
+  ASSERT_EQ(run.exit_code, 0) << run.out;
+  EXPECT_GT(json::parse(run.LastLine())["student"]["testAccuracy"], 0.8);
+}
+
+TEST_F(MpiTest, ARankWithOtherSettingsIsNamed) {
+  const ProcessResult run = RunInShell(absl::StrCat(
+      MpiRun(1), Program("--seed=0"), ": -np 1 ", Program("--seed=1"), "2>&1"));
+  EXPECT_NE(run.exit_code, 0);
+  EXPECT_TRUE(absl::StrContains(run.out, "rank 1 of 2 on ")) << run.out;
+  EXPECT_TRUE(absl::StrContains(run.out, "seed is 1, and rank 0's 0"))
+      << run.out;
+}
+
+TEST_F(MpiTest, WrongFlagsAreSaidOnce) {
+  const ProcessResult run = Run(3, "--temperature=-1");
+  EXPECT_NE(run.exit_code, 0);
+  const std::string message = "distill: --temperature is -1";
+  const size_t first = run.out.find(message);
+  ASSERT_NE(first, std::string::npos) << run.out;
+  EXPECT_EQ(run.out.find(message, first + 1), std::string::npos) << run.out;
+}
+
+// The processes of this run, by their arguments; mpirun's own not.
+std::vector<pid_t> RanksOf(const std::string& mark) {
+  std::vector<pid_t> ranks;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    int64_t pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    std::error_code unreadable;
+    if (!std::filesystem::exists(entry.path() / "cmdline", unreadable)) {
+      continue;
+    }
+    const std::string line =
+        RunInShell(
+            absl::StrCat("tr '\\0' ' ' < /proc/", pid, "/cmdline 2>/dev/null"))
+            .out;
+    if (absl::StrContains(line, mark) &&
+        absl::StrContains(line, "cli/distill") &&
+        !absl::StrContains(line, "mpirun") && !absl::StartsWith(line, "sh ")) {
+      ranks.push_back(static_cast<pid_t>(pid));
+    }
+  }
+  return ranks;
+}
+
+TEST_F(MpiTest, ARankThatIsKilledLosesNothing) {
+  const std::string flags =
+      "--student_epochs=30 --checkpoint_every=5 --resume ";
+  ASSERT_EQ(Run(3, flags + Out("whole")).exit_code, 0);
+  for (int kill_at = 0; kill_at < 4; ++kill_at) {
+    const std::string mark = folder_.File("killed");
+    std::thread killer([&] {
+      const std::string state = mark + "/checkpoint/running-a.safetensors";
+      while (!std::filesystem::exists(state)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100 * kill_at));
+      const std::vector<pid_t> ranks = RanksOf(mark);
+      if (!ranks.empty()) kill(ranks[kill_at % ranks.size()], SIGKILL);
+    });
+    const ProcessResult run = Run(3, flags + Out("killed"));
+    killer.join();
+    if (run.exit_code == 0) std::filesystem::remove_all(mark);
+  }
+  const ProcessResult end = Run(3, flags + Out("killed"));
+  ASSERT_EQ(end.exit_code, 0) << end.out;
+  EXPECT_TRUE(Student("killed") == Student("whole"));
+}
+
+}  // namespace
+}  // namespace distill
