@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <iostream>
+#include <cstdio>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -16,7 +16,7 @@ namespace {
 // What MPI's counts, which are ints, have room for.
 constexpr int64_t kMostNumbers = int64_t{1} << 30;
 // For rank 0 to say an error that all have.
-constexpr std::chrono::milliseconds kPatience{500};
+constexpr std::chrono::milliseconds kPatience{2000};
 
 MPI_Datatype TypeOf(const at::Tensor& values) {
   switch (values.scalar_type()) {
@@ -108,7 +108,8 @@ int LeaveWorld(int code, const std::string& error) {
   }
   if (world->rank() > 0) {
     std::this_thread::sleep_for(kPatience);
-    std::cerr << NameOf(*world) << ": " << error << std::flush;
+    // (Its own streams may lead elsewhere.)
+    std::fprintf(stderr, "%s: %s\n", NameOf(*world).c_str(), error.c_str());
   }
   MPI_Abort(MPI_COMM_WORLD, code);
   return code;

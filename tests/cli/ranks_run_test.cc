@@ -47,7 +47,7 @@ class RanksRunTest : public ::testing::Test {
     return absl::StrCat("'", testing::ProgramPath("cli/distill"),
                         "' --device=cpu --precision=f32 --threads=1 "
                         "--batch_size=16 --learning_rate=0.002 "
-                        "--teacher_epochs=2 '--data_dir=",
+                        "--teacher_epochs=2 --json '--data_dir=",
                         folder_.File("data"), "' ", more, " ");
   }
   static std::string MpiRun(int ranks) {
@@ -132,7 +132,7 @@ def forward(self, x):
            {"last", at::linspace(-9, 9, 320).view({10, 32}).sin() * 0.1}},
           {{"mean", at::zeros({32})}, {"variance", at::ones({32})}}));
   const ProcessResult run =
-      Run(3, absl::StrCat("--student_epochs=3 --trust_student_code "
+      Run(3, absl::StrCat("--student_epochs=10 --trust_student_code "
                           "'--student_from=",
                           path, "'"));
   ASSERT_EQ(run.exit_code, 0) << run.out;
@@ -182,9 +182,9 @@ std::vector<pid_t> RanksOf(const std::string& mark) {
 
 TEST_F(MpiTest, ARankThatIsKilledLosesNothing) {
   const std::string flags =
-      "--student_epochs=30 --checkpoint_every=5 --resume ";
+      "--student_epochs=15 --checkpoint_every=5 --resume ";
   ASSERT_EQ(Run(3, flags + Out("whole")).exit_code, 0);
-  for (int kill_at = 0; kill_at < 4; ++kill_at) {
+  for (int kill_at = 0; kill_at < 3; ++kill_at) {
     const std::string mark = folder_.File("killed");
     std::thread killer([&] {
       const std::string state = mark + "/checkpoint/running-a.safetensors";
