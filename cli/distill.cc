@@ -245,14 +245,17 @@ struct Ending {
     return EndWithError("distill", status, out, err, console.brief_errors());
   }
   // The end of a run that a signal stopped.
-  int Interruption(const absl::Status& status, bool kept) const {
+  int Interruption(const absl::Status& status, bool kept,
+                   bool has_folder) const {
     return Error(absl::CancelledError(
         absl::StrCat(status.message(),
                      InterruptSignal() == SIGXCPU
                          ? " (the limit of processor time, ulimit -t)"
                          : "",
-                     kept ? "; --resume goes on"
-                          : "; nothing was kept (--output_dir keeps it)")));
+                     kept         ? "; --resume goes on"
+                     : has_folder ? "; there was nothing to keep yet"
+                                  : "; nothing was kept (--output_dir keeps "
+                                    "it)")));
   }
 };
 
@@ -344,6 +347,11 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
     more.emplace_back("seeds", absl::StrCat(result.pairs_to_decide));
   } else if (options.output_dir.empty()) {
     more.emplace_back("output_dir", "distill_out");
+  } else if (!options.student_files.from.empty()) {
+    return absl::StrCat(
+        ProgramAsTyped(options, "evaluate"), " ",
+        Quoted(absl::StrCat("--model=", options.output_dir, "/", kScriptFile)),
+        " --trust_model_code");
   } else {
     return absl::StrCat(
         ProgramAsTyped(options, "export"), " ",
@@ -367,6 +375,19 @@ absl::Status CheckOptions(const DistillOptions& options,
         options.labels_per_class, "; pass one of them")));
   }
   status.Update(settings.CheckApplies());
+  const auto typed = [&options](const char* name) {
+    return options.given.count(name) > 0;
+  };
+  if (typed("teacher_from") && typed("teacher_weights")) {
+    status.Update(absl::InvalidArgumentError(
+        "--teacher_from and --teacher_weights are two names for one flag; "
+        "several files have commas between them"));
+  }
+  if ((typed("teacher_from") || typed("teacher_weights")) &&
+      options.teacher_files.from.empty()) {
+    status.Update(absl::InvalidArgumentError(
+        "--teacher_from is empty; it must name a file"));
+  }
   return status;
 }
 
@@ -469,7 +490,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     const auto judged = GetTeacher(experiment, *compute, *splits, console,
                                    source, /*introduces=*/false, **student);
     if (absl::IsCancelled(judged.status())) {
-      return end.Interruption(judged.status(), /*kept=*/false);
+      return end.Interruption(judged.status(), /*kept=*/false,
+                              checkpoints.has_value());
     }
     if (!judged.ok()) return end.Error(judged.status());
   }
@@ -477,7 +499,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
       RunSeeds(options, *compute, *splits, console, source,
                checkpoints ? &*checkpoints : nullptr, **student);
   if (absl::IsCancelled(result.status())) {
-    return end.Interruption(result.status(), checkpoints.has_value());
+    return end.Interruption(result.status(), checkpoints.has_value(),
+                            checkpoints.has_value());
   }
   if (!result.ok()) return end.Error(result.status());
 

@@ -69,7 +69,10 @@ void Write(const JudgedModel& judged, const EvaluateOptions& options,
   const Dataset& dataset = *data.dataset;
   const double mega_flop = MegaFlop(*judged.model);
   out << options.model << ": " << info.architecture << ", "
-      << WithCommas(judged.model->ParameterCount()) << " parameters"
+      << (judged.model->ParameterCount() == 0
+              ? "unknown"
+              : WithCommas(judged.model->ParameterCount()))
+      << " parameters"
       << (mega_flop > 0 ? absl::StrFormat(", %.3g MFLOP an image", mega_flop)
                         : "")
       << "\n";
@@ -149,12 +152,13 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   if (!metrics.ok()) return fail(metrics.status());
 
   if (!console_options.quiet) Write(*judged, options, path, *metrics, out);
+  const double mega_flop = MegaFlop(*judged->model);
   Json result = {{"status", "success"},
                  {"message", "The model has been evaluated."},
                  {"model", options.model},
                  {"architecture", judged->info.architecture},
                  {"parameters", judged->model->ParameterCount()},
-                 {"mflop", MegaFlop(*judged->model)},
+                 {"mflop", mega_flop > 0 ? Json(mega_flop) : Json(nullptr)},
                  {"dataset", judged->data.dataset->name},
                  {"split", options.split},
                  {"images", metrics->samples},

@@ -99,8 +99,34 @@ Json ConfigurationOf(const Settings& settings, const Compute& compute,
   return configuration;
 }
 
+namespace {
+
+// A configuration has a file's checksum and not its path: InvalidArgument
+// unless the user has typed one of `flags`, which say where it is.
+absl::Status CheckFile(const Json& json, const char* field,
+                       const std::vector<const char*>& flags,
+                       const std::string& path, Settings& table) {
+  if (!json.contains(field) || !json.at(field).is_string()) {
+    return absl::OkStatus();
+  }
+  for (const char* flag : flags) {
+    const Setting* const row = table.Find(flag);
+    if (row == nullptr || row->typed()) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--config is ", path, ", of a run with a file whose ", field,
+                   " is ", json.at(field).get<std::string>(),
+                   "; pass that file too, with --", flags[0]));
+}
+
+}  // namespace
+
 absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
   ASSIGN_OR_RETURN(const auto json, ReadConfiguration(path));
+  RETURN_IF_ERROR(CheckFile(json, "teacherWeightsCrc32",
+                            {"teacher_from", "teacher_weights"}, path, table));
+  RETURN_IF_ERROR(CheckFile(json, "studentWeightsCrc32",
+                            {"student_from", "student_weights"}, path, table));
   return table.Configure(json, Facts(), path);
 }
 

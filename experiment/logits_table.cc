@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "data/formats/npz.h"
+#include "experiment/learnt.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -30,8 +31,8 @@ constexpr double kLeastRest = 1e-7;
 absl::Status Wrong(const std::string& file, const std::string& found,
                    const std::string& expected,
                    const std::string& what_to_do = kHowTo) {
-  return Unexpected(absl::StatusCode::kInvalidArgument, file, found, expected,
-                    what_to_do);
+  return Unexpected(absl::StatusCode::kFailedPrecondition, file, found,
+                    expected, what_to_do);
 }
 
 // The members of a table by the names of their tensors.
@@ -305,6 +306,17 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromTable::Load(const Stages& stages) {
       What(),
       data.validation_at.empty() ? at::Tensor() : at(data.validation_at),
       table_.test_logits);
+  const LearningBar bar = BarOf(data.train.dataset());
+  if (stage.test.samples > 0 && stage.test.accuracy() < bar.bar) {
+    return Unexpected(
+        absl::StatusCode::kFailedPrecondition, from(),
+        absl::StrCat("\"test_logits\" that get ",
+                     Percent(stage.test.accuracy()),
+                     " of the test images right"),
+        absl::StrCat("at least ", Percent(bar.bar)),
+        "Are its rows in the order of the test split? Leave them out if that "
+        "is not known.");
+  }
   return std::make_shared<TableTeacher>(
       std::move(stage), (data.train_at.empty() ? logits : at(data.train_at))
                             .to(stages.compute().device));

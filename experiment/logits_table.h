@@ -33,8 +33,8 @@ struct LogitsTable {
 // the indices of any integer type.
 //
 // Errors, with what was found, what was expected and what to do: those of the
-// formats' readers; InvalidArgument for other tensors, shapes or dtypes, for
-// numbers that are not finite, and for probabilities in place of logits.
+// formats' readers; FailedPrecondition for other tensors, shapes or dtypes,
+// for numbers that are not finite, and for probabilities in place of logits.
 absl::StatusOr<LogitsTable> ReadLogitsTable(const std::string& path);
 
 // The teacher that has said all that it will say. It has no features, and knows

@@ -182,6 +182,14 @@ absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
                    stages.Train(name, outline, std::move(model), plan));
   LogStage(stages, name, stage);
   const DataDivision& data = stages.data();
+  const LearningBar bar = BarOf(data.train.dataset());
+  if (stage.test.accuracy() < bar.bar) {
+    stages.observer().OnLine(absl::StrCat(
+        "warning: the ", name,
+        " did not learn: always answering with the most frequent class gets ",
+        Percent(bar.chance),
+        ". Try a smaller --learning_rate, or more --student_epochs."));
+  }
   if (!data.seen) return stage;
   stage.omitted = EvaluateOmitted(
       stage.test_logits, data.test.dataset(), stages.options().omit_classes,

@@ -68,9 +68,10 @@ class ScriptStudent : public StudentSource {
                                        const Dataset& train) const override {
     ScriptOptions asked;
     asked.trust = files_.trust;
-    RETURN_IF_ERROR(
-        AskScript(files_.from, asked, "student", train, script_.get()));
+    RETURN_IF_ERROR(AskScript(files_.from, asked, "", train, script_.get()));
     ASSIGN_OR_RETURN(const auto model, New(options));
+    ASSIGN_OR_RETURN(const auto probe, New(options));
+    RETURN_IF_ERROR(AskScriptToTrain(files_.from, train, probe.get()));
     return ModelOutline{model->Describe(), model->ParameterCount(), 0,
                         script_->Features(), model->is_capturable()};
   }
@@ -78,7 +79,7 @@ class ScriptStudent : public StudentSource {
   absl::StatusOr<std::shared_ptr<Classifier>> Make(
       const Stages& stages) const override {
     ASSIGN_OR_RETURN(const auto model, New(stages.options()));
-    RETURN_IF_ERROR(AskScript(files_.from, {}, "student",
+    RETURN_IF_ERROR(AskScript(files_.from, {}, "",
                               stages.data().train.dataset(), model.get()));
     model->to(stages.compute().device);
     return model;

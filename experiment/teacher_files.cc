@@ -1,12 +1,15 @@
 #include "experiment/teacher_files.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/content.h"
 #include "base/files.h"
 #include "base/status.h"
 #include "experiment/logits_table.h"
@@ -26,6 +29,7 @@ class FromScript : public FromFile {
         options_(std::move(options)) {}
 
   std::string Spelling() const override { return script_->Describe(); }
+  bool is_script() const override { return true; }
 
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& /*options*/,
                                        const Dataset& train) const override {
@@ -108,22 +112,30 @@ class FromSeveral : public FromFile {
         temperature_(temperature) {}
 
   std::string Spelling() const override {
-    return absl::StrCat(
-        "the mean of ",
-        absl::StrJoin(members_, " and ", [](std::string* out, const auto& one) {
-          out->append(one->Spelling());
-        }));
+    std::vector<std::string> parts;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      const bool alike =
+          std::equal(weights_.begin() + 1, weights_.end(), weights_.begin());
+      parts.push_back(absl::StrCat(
+          members_[i]->Spelling(),
+          alike ? "" : absl::StrFormat(" (%.3g %%)", 100 * weights_[i])));
+    }
+    return absl::StrCat("the mean of ", absl::StrJoin(parts, " and "));
   }
 
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
                                        const Dataset& train) const override {
     ModelOutline all;
+    bool known = true;
     all.architecture = Spelling();
     for (const auto& member : members_) {
       ASSIGN_OR_RETURN(const ModelOutline one, member->Outline(options, train));
+      // (Unknown of one, unknown of all.)
+      known &= one.parameters > 0;
       all.parameters += one.parameters;
       all.is_capturable &= one.is_capturable;
     }
+    if (!known) all.parameters = 0;
     return all;
   }
 
@@ -132,6 +144,7 @@ class FromSeveral : public FromFile {
     std::vector<std::shared_ptr<Teacher>> teachers;
     std::vector<at::Tensor> test, validation;
     ModelOutline outline;
+    bool known = true;
     outline.architecture = Spelling();
     for (const auto& member : members_) {
       ASSIGN_OR_RETURN(auto one, member->Get(stages));
@@ -140,10 +153,12 @@ class FromSeveral : public FromFile {
       if (stage.validation_logits.defined()) {
         validation.push_back(stage.validation_logits);
       }
+      known &= stage.outline.parameters > 0;
       outline.parameters += stage.outline.parameters;
       outline.is_capturable &= stage.outline.is_capturable;
       teachers.push_back(std::move(one));
     }
+    if (!known) outline.parameters = 0;
     // Of images of which one says nothing, all say nothing.
     const auto mix = [this](const std::vector<at::Tensor>& logits) {
       return logits.size() == members_.size()
@@ -169,7 +184,7 @@ absl::StatusOr<std::unique_ptr<FromFile>> OpenOne(const std::string& path,
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
   const bool is_zip = absl::StartsWith(bytes, "PK\3\4");
   if (absl::StartsWith(bytes, "\x93NUMPY") ||
-      (is_zip && absl::StrContains(bytes, "logits.npy"))) {
+      (is_zip && absl::StrContains(bytes, ".npy"))) {
     ASSIGN_OR_RETURN(LogitsTable table, ReadLogitsTable(path));
     return std::make_unique<FromTable>(std::move(table), path);
   }
@@ -179,7 +194,15 @@ absl::StatusOr<std::unique_ptr<FromFile>> OpenOne(const std::string& path,
     return std::make_unique<FromScript>(std::move(script), files.script, path,
                                         Crc32(bytes));
   }
-  ASSIGN_OR_RETURN(const SafeTensors file, ParseSafeTensors(bytes, path));
+  const auto parsed = ParseSafeTensors(bytes, path);
+  if (!parsed.ok() && (ContentOf(bytes).known || bytes.empty())) {
+    return Unexpected(absl::StatusCode::kDataLoss, path, ContentOf(bytes).name,
+                      "a model (.safetensors), TorchScript (.pt), or a table "
+                      "of logits (.safetensors, .npz, .npy)",
+                      "docs/teachers.md says how each is made.");
+  }
+  RETURN_IF_ERROR(parsed.status());
+  const SafeTensors& file = *parsed;
   if (file.Find("logits") != nullptr || file.Find("indices") != nullptr) {
     ASSIGN_OR_RETURN(LogitsTable table, ReadLogitsTable(path));
     return std::make_unique<FromTable>(std::move(table), path);
@@ -198,6 +221,10 @@ absl::StatusOr<std::vector<double>> SharesOf(const TeacherFiles& files) {
         "--teacher_shares has ", shares.size(), " numbers, and --teacher_from ",
         files.from.size(), " files; pass one number a file"));
   }
+  if (shares.size() == 1 && !files.weights.empty()) {
+    return absl::InvalidArgumentError(
+        "--teacher_shares would change nothing: there is one teacher");
+  }
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.);
   for (double& share : shares) share /= sum;
   return shares;
@@ -211,10 +238,28 @@ absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
   ASSIGN_OR_RETURN(std::vector<double> shares, SharesOf(files));
   std::vector<std::unique_ptr<FromFile>> all;
   std::string checksums;
+  bool any_script = false;
   for (const std::string& path : files.from) {
-    ASSIGN_OR_RETURN(auto one, OpenOne(path, files));
+    auto opened = OpenOne(path, files);
+    if (absl::IsNotFound(opened.status()) && files.from.size() > 1) {
+      return absl::NotFoundError(
+          absl::StrCat(opened.status().message(),
+                       " (--teacher_from has several files, with commas "
+                       "between them.)"));
+    }
+    ASSIGN_OR_RETURN(auto one, std::move(opened));
+    any_script |= one->is_script();
     absl::StrAppend(&checksums, *one->crc32(), " ");
     all.push_back(std::move(one));
+  }
+  const ScriptOptions& script = files.script;
+  if (!any_script && (script.trust || !script.normalization.empty() ||
+                      script.size > 0 || script.batch > 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--trust_teacher_code, --teacher_normalization, --teacher_size and "
+        "--teacher_batch are of TorchScript files, and ",
+        absl::StrJoin(files.from, ", "),
+        all.size() == 1 ? " is none" : " are none", "; leave them out"));
   }
   std::unique_ptr<FromFile> source;
   if (all.size() == 1) {

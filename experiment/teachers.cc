@@ -152,10 +152,10 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromFile::Get(const Stages& stages) {
   if (accuracy < bar.bar) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s: found a teacher that gets %s of the training images of %s right; "
-        "expected more than one that always answers with the most frequent "
-        "class, which gets %s. %s",
-        from_, Percent(accuracy), stages.data().name, Percent(bar.chance),
-        Doubt()));
+        "expected at least %s: always answering with the most frequent class "
+        "gets %s. %s",
+        from_, Percent(accuracy), stages.data().name, Percent(bar.bar),
+        Percent(bar.chance), Doubt()));
   }
   stages.observer().OnLine(absl::StrCat("teacher: from ", from_, ", which has ",
                                         Percent(accuracy),

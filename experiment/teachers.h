@@ -110,6 +110,7 @@ class FromFile : public TeacherSource {
   // What it is, for a run's configuration: as models/zoo.h spells it, where it
   // is one of those.
   virtual std::string Spelling() const = 0;
+  virtual bool is_script() const { return false; }
 
  protected:
   FromFile(std::string from, uint32_t crc32)

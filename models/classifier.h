@@ -76,8 +76,8 @@ class Classifier {
   // device nor changes on the host what a later pass depends on.
   virtual bool is_capturable() const { return true; }
 
-  // Number of trainable numbers.
-  int64_t ParameterCount() const;
+  // Number of its parameters' numbers; 0: unknown.
+  virtual int64_t ParameterCount() const;
 
   // Multiply-adds of one image's forward pass, times two: floating-point
   // operations. Pooling and ReLU are not counted. 0: unknown.

@@ -31,13 +31,15 @@ class Renormalized : public Classifier {
       factor.push_back(fed.std[f] / std);
       offset.push_back((static_cast<double>(fed.mean[f]) - own.mean[c]) / std);
     }
-    const auto add = [this](const char* name,
-                            const std::vector<double>& values) {
-      return AddBuffer(name,
-                       at::tensor(values, at::kFloat)
-                           .view({-1, 1, 1})
-                           .to(model_->parameters()[0].device()),
-                       /*persistent=*/false);
+    // (A model may have no state: then its owner moves this.)
+    const std::vector<NamedTensor> state = model_->State();
+    const at::Device device =
+        state.empty() ? at::kCPU : state[0].value.device();
+    const auto add = [this, device](const char* name,
+                                    const std::vector<double>& values) {
+      return AddBuffer(
+          name, at::tensor(values, at::kFloat).view({-1, 1, 1}).to(device),
+          /*persistent=*/false);
     };
     factor_ = add("factor", factor);
     offset_ = add("offset", offset);
@@ -54,6 +56,8 @@ class Renormalized : public Classifier {
   }
   std::vector<Feature> Features() const override { return model_->Features(); }
   int64_t FlopPerImage() const override { return model_->FlopPerImage(); }
+  int64_t ParameterCount() const override { return model_->ParameterCount(); }
+  bool is_capturable() const override { return model_->is_capturable(); }
   std::string Describe() const override { return model_->Describe(); }
 
  private:

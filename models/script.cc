@@ -46,15 +46,19 @@ constexpr char kHowToSave[] =
 // Numbers of the images in a forward pass, where the user says nothing: 16 MB.
 constexpr int64_t kNumbersInAPass = 1 << 22;
 
-// What the interpreter says of an error is a traceback whose last line has it.
+// What the interpreter says of an error is a traceback, whose last line has it.
 std::string LastLine(const std::exception& error) {
+  std::string said = "nothing";
   const std::vector<std::string> lines =
       absl::StrSplit(error.what(), '\n', absl::SkipWhitespace());
   for (const std::string& line : lines) {
     if (absl::StartsWith(line, "Exception raised from")) break;
-    if (absl::StartsWith(line, "RuntimeError: ")) return line;
+    if (absl::StartsWith(line, " ")) continue;
+    if (&line == &lines[0] || absl::StrContains(lines[0], "interpreter")) {
+      said = std::string(absl::StripPrefix(line, "builtins."));
+    }
   }
-  return lines.empty() ? "nothing" : lines[0];
+  return said;
 }
 
 bool IsOutOfMemory(const std::string& what) {
@@ -121,6 +125,9 @@ absl::StatusOr<std::shared_ptr<Script>> Script::Read(const std::string& bytes,
   if (!absl::StrContains(bytes, "/constants.pkl")) {
     return wrong(absl::StrContains(bytes, "archive_format")
                      ? "what torch.export.save writes"
+                 : absl::StrContains(bytes, "serialized_exported_program")
+                     ? "what an older torch.export.save writes"
+                 : absl::StrContains(bytes, ".npy") ? "a NumPy archive"
                  : absl::StrContains(bytes, "/data.pkl")
                      ? "what torch.save writes, weights without a program"
                      : "another zip archive, or one that is cut off");
@@ -130,7 +137,15 @@ absl::StatusOr<std::shared_ptr<Script>> Script::Read(const std::string& bytes,
   try {
     std::istringstream stream(bytes);
     module->module = torch::jit::load(stream, at::kCPU);
-    module->module.to(at::kFloat);
+    for (const auto& list : {Distinct(module->module.named_parameters()),
+                             Distinct(module->module.named_buffers())}) {
+      for (const NamedTensor& one : list) {
+        const at::ScalarType type = one.value.scalar_type();
+        if (!at::isFloatingType(type) || type == at::kFloat) continue;
+        const at::NoGradGuard no_grad;
+        one.value.set_data(one.value.detach().to(at::kFloat));
+      }
+    }
     if (!module->module.find_method("forward")) {
       return wrong("a program without a method forward");
     }
@@ -156,7 +171,7 @@ Outputs Script::Run(const at::Tensor& images,
   Outputs outputs;
   if (answer.isTensor()) {
     TORCH_CHECK(features.empty(), Describe(), " has no features");
-    outputs.logits = answer.toTensor();
+    outputs.logits = answer.toTensor().to(at::kFloat);
     return outputs;
   }
   TORCH_CHECK(answer.isGenericDict(), "its forward returns ", answer.tagKind(),
@@ -165,7 +180,7 @@ Outputs Script::Run(const at::Tensor& images,
   const auto get = [&](const std::string& name) {
     TORCH_CHECK(dict.contains(name), "its forward's dict has no \"", name,
                 "\"");
-    return dict.at(name).toTensor();
+    return dict.at(name).toTensor().to(at::kFloat);
   };
   outputs.logits = get(kLogits);
   for (const std::string& name : features) {
@@ -216,8 +231,10 @@ Outputs Script::Forward(const at::Tensor& images,
     TORCH_CHECK_WITH(OutOfMemoryError, !IsOutOfMemory(error.what()),
                      LastLine(error), ", in a forward pass of ",
                      std::min(batch, count), " images through ", Describe(),
-                     "; fewer at a time need less (--", feeding_.whose,
-                     "_batch)");
+                     feeding_.whose.empty()
+                         ? std::string()
+                         : absl::StrCat("; fewer at a time need less (--",
+                                        feeding_.whose, "_batch)"));
     TORCH_CHECK(false, LastLine(error), ", in the forward pass of ",
                 Describe());
   }
@@ -268,9 +285,11 @@ absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
                 : "",
             " (", refused, ")"),
         "logits [batch, classes] for them",
-        feeding.size > 0 ? std::string("Save it for images of this size.")
-                         : absl::StrCat("If it wants larger images, say so: --",
-                                        feeding.whose, "_size=224."));
+        feeding.whose.empty() || !(absl::StrContains(refused, "size") ||
+                                   absl::StrContains(refused, "shape"))
+            ? kHowToSave
+            : absl::StrCat("If it wants other images, say so: --",
+                           feeding.whose, "_size=224."));
   }
   if (first.dim() != 2 || first.size(0) != images.size(0) ||
       first.size(1) < 2 || !first.is_floating_point()) {
@@ -283,26 +302,28 @@ absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
   second = second.to(at::kFloat);
   if (!first.isfinite().all().item<bool>()) {
     return wrong("logits that are not finite numbers", "finite ones",
-                 absl::StrCat("Look at its weights, and at --", feeding.whose,
-                              "_normalization."));
+                 "Look at its weights, and at how its pixels are normalised.");
   }
   // (Rounding may differ with the size of a batch, and with nothing else.)
   const at::Tensor far =
       (first.narrow(0, 0, half) - second.narrow(0, 0, half)).abs().amax();
   const double scale = first.abs().amax().item<double>() + 1e-6;
-  bool changed = far.item<double>() > 1e-3 * scale;
+  const bool differ = far.item<double>() > 1e-3 * scale;
+  bool changed = false;
   for (size_t i = 0; i < kept.size(); ++i) {
     const at::Tensor& buffer = named_buffers()[i].value;
-    if (!buffer.equal(kept[i])) {
-      changed = true;
-      buffer.copy_(kept[i]);
-    }
+    if (buffer.equal(kept[i])) continue;
+    changed = true;
+    buffer.copy_(kept[i]);
   }
-  if (changed) {
+  if (differ || changed) {
     return wrong(
-        "two answers about the same images among different others: a program "
-        "that is in train mode whatever it is told, as one traced in it is",
-        "a program that answers about each image alone", kHowToSave);
+        absl::StrCat("a program that ",
+                     differ ? "gives two answers about the same images among "
+                              "different others"
+                            : "changes its buffers when it is asked",
+                     ", as one that was traced in train mode does"),
+        "answers about each image alone, and always the same", kHowToSave);
   }
   if (first.ge(0).all().item<bool>() &&
       first.sum(1).sub(1).abs().amax().item<double>() < 1e-3) {
@@ -334,6 +355,59 @@ std::string Script::Describe() const {
   return absl::StrCat("TorchScript ", Printable(TypeOf(module_->module)));
 }
 
+int64_t Script::ParameterCount() const {
+  int64_t count = 0;
+  for (const NamedTensor& one : Distinct(module_->module.named_parameters())) {
+    count += one.value.numel();
+  }
+  return count;
+}
+
+absl::Status Script::AskToTrain(const at::Tensor& images,
+                                const std::string& name) {
+  const auto wrong = [&](const std::string& found, const std::string& expected,
+                         const std::string& what_to_do) {
+    return Wrong(StatusCode::kFailedPrecondition, name, found, expected,
+                 what_to_do);
+  };
+  std::vector<at::Tensor> kept;
+  for (const NamedTensor& one : State()) {
+    kept.push_back(one.value.detach().clone());
+  }
+  train(true);
+  try {
+    Forward(images, {}).logits.square().sum().backward();
+  } catch (const std::exception& error) {
+    return wrong(absl::StrCat("a program that cannot be trained (",
+                              LastLine(error), ")"),
+                 "parameters that learn", kHowToSave);
+  }
+  for (const NamedTensor& one : named_parameters()) {
+    if (one.value.grad().defined()) continue;
+    return wrong(absl::StrCat("the parameter \"", Printable(one.name),
+                              "\", which the logits do not depend on"),
+                 "parameters that learn",
+                 "Take it out, or say that it does not learn: "
+                 "requires_grad_(False).");
+  }
+  for (at::Tensor& parameter : parameters()) {
+    parameter.mutable_grad() = at::Tensor();
+  }
+  bool changed = false, has_batch_norm = false;
+  const std::vector<NamedTensor> state = State();
+  for (size_t i = 0; i < state.size(); ++i) {
+    changed |= !state[i].value.equal(kept[i]);
+    has_batch_norm |= absl::EndsWith(state[i].name, "running_mean");
+  }
+  if (has_batch_norm && !changed) {
+    return wrong(
+        "batch norm that stays in eval mode when it is trained, as that of a "
+        "traced module does",
+        "a scripted module", "In Python: torch.jit.script(model).save(path).");
+  }
+  return absl::OkStatus();
+}
+
 std::string Script::Write() {
   to(at::kCPU);
   eval();
@@ -345,7 +419,10 @@ std::string Script::Write() {
 absl::Status Script::Reset(uint64_t seed, const std::string& name) {
   const at::NoGradGuard no_grad;
   Random random(seed, "student's weights");
-  std::set<const void*> drawn;
+  std::set<const void*> learn, drawn;
+  for (const at::Tensor& parameter : parameters()) {
+    learn.insert(parameter.unsafeGetTensorImpl());
+  }
   for (const auto& [path, module] : module_->module.named_modules()) {
     const std::string type = TypeOf(module);
     const bool is_norm = absl::StrContains(type, "Norm");
@@ -354,7 +431,10 @@ absl::Status Script::Reset(uint64_t seed, const std::string& name) {
     double bound = 0;
     for (const auto& one : module.named_parameters(/*recurse=*/false)) {
       const at::Tensor& value = one.value;
-      if (!drawn.insert(value.unsafeGetTensorImpl()).second) continue;
+      if (learn.count(value.unsafeGetTensorImpl()) == 0 ||
+          !drawn.insert(value.unsafeGetTensorImpl()).second) {
+        continue;
+      }
       if (!is_known || absl::StrContains(type, "Transpose")) {
         return Wrong(
             StatusCode::kFailedPrecondition, name,

@@ -21,7 +21,8 @@ struct ScriptFeeding {
   int64_t size = 0;
   // Without gradients, images in a forward pass; 0: as many as 16 MB are.
   int64_t batch = 0;
-  // Whose flags messages name: "teacher" for --teacher_size.
+  // Whose flags messages name: "teacher" for --teacher_size; empty if there are
+  // none.
   std::string whose = "teacher";
 };
 
@@ -48,19 +49,25 @@ class Script : public Classifier {
   // among others and must say the same.
   //
   // FailedPrecondition, with what to do, if it takes no such images, answers
-  // with something else than logits, or in train mode although it was put into
-  // eval mode, as a traced one does. Restores its buffers.
+  // with something else than logits, or as in train mode although it was put
+  // into eval mode, as a traced one may. Restores its buffers.
   absl::Status Ask(const at::Tensor& images, const ScriptFeeding& feeding,
                    const std::string& name);
   int64_t classes() const { return classes_; }  // 0 before Ask.
+
+  // Whether it can be trained, once Ask was OK. FailedPrecondition, with the
+  // name, for a parameter that the logits do not depend on, and for batch norm
+  // that stays in eval mode, as that of a traced one does. Its buffers are
+  // others afterwards.
+  absl::Status AskToTrain(const at::Tensor& images, const std::string& name);
 
   // A file's bytes: read again by Read, and by torch.jit.load. The state is
   // moved to the CPU.
   std::string Write();
 
-  // Draws the state anew as PyTorch's layers do: convolutions and fully
-  // connected layers uniformly by their fan-in, batch and group norm as 1 and
-  // 0. FailedPrecondition, with its name, for a parameter of another layer.
+  // Draws the parameters that learn anew as PyTorch's layers do: convolutions
+  // and fully connected layers uniformly by their fan-in, batch and group norm
+  // as 1 and 0. FailedPrecondition, with its name, for one of another layer.
   absl::Status Reset(uint64_t seed, const std::string& name);
 
   // In train mode dropout draws from LibTorch's generator, which is seeded by
@@ -70,6 +77,8 @@ class Script : public Classifier {
   Outputs Forward(const at::Tensor& images,
                   const std::vector<std::string>& features) override;
   std::vector<Feature> Features() const override { return features_; }
+  // With those that need no gradient.
+  int64_t ParameterCount() const override;
   void train(bool on) override;
   // What its operations do is not known.
   bool is_capturable() const override { return false; }

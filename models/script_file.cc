@@ -61,6 +61,20 @@ absl::StatusOr<Normalization> NormalizationFor(const ScriptOptions& options,
       "0.5/0.5"));
 }
 
+absl::StatusOr<at::Tensor> FirstImages(const Dataset& data,
+                                       const Normalization& normalization) {
+  BatchesOptions options;
+  options.normalization = normalization;
+  std::vector<int64_t> first;
+  for (int64_t i = 0; i < kAsked; ++i) first.push_back(i % data.count);
+  ASSIGN_OR_RETURN(Dataset some, Select(data, first));
+  ASSIGN_OR_RETURN(
+      const Batches batches,
+      Batches::Create(std::make_shared<const Dataset>(std::move(some)),
+                      options));
+  return batches.Range(0, kAsked).images;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Script>> OpenScript(const std::string& bytes,
@@ -81,25 +95,25 @@ absl::StatusOr<std::shared_ptr<Script>> OpenScript(const std::string& bytes,
 absl::Status AskScript(const std::string& path, const ScriptOptions& options,
                        const std::string& whose, const Dataset& data,
                        Script* script) {
-  BatchesOptions batches_options;
   const Normalization usual = NormalizationOf(data);
   ASSIGN_OR_RETURN(
-      batches_options.normalization,
+      const Normalization own,
       NormalizationFor(options, whose, data.image.channels, usual));
-  std::vector<int64_t> first;
-  for (int64_t i = 0; i < kAsked; ++i) first.push_back(i % data.count);
-  ASSIGN_OR_RETURN(Dataset some, Select(data, first));
-  ASSIGN_OR_RETURN(
-      const Batches batches,
-      Batches::Create(std::make_shared<const Dataset>(std::move(some)),
-                      batches_options));
-  RETURN_IF_ERROR(script->Ask(batches.Range(0, kAsked).images,
-                              {options.size, options.batch, whose}, path));
+  ASSIGN_OR_RETURN(const at::Tensor images, FirstImages(data, own));
+  RETURN_IF_ERROR(
+      script->Ask(images, {options.size, options.batch, whose}, path));
   if (script->classes() == data.classes) return absl::OkStatus();
   return Unexpected(absl::StatusCode::kFailedPrecondition, path,
                     absl::StrCat("logits of ", script->classes(), " classes"),
                     absl::StrCat("the ", data.classes, " of ", data.name),
                     "Pass a model that was trained for these classes.");
+}
+
+absl::Status AskScriptToTrain(const std::string& path, const Dataset& data,
+                              Script* script) {
+  ASSIGN_OR_RETURN(const at::Tensor images,
+                   FirstImages(data, NormalizationOf(data)));
+  return script->AskToTrain(images, path);
 }
 
 absl::StatusOr<std::shared_ptr<Classifier>> FedScript(

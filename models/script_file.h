@@ -55,12 +55,17 @@ absl::StatusOr<std::shared_ptr<Script>> OpenScript(const std::string& bytes,
                                                    const ScriptOptions& options,
                                                    const std::string& whose);
 
-// Script::Ask about the first images of `data`. FailedPrecondition too if it
+// Script::Ask about the first images of `data`; messages name flags of `whose`,
+// if that is not empty. FailedPrecondition too if it
 // knows another number of classes; InvalidArgument for a normalisation that is
 // none of so many channels.
 absl::Status AskScript(const std::string& path, const ScriptOptions& options,
                        const std::string& whose, const Dataset& data,
                        Script* script);
+
+// Whether it can be trained: Script::AskToTrain, about the same images.
+absl::Status AskScriptToTrain(const std::string& path, const Dataset& data,
+                              Script* script);
 
 // The script, fed with images that are normalised by `fed`: those of the data
 // that it was asked about.

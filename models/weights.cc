@@ -67,6 +67,12 @@ class Metadata {
   std::string Text(const std::string& key) {
     const auto found = metadata_.find(key);
     if (found != metadata_.end()) return found->second;
+    if (metadata_.count("torchscript") > 0 && status_.ok()) {
+      status_ = absl::FailedPreconditionError(absl::StrCat(
+          name_, ": found the weights of ", metadata_.at("torchscript"),
+          ", without the program; expected a net that is spelled. Pass the "
+          "student.pt beside it."));
+    }
     Fail(absl::StrCat("no metadata \"", key, "\""), "it");
     return "";
   }

@@ -44,7 +44,8 @@ ComparedStage StageOf(const Json& report, const std::string& name) {
   result.accuracy = {NumberOr(interval.at("mean"), std::nan("")),
                      NumberOr(interval.at("low"), std::nan("")),
                      NumberOr(interval.at("high"), std::nan(""))};
-  result.parameters = stage.at("parameters").get<int64_t>();
+  const Json& parameters = stage.at("parameters");
+  result.parameters = parameters.is_null() ? 0 : parameters.get<int64_t>();
   result.latency_ms =
       NumberOr(metrics.at("latencyMs").at("batch1"), std::nan(""));
   if (several) {

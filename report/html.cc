@@ -91,6 +91,11 @@ std::string Errors(const StageAnalysis& stage) {
   return stage.metrics.samples == 0 ? "-" : WithCommas(stage.metrics.errors);
 }
 
+// 0: not known.
+std::string OrUnknown(int64_t count) {
+  return count == 0 ? "-" : WithCommas(count);
+}
+
 PageSection SummarySection(const ReportContext& context,
                            const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
@@ -123,13 +128,14 @@ PageSection SummarySection(const ReportContext& context,
     });
   }
   table.Add("parameters", [](const StageAnalysis& s) {
-    return WithCommas(s.stage->outline.parameters);
+    return OrUnknown(s.stage->outline.parameters);
   });
   table.Add("weights in float32, bytes", [](const StageAnalysis& s) {
-    return WithCommas(WeightBytes(*s.stage));
+    return OrUnknown(WeightBytes(*s.stage));
   });
   table.Add("MFLOP an image", [](const StageAnalysis& s) {
-    return Decimals(static_cast<double>(s.stage->outline.flop) / 1e6, 2);
+    const int64_t flop = s.stage->outline.flop;
+    return flop == 0 ? "-" : Decimals(static_cast<double>(flop) / 1e6, 2);
   });
   table.AddAt("latency of 1 image, ms", [&](size_t i) {
     return Decimals(analysis.latencies[i].batch1, 3);

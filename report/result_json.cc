@@ -5,9 +5,12 @@
 namespace distill {
 namespace {
 
+// 0: not known.
+Json Known(int64_t count) { return count == 0 ? Json(nullptr) : Json(count); }
+
 Json StageJson(const StageResult& stage) {
   Json json = {
-      {"parameters", stage.outline.parameters},
+      {"parameters", Known(stage.outline.parameters)},
       {"testAccuracy", Number(stage.test.accuracy())},
       {"testErrors",
        stage.test.samples == 0 ? Json(nullptr) : Json(stage.test.errors)},
@@ -49,7 +52,7 @@ Json RunJson(const ExperimentResult& run) {
 // What several seeds' stages have in common: the mean of the accuracies, with
 // its interval.
 Json StagesJson(const StageResult& first, const Interval& accuracy) {
-  return {{"parameters", first.outline.parameters},
+  return {{"parameters", Known(first.outline.parameters)},
           {"testAccuracy", Number(accuracy.mean)},
           {"testAccuracyInterval", IntervalJson(accuracy)}};
 }

@@ -204,7 +204,8 @@ TEST_F(DistillTest, TakesOtherModels) {
   EXPECT_EQ(run.result["teacher"]["parameters"], 784 * 40 + 40 + 400 + 10);
   EXPECT_EQ(run.result["student"]["parameters"],
             20 + 57 + 147 * 50 + 50 + 500 + 10);
-  EXPECT_EQ(run.text.find("warning"), std::string::npos) << run.text;
+  EXPECT_EQ(run.text.find("warning: the student is larger"), std::string::npos)
+      << run.text;
 }
 
 TEST_F(DistillTest, AStudentLargerThanItsTeacherIsAWarning) {

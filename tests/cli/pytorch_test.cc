@@ -50,6 +50,10 @@ class PyTorchTest : public ::testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.out;
     return result.LastLine();
   }
+  static int Distill(const DistillOptions& options, std::ostream& out,
+                     std::ostream& err, const ConsoleOptions& console) {
+    return RunDistill(options, out, err, console);
+  }
   template <typename Options, typename Run>
   json Ran(const Run& run, const Options& options) {
     std::ostringstream out, err;
@@ -64,7 +68,8 @@ class PyTorchTest : public ::testing::Test {
     Python(absl::StrCat(
         "-c \"import sys; sys.path.insert(0, ", Source("docs/examples"),
         "); import torch, ", "cifar_resnet as c; torch.manual_seed(0); ",
-        "torch.jit.script(c.ResNet(1, 4)).save('", path, "')\""));
+        "m = c.ResNet(1, 4); m.conv1.weight.requires_grad_(False); ",
+        "torch.jit.script(m).save('", path, "')\""));
     return path;
   }
 
@@ -84,7 +89,7 @@ TEST_F(PyTorchTest, AStudentOfTheirsComesBackAsItWasJudged) {
   options_.student_files.reset = true;
   options_.seeds = 2;
   options_.output_dir = folder_.File("out");
-  const json run = Ran(RunDistill, options_);
+  const json run = Ran(Distill, options_);
   EXPECT_EQ(run["studentModel"], "TorchScript ResNet");
   EXPECT_GT(run["student"]["testAccuracy"], 0.8);
   // The seeds differ in their weights, and so from the first step on.
@@ -96,6 +101,14 @@ TEST_F(PyTorchTest, AStudentOfTheirsComesBackAsItWasJudged) {
       absl::StrCat(Source("docs/examples/use_student.py"), " '",
                    options_.output_dir, "' '", data_, "' '", onnx, "'")));
   EXPECT_EQ(theirs["errors"], run["runs"][0]["student"]["testErrors"]);
+
+  // What did not learn is as it was, though all else was drawn anew.
+  Python(absl::StrCat("-c \"import torch; a = torch.jit.load('",
+                      options_.student_files.from, "'); b = torch.jit.load('",
+                      options_.output_dir,
+                      "/student.pt'); assert torch.equal(a.conv1.weight, "
+                      "b.conv1.weight); assert not torch.equal(a.linear.weight,"
+                      " b.linear.weight)\""));
 
   EvaluateOptions evaluate;
   evaluate.model = options_.output_dir + "/student.pt";
@@ -144,7 +157,7 @@ TEST_F(PyTorchTest, ATableThatTheyWriteSaysOfWhichImagesItIs) {
   Python(absl::StrCat(Source("docs/examples/logits_table.py"), " '", teacher,
                       "' '", data_, "' '", table, "'"));
   options_.teacher_files.from = {table};
-  const json by_table = Ran(RunDistill, options_);
+  const json by_table = Ran(Distill, options_);
   EXPECT_EQ(text_.find("note:"), std::string::npos) << text_;
   EXPECT_GT(by_table["teacher"]["testAccuracy"], 0.9);
 
@@ -156,11 +169,29 @@ TEST_F(PyTorchTest, ATableThatTheyWriteSaysOfWhichImagesItIs) {
   options_.teacher_files.from = {teacher};
   options_.teacher_files.script.trust = true;
   options_.teacher_files.script.normalization = "0/1";
-  const json by_script = Ran(RunDistill, options_);
+  const json by_script = Ran(Distill, options_);
   EXPECT_EQ(by_script["teacher"]["testErrors"],
             by_table["teacher"]["testErrors"]);
   EXPECT_NEAR(by_script["student"]["testLoss"].get<double>(),
               by_table["student"]["testLoss"].get<double>(), 1e-2);
+}
+
+TEST_F(PyTorchTest, WhatAModelSaysOfItsErrorIsPassedOn) {
+  const std::string path = folder_.File("raises.pt");
+  testing::WriteFile(folder_.File("raises.py"),
+                     "import sys, torch\n"
+                     "class M(torch.nn.Module):\n"
+                     "    def forward(self, x):\n"
+                     "        if x.size(0) > 0:\n"
+                     "            raise RuntimeError('my own words')\n"
+                     "        return x\n"
+                     "torch.jit.script(M()).save(sys.argv[1])\n");
+  Python("'" + folder_.File("raises.py") + "' '" + path + "'");
+  options_.teacher_files.from = {path};
+  options_.teacher_files.script.trust = true;
+  std::ostringstream out, err;
+  EXPECT_EQ(RunDistill(options_, out, err, ConsoleOptions()), 1);
+  EXPECT_NE(err.str().find("my own words"), std::string::npos) << err.str();
 }
 
 // In train mode its batch norm and dropout are part of the trace.

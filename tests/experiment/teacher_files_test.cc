@@ -1,5 +1,6 @@
 #include "experiment/teacher_files.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "data/batches.h"
@@ -91,6 +93,11 @@ class TeacherFilesTest : public ::testing::Test {
     files_.from = paths;
     ExperimentOptions options = options_;
     lines_.all.clear();
+    if (trusts_scripts_alone_) {
+      files_.script.trust = std::any_of(
+          paths.begin(), paths.end(),
+          [](const std::string& path) { return absl::EndsWith(path, ".pt"); });
+    }
     auto source = OpenTeacher(files_, &options);
     if (!source.ok()) return source.status();
     return RunExperiment(options, Cpu(), splits_, lines_, **source);
@@ -103,6 +110,7 @@ class TeacherFilesTest : public ::testing::Test {
       const std::vector<std::string>& paths) {
     files_.from = paths;
     ExperimentOptions options = options_;
+    files_.script.trust = absl::EndsWith(paths[0], ".pt");
     const auto source = OpenTeacher(files_, &options);
     EXPECT_TRUE(source.ok()) << source.status();
     const auto teacher = GetTeacher(options, Cpu(), splits_, lines_, **source,
@@ -129,6 +137,7 @@ class TeacherFilesTest : public ::testing::Test {
                           ToySplit(kTest, Split::kTest, 0.2, kSide)};
   at::Tensor images_, weight_;
   TeacherFiles files_;
+  bool trusts_scripts_alone_ = true;
   ExperimentOptions options_;
   Lines lines_;
 };
@@ -224,7 +233,7 @@ TEST_F(TeacherFilesTest, BadTablesAreRefused) {
   const auto [values, indices] = logits.log_softmax(1).topk(3, 1);
   at::Tensor nan = logits.clone();
   nan[17][3] = std::nan("");
-  const StatusCode kInvalid = StatusCode::kInvalidArgument;
+  const StatusCode kInvalid = StatusCode::kFailedPrecondition;
   const StatusCode kPrecondition = StatusCode::kFailedPrecondition;
   const struct {
     std::vector<std::pair<std::string, at::Tensor>> tensors;
@@ -260,6 +269,9 @@ TEST_F(TeacherFilesTest, BadTablesAreRefused) {
       {{{"values", values}, {"indices", indices * 0}},
        kPrecondition,
        "a class twice"},
+      {{{"logits", logits}, {"test_logits", logits.slice(0, 1, kTest + 1)}},
+       kPrecondition,
+       "in the order of the test split"},
       // Another order than the data set's.
       {{{"logits", logits.flip(0)}}, kPrecondition, "in the data set's order"},
   };
@@ -268,8 +280,8 @@ TEST_F(TeacherFilesTest, BadTablesAreRefused) {
                           {"table.safetensors", one.part}));
   }
   options_.augment = *Augment::Parse("flip");
-  EXPECT_TRUE(FailsWith(Error({Table({{"logits", logits}})}), kInvalid,
-                        {"--augment", "views"}));
+  EXPECT_TRUE(FailsWith(Error({Table({{"logits", logits}})}),
+                        StatusCode::kInvalidArgument, {"--augment", "views"}));
 }
 
 TEST_F(TeacherFilesTest, SeveralAreTheMeanOfTheirSoftenedProbabilities) {
@@ -291,7 +303,7 @@ TEST_F(TeacherFilesTest, SeveralAreTheMeanOfTheirSoftenedProbabilities) {
   const auto run = Run({one, other});
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->teacher.outline.architecture,
-            "the mean of TorchScript Toy and TorchScript Toy");
+            "the mean of TorchScript Toy (75 %) and TorchScript Toy (25 %)");
   EXPECT_EQ(run->teacher.model, nullptr);
 
   files_.weights = {1};
@@ -307,6 +319,7 @@ TEST_F(TeacherFilesTest, AMeanKnowsNothingOfImagesThatOneDoesNotKnow) {
 }
 
 TEST_F(TeacherFilesTest, AScriptIsRunOnlyIfItsUserSaysSo) {
+  trusts_scripts_alone_ = false;
   files_.script.trust = false;
   EXPECT_TRUE(FailsWith(Error({Script()}), StatusCode::kInvalidArgument,
                         {"teacher.pt", "a program", "--trust_teacher_code"}));
@@ -324,6 +337,7 @@ TEST_F(TeacherFilesTest, ScriptsThatAreNoTeachersAreRefused) {
       {"", "    y = y[:, 1:]\n", {"logits of 9 classes", "the 10 of"}},
       {"", "    y = y / 0.0\n", {"not finite"}},
       {"", "    y = y.argmax(1)\n", {"answers [8]"}},
+      {"", "    assert False, 'my own words'\n", {"my own words"}},
       {"    x = x[:, :, :4]\n", "", {"fails with images", "--teacher_size"}},
       // It answers, and knows nothing.
       {"    x = x * 0.0\n", "", {"training images", "--teacher_normalization"}},
@@ -337,6 +351,39 @@ TEST_F(TeacherFilesTest, ScriptsThatAreNoTeachersAreRefused) {
           << status;
     }
   }
+}
+
+TEST_F(TeacherFilesTest, ScriptsMayHaveStateOfAnyKind) {
+  const auto plain = Answers({Script()});
+  // Integers stay integers, and an answer may be of half precision.
+  const std::string path = testing::WriteFile(
+      folder_.File("index.pt"),
+      ScriptBytes("def forward(self, x):\n"
+                  "    y = torch.linear(x.flatten(1), self.weight.float())\n"
+                  "    return y[:, self.order].half()\n",
+                  {{"weight", weight_.to(at::kDouble)}},
+                  {{"order", at::arange(kClasses)}}));
+  EXPECT_TRUE(Answers({path}).first.allclose(plain.first, 1e-2, 1e-2));
+  // Without any: one that answers, and knows nothing.
+  files_.script.normalization = "0.5/0.5";
+  EXPECT_TRUE(FailsWith(
+      Error({testing::WriteFile(
+          folder_.File("none.pt"),
+          ScriptBytes("def forward(self, x):\n"
+                      "    return torch.linear(x.flatten(1)[:, :10], "
+                      "torch.ones([10, 10]))\n",
+                      {}))}),
+      StatusCode::kFailedPrecondition, {"none.pt", "training images"}));
+}
+
+TEST_F(TeacherFilesTest, FlagsWithoutEffectAreRefused) {
+  const std::string table = Table({{"logits", Logits()}});
+  trusts_scripts_alone_ = false;
+  EXPECT_TRUE(FailsWith(Error({table}), StatusCode::kInvalidArgument,
+                        {"--trust_teacher_code", "table.safetensors is none"}));
+  files_.weights = {2};
+  EXPECT_TRUE(FailsWith(Error({Script()}), StatusCode::kInvalidArgument,
+                        {"--teacher_shares would change nothing"}));
 }
 
 TEST_F(TeacherFilesTest, AnswersThatAreNoTensorsAreRefused) {
