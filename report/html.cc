@@ -285,6 +285,7 @@ PageSection SeedsSection(const Analysis& analysis) {
         values.push_back(quantity.value(run.stages[stage]));
       }
       const Interval i = MeanInterval(values, quantity.bounds);
+      if (std::isnan(i.mean)) return "-";
       const auto text = [&](double value) {
         return quantity.percent ? Percent(value) : Decimals(value, 4);
       };
@@ -304,8 +305,11 @@ PageSection SeedsSection(const Analysis& analysis) {
   for (const RunAnalysis& run : analysis.runs) {
     std::vector<std::string> row = {absl::StrCat(run.seed)};
     for (const StageAnalysis& stage : run.stages) {
-      row.push_back(absl::StrFormat(
-          "%s (%s)", Percent(stage.metrics.accuracy.mean), Errors(stage)));
+      row.push_back(stage.metrics.samples == 0
+                        ? "-"
+                        : absl::StrFormat("%s (%s)",
+                                          Percent(stage.metrics.accuracy.mean),
+                                          Errors(stage)));
     }
     if (analysis.has_control()) {
       row.push_back(absl::StrFormat(
