@@ -140,11 +140,12 @@ Batch Batches::FromOrder(at::IntArrayRef order, int64_t batch,
   const at::IntArrayRef now = order.slice(all.first + taken.first, taken.count);
   // This batch's, to be read at once, and the next one's, to be read while
   // this one is computed with.
+  const int64_t next = all.first + all.count;
   const int64_t end =
-      std::min(all.first + 2 * options_.batch_size, sample_count());
+      next + std::min(options_.batch_size, sample_count() - next);
   for (int64_t i = all.first; i < end; ++i) {
     // (What was wanted with the batch before is on its way.)
-    if (batch == 0 || i >= all.first + all.count) {
+    if (batch == 0 || i >= next) {
       dataset_->images.WillNeed(order[i]);
     }
   }
