@@ -38,8 +38,9 @@ int main(int argc, char** argv) {
   const auto ranks = distill::JoinWorld();
   // Of several ranks the first alone speaks; the others keep what they would
   // have said of an error.
-  // (To the end of the process: streams are flushed after main().)
-  auto& said = *new std::stringbuf;
+  std::stringbuf said;
+  std::streambuf* const out = std::cout.rdbuf();
+  std::streambuf* const err = std::cerr.rdbuf();
   if (ranks.ok() && (*ranks)->rank() > 0) {
     std::cout.rdbuf(&said);
     std::cerr.rdbuf(&said);
@@ -58,5 +59,7 @@ int main(int argc, char** argv) {
             options, std::cout, std::cerr,
             distill::ConsoleOptionsOfProcess(options.output), **ranks);
       });
+  std::cout.rdbuf(out);
+  std::cerr.rdbuf(err);
   return distill::LeaveWorld(code, said.str());
 }

@@ -361,8 +361,10 @@ bool Numbers(const SafeTensors& file, const std::string& name,
   const SafeTensor* tensor = file.Find(name);
   if (tensor == nullptr || tensor->dtype != dtype) return false;
   numbers->resize(tensor->bytes.size() / sizeof(T));
-  std::memcpy(numbers->data(), tensor->bytes.data(),
-              numbers->size() * sizeof(T));
+  if (!numbers->empty()) {
+    std::memcpy(numbers->data(), tensor->bytes.data(),
+                numbers->size() * sizeof(T));
+  }
   return true;
 }
 
