@@ -31,7 +31,7 @@ std::string Ranks::Broadcast(const std::string& bytes) {
       at::full({1}, static_cast<int64_t>(bytes.size()), at::kLong);
   Broadcast(count);
   at::Tensor all = at::empty({count.item<int64_t>()}, at::kByte);
-  if (rank() == 0)
+  if (rank() == 0 && !bytes.empty())
     std::memcpy(all.mutable_data_ptr(), bytes.data(), bytes.size());
   Broadcast(all);
   return {static_cast<const char*>(all.const_data_ptr()),
