@@ -4,7 +4,6 @@
 #include "models/kernel_choice.h"
 #include "torch/version.h"
 #include "training/cuda_state.h"
-#include "training/world.h"
 
 // bazel build --per_file_copt=cli/version.cc@-DDISTILL_COMMIT=...
 #ifdef DISTILL_COMMIT
@@ -21,8 +20,7 @@ std::string VersionText(const std::string& program) {
   return absl::StrCat(program, " ", kVersion, DISTILL_COMMIT_TEXT,
                       "\nLibTorch ", TORCH_VERSION,
                       QueryCuda().built ? ", with CUDA" : ", without CUDA",
-                      BuiltWithMpi() ? ", with MPI" : "", "\nkernels for ",
-                      kernels::IsaName(ChosenIsa()), "\n");
+                      "\nkernels for ", kernels::IsaName(ChosenIsa()), "\n");
 }
 
 }  // namespace distill
