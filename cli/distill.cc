@@ -394,19 +394,14 @@ absl::Status CheckOptions(const DistillOptions& options,
 // FailedPrecondition, with the settings that differ, unless this rank has rank
 // 0's configuration.
 absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
-  const Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
-  std::vector<std::string> differ;
-  for (const auto& field : configuration.items()) {
-    const Json& other = first[field.key()];
-    // (Ranks on other machines have other processors.)
-    if (other == field.value() || field.key() == "deviceDescription") continue;
-    differ.push_back(absl::StrCat(field.key(), " is ", JsonText(field.value()),
-                                  ", and rank 0's ", JsonText(other)));
-  }
-  if (differ.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "found other data or settings than rank 0's: ",
-      absl::StrJoin(differ, "; "), "; expected the same on all ranks"));
+  Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
+  // (Ranks on other machines may have other processors.)
+  first["deviceDescription"] = configuration["deviceDescription"];
+  const std::string differences = Differences(first, configuration);
+  if (differences.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("found other data or settings than rank 0's: ", differences,
+                   " here; expected the same on all ranks"));
 }
 
 }  // namespace

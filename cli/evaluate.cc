@@ -119,8 +119,8 @@ absl::StatusOr<JudgedModel> Load(const EvaluateOptions& options,
   const Split split = options.split == "test" ? Split::kTest : Split::kTrain;
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(*path));
   if (absl::StartsWith(bytes, "PK\3\4")) {
-    return LoadScriptWithData(*path, options.script, options.data, observer,
-                              split);
+    return LoadScriptWithData(bytes, *path, options.script, options.data,
+                              observer, split);
   }
   JudgedModel judged;
   ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModelOrTwin(path));

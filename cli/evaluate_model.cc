@@ -120,12 +120,12 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
   return result;
 }
 
-absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& path,
+absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& bytes,
+                                               const std::string& path,
                                                const ScriptOptions& script,
                                                const DataOptions& options,
                                                Observer& observer,
                                                Split split) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
   ASSIGN_OR_RETURN(const auto opened, OpenScript(bytes, path, script, "model"));
   ASSIGN_OR_RETURN(const auto splits, LoadSplits(options, observer));
   const Dataset& train = *splits.train;

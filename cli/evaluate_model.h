@@ -48,9 +48,10 @@ struct JudgedModel {
   DatasetForModel data;
 };
 
-// The TorchScript file at `path`, and the split that it is judged by. Errors:
-// those of OpenScript, LoadDataset and AskScript.
-absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& path,
+// The TorchScript file at `path`, whose bytes these are, and the split that it
+// is judged by. Errors: those of OpenScript, LoadDataset and AskScript.
+absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& bytes,
+                                               const std::string& path,
                                                const ScriptOptions& script,
                                                const DataOptions& options,
                                                Observer& observer, Split split);

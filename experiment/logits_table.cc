@@ -9,11 +9,9 @@
 #include "ATen/ops/isfinite.h"
 #include "ATen/ops/tensor.h"
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "base/files.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "data/formats/npz.h"
@@ -45,9 +43,8 @@ constexpr Member kMembers[] = {{"logits", &LogitsTable::logits},
                                {"indices", &LogitsTable::indices},
                                {"values", &LogitsTable::values}};
 
-absl::Status ReadTensors(const std::string& bytes, const std::string& path,
+absl::Status ReadTensors(const SafeTensors& file, const std::string& path,
                          LogitsTable* table) {
-  ASSIGN_OR_RETURN(const SafeTensors file, ParseSafeTensors(bytes, path));
   table->metadata = file.metadata;
   for (const Member& member : kMembers) {
     const SafeTensor* tensor = file.Find(member.name);
@@ -192,14 +189,21 @@ class TableTeacher : public Teacher {
 
 }  // namespace
 
-absl::StatusOr<LogitsTable> ReadLogitsTable(const std::string& path) {
+bool IsLogitsTable(const SafeTensors& file) {
+  return file.Find("logits") != nullptr || file.Find("indices") != nullptr;
+}
+
+absl::StatusOr<LogitsTable> LogitsOfTensors(const SafeTensors& file,
+                                            const std::string& path) {
   LogitsTable table;
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  table.crc32 = Crc32(bytes);
-  const bool is_numpy =
-      absl::StartsWith(bytes, "PK\3\4") || absl::StartsWith(bytes, "\x93NUMPY");
-  RETURN_IF_ERROR(is_numpy ? ReadArrays(path, &table)
-                           : ReadTensors(bytes, path, &table));
+  RETURN_IF_ERROR(ReadTensors(file, path, &table));
+  RETURN_IF_ERROR(Check(path, &table));
+  return table;
+}
+
+absl::StatusOr<LogitsTable> LogitsOfArrays(const std::string& path) {
+  LogitsTable table;
+  RETURN_IF_ERROR(ReadArrays(path, &table));
   RETURN_IF_ERROR(Check(path, &table));
   return table;
 }
@@ -323,9 +327,8 @@ absl::StatusOr<std::shared_ptr<Teacher>> FromTable::Load(const Stages& stages) {
 }
 
 std::string FromTable::Doubt() const {
-  return absl::StrCat("Are its rows in the data set's order (",
-                      "the training split's, before anything is held out), "
-                      "and its columns in the order of the classes?");
+  return "Are its rows in the data set's order (the training split's, before "
+         "anything is held out), and its columns in the order of the classes?";
 }
 
 }  // namespace distill

@@ -10,6 +10,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "data/safetensors.h"
 #include "experiment/teachers.h"
 
 namespace distill {
@@ -25,24 +26,28 @@ struct LogitsTable {
   at::Tensor indices, values;
   // Texts: "train_images_crc32" says of which images the rows are.
   std::map<std::string, std::string> metadata;
-  uint32_t crc32 = 0;  // Of the file's bytes.
 };
 
-// Reads the tensors of these names from a .safetensors, .npz or .npy file; a
-// .npy file is `logits`. They may be float16, bfloat16, float32 or float64, and
-// the indices of any integer type.
+// Whether a file has tensors of those names.
+bool IsLogitsTable(const SafeTensors& file);
+
+// The tensors of these names in a .safetensors file, and the arrays in a .npz
+// file; a .npy file is `logits`. They may be float16, bfloat16, float32 or
+// float64, and the indices int32, int64 or uint8, arrays of any integers.
 //
-// Errors, with what was found, what was expected and what to do: those of the
-// formats' readers; FailedPrecondition for other tensors, shapes or dtypes,
-// for numbers that are not finite, and for probabilities in place of logits.
-absl::StatusOr<LogitsTable> ReadLogitsTable(const std::string& path);
+// Errors, with `path`, what was found, what was expected and what to do:
+// NpzFile's; FailedPrecondition for other tensors, shapes or dtypes, for
+// numbers that are not finite, and for probabilities in place of logits.
+absl::StatusOr<LogitsTable> LogitsOfTensors(const SafeTensors& file,
+                                            const std::string& path);
+absl::StatusOr<LogitsTable> LogitsOfArrays(const std::string& path);
 
 // The teacher that has said all that it will say. It has no features, and knows
 // nothing of views.
 class FromTable : public FromFile {
  public:
-  FromTable(LogitsTable table, const std::string& from)
-      : FromFile(from, table.crc32), table_(std::move(table)) {}
+  FromTable(LogitsTable table, const std::string& from, uint32_t crc32)
+      : FromFile(from, crc32), table_(std::move(table)) {}
 
   std::string Spelling() const override { return "logits"; }
   // FailedPrecondition if its rows are not those of `train`, or of other images

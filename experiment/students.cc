@@ -16,6 +16,15 @@ absl::StatusOr<Graph> StudentNet(const ExperimentOptions& options,
   return ParseModel("--student", options.student, train.image, train.classes);
 }
 
+// A file with those tensors alone.
+SafeTensors FileOf(const std::vector<NamedTensor>& state) {
+  SafeTensors file;
+  for (const NamedTensor& one : state) {
+    file.tensors.push_back(ToSafeTensor(one.name, one.value));
+  }
+  return file;
+}
+
 // options.student, with given weights.
 class WeightedStudent : public SpelledStudent {
  public:
@@ -32,17 +41,14 @@ class WeightedStudent : public SpelledStudent {
 
   absl::StatusOr<std::shared_ptr<Classifier>> Make(
       const Stages& stages) const override {
-    ASSIGN_OR_RETURN(auto model, SpelledStudent::Make(stages));
+    const Dataset& train = stages.data().train.dataset();
+    ASSIGN_OR_RETURN(const Graph net, StudentNet(stages.options(), train));
     LoadedModel begin = loaded_;
-    ASSIGN_OR_RETURN(
-        const Graph net,
-        StudentNet(stages.options(), stages.data().train.dataset()));
     begin.model = stages.Make(net, "student's weights");
-    const SafeTensors file = ModelFile(loaded_.model->State(), loaded_.info);
-    RETURN_IF_ERROR(LoadState(file, path_, net.spelling, begin.model.get()));
-    ASSIGN_OR_RETURN(
-        const ClassMatch match,
-        MatchClasses(begin.info, stages.data().train.dataset(), path_));
+    RETURN_IF_ERROR(LoadState(FileOf(loaded_.model->State()), path_,
+                              net.spelling, begin.model.get()));
+    ASSIGN_OR_RETURN(const ClassMatch match,
+                     MatchClasses(begin.info, train, path_));
     ReorderClasses(match, &begin);
     return begin.model;
   }
@@ -69,9 +75,9 @@ class ScriptStudent : public StudentSource {
     ScriptOptions asked;
     asked.trust = files_.trust;
     RETURN_IF_ERROR(AskScript(files_.from, asked, "", train, script_.get()));
+    // (The question changes buffers: this one is thrown away.)
     ASSIGN_OR_RETURN(const auto model, New(options));
-    ASSIGN_OR_RETURN(const auto probe, New(options));
-    RETURN_IF_ERROR(AskScriptToTrain(files_.from, train, probe.get()));
+    RETURN_IF_ERROR(AskScriptToTrain(files_.from, train, model.get()));
     return ModelOutline{model->Describe(), model->ParameterCount(), 0,
                         script_->Features(), model->is_capturable()};
   }
@@ -88,10 +94,7 @@ class ScriptStudent : public StudentSource {
   absl::StatusOr<SafeTensors> File(const ExperimentOptions& options,
                                    const StageResult& student,
                                    const Dataset& train) const override {
-    SafeTensors file;
-    for (const NamedTensor& one : student.model->State()) {
-      file.tensors.push_back(ToSafeTensor(one.name, one.value));
-    }
+    SafeTensors file = FileOf(student.model->State());
     const Normalization normalization = NormalizationOf(train);
     file.metadata = {
         {"format", "pt"},
@@ -107,12 +110,8 @@ class ScriptStudent : public StudentSource {
   absl::StatusOr<std::optional<std::string>> ScriptFile(
       const StageResult& student) const override {
     ASSIGN_OR_RETURN(const auto script, Script::Read(bytes_, files_.from));
-    SafeTensors state;
-    for (const NamedTensor& one : student.model->State()) {
-      state.tensors.push_back(ToSafeTensor(one.name, one.value));
-    }
-    RETURN_IF_ERROR(
-        LoadState(state, files_.from, script->Describe(), script.get()));
+    RETURN_IF_ERROR(LoadState(FileOf(student.model->State()), files_.from,
+                              script->Describe(), script.get()));
     return script->Write();
   }
 

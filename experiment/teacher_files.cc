@@ -125,27 +125,33 @@ class FromSeveral : public FromFile {
 
   absl::StatusOr<ModelOutline> Outline(const ExperimentOptions& options,
                                        const Dataset& train) const override {
-    ModelOutline all;
-    bool known = true;
-    all.architecture = Spelling();
+    std::vector<ModelOutline> outlines;
     for (const auto& member : members_) {
-      ASSIGN_OR_RETURN(const ModelOutline one, member->Outline(options, train));
-      // (Unknown of one, unknown of all.)
-      known &= one.parameters > 0;
-      all.parameters += one.parameters;
-      all.is_capturable &= one.is_capturable;
+      ASSIGN_OR_RETURN(ModelOutline one, member->Outline(options, train));
+      outlines.push_back(std::move(one));
     }
-    if (!known) all.parameters = 0;
-    return all;
+    return OutlineOfAll(outlines);
   }
 
  private:
+  ModelOutline OutlineOfAll(const std::vector<ModelOutline>& outlines) const {
+    ModelOutline all;
+    all.architecture = Spelling();
+    for (const ModelOutline& one : outlines) {
+      all.parameters += one.parameters;
+      all.is_capturable &= one.is_capturable;
+    }
+    // (Unknown of one, unknown of all.)
+    for (const ModelOutline& one : outlines) {
+      if (one.parameters == 0) all.parameters = 0;
+    }
+    return all;
+  }
+
   absl::StatusOr<std::shared_ptr<Teacher>> Load(const Stages& stages) override {
     std::vector<std::shared_ptr<Teacher>> teachers;
     std::vector<at::Tensor> test, validation;
-    ModelOutline outline;
-    bool known = true;
-    outline.architecture = Spelling();
+    std::vector<ModelOutline> outlines;
     for (const auto& member : members_) {
       ASSIGN_OR_RETURN(auto one, member->Get(stages));
       const StageResult& stage = one->stage();
@@ -153,12 +159,9 @@ class FromSeveral : public FromFile {
       if (stage.validation_logits.defined()) {
         validation.push_back(stage.validation_logits);
       }
-      known &= stage.outline.parameters > 0;
-      outline.parameters += stage.outline.parameters;
-      outline.is_capturable &= stage.outline.is_capturable;
+      outlines.push_back(stage.outline);
       teachers.push_back(std::move(one));
     }
-    if (!known) outline.parameters = 0;
     // Of images of which one says nothing, all say nothing.
     const auto mix = [this](const std::vector<at::Tensor>& logits) {
       return logits.size() == members_.size()
@@ -166,8 +169,8 @@ class FromSeveral : public FromFile {
                  : at::Tensor();
     };
     return std::make_shared<MeanTeacher>(
-        stages.Judge(outline, mix(validation), mix(test)), std::move(teachers),
-        weights_, temperature_);
+        stages.Judge(OutlineOfAll(outlines), mix(validation), mix(test)),
+        std::move(teachers), weights_, temperature_);
   }
 
   std::string Doubt() const override {
@@ -182,17 +185,18 @@ class FromSeveral : public FromFile {
 absl::StatusOr<std::unique_ptr<FromFile>> OpenOne(const std::string& path,
                                                   const TeacherFiles& files) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  const uint32_t crc32 = Crc32(bytes);
   const bool is_zip = absl::StartsWith(bytes, "PK\3\4");
   if (absl::StartsWith(bytes, "\x93NUMPY") ||
       (is_zip && absl::StrContains(bytes, ".npy"))) {
-    ASSIGN_OR_RETURN(LogitsTable table, ReadLogitsTable(path));
-    return std::make_unique<FromTable>(std::move(table), path);
+    ASSIGN_OR_RETURN(LogitsTable table, LogitsOfArrays(path));
+    return std::make_unique<FromTable>(std::move(table), path, crc32);
   }
   if (is_zip) {
     ASSIGN_OR_RETURN(auto script,
                      OpenScript(bytes, path, files.script, "teacher"));
     return std::make_unique<FromScript>(std::move(script), files.script, path,
-                                        Crc32(bytes));
+                                        crc32);
   }
   const auto parsed = ParseSafeTensors(bytes, path);
   if (!parsed.ok() && (ContentOf(bytes).known || bytes.empty())) {
@@ -203,12 +207,12 @@ absl::StatusOr<std::unique_ptr<FromFile>> OpenOne(const std::string& path,
   }
   RETURN_IF_ERROR(parsed.status());
   const SafeTensors& file = *parsed;
-  if (file.Find("logits") != nullptr || file.Find("indices") != nullptr) {
-    ASSIGN_OR_RETURN(LogitsTable table, ReadLogitsTable(path));
-    return std::make_unique<FromTable>(std::move(table), path);
+  if (IsLogitsTable(file)) {
+    ASSIGN_OR_RETURN(LogitsTable table, LogitsOfTensors(file, path));
+    return std::make_unique<FromTable>(std::move(table), path, crc32);
   }
   ASSIGN_OR_RETURN(LoadedModel loaded, ModelFromFile(file, path));
-  loaded.crc32 = Crc32(bytes);
+  loaded.crc32 = crc32;
   return std::make_unique<FromWeights>(std::move(loaded), path);
 }
 

@@ -61,9 +61,9 @@ struct TeacherFiles {
 // The teacher of those files, each told by its content, which options->teacher
 // then says; without any the one that is trained here.
 //
-// Errors: those of LoadModel, OpenScript and ReadLogitsTable; InvalidArgument
-// if options->teacher is neither the default nor what there is, and for another
-// number of weights than of files.
+// Errors: those of LoadModel, OpenScript, LogitsOfTensors and LogitsOfArrays;
+// InvalidArgument if options->teacher is neither the default nor what there is,
+// and for another number of weights than of files.
 absl::StatusOr<std::unique_ptr<TeacherSource>> OpenTeacher(
     const TeacherFiles& files, ExperimentOptions* options);
 

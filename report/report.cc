@@ -79,11 +79,8 @@ Json NumbersJson(const StageAnalysis& stage) {
 // What the first seed has besides.
 Json StageMetricsJson(const StageAnalysis& stage, const Latency& latency) {
   Json json = NumbersJson(stage);
-  const auto known = [](int64_t count) {
-    return count == 0 ? Json(nullptr) : Json(count);
-  };
-  json["flopPerImage"] = known(stage.stage->outline.flop);
-  json["weightBytes"] = known(WeightBytes(*stage.stage));
+  json["flopPerImage"] = Known(stage.stage->outline.flop);
+  json["weightBytes"] = Known(WeightBytes(*stage.stage));
   json["architecture"] = stage.stage->outline.architecture;
   json["latencyMs"] = {{"batch1", Number(latency.batch1)},
                        {"batch64", Number(latency.batch64)}};

@@ -5,9 +5,6 @@
 namespace distill {
 namespace {
 
-// 0: not known.
-Json Known(int64_t count) { return count == 0 ? Json(nullptr) : Json(count); }
-
 Json StageJson(const StageResult& stage) {
   Json json = {
       {"parameters", Known(stage.outline.parameters)},
@@ -62,6 +59,8 @@ Json StagesJson(const StageResult& first, const Interval& accuracy) {
 std::string Word(const Json& value) {
   return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
+
+Json Known(int64_t count) { return count == 0 ? Json(nullptr) : Json(count); }
 
 Json IntervalJson(const Interval& interval) {
   return {{"mean", Number(interval.mean)},

@@ -13,6 +13,9 @@ namespace distill {
 // `value` for people: a string without its quotes.
 std::string Word(const Json& value);
 
+// `count`, or null for 0, which is of what is not known.
+Json Known(int64_t count);
+
 // "mean", "low" and "high".
 Json IntervalJson(const Interval& interval);
 

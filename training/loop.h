@@ -58,7 +58,8 @@ struct TrainOptions {
 // short batch is a step too. The model is put into train mode and left there.
 //
 // Deterministic on the CPU: the same model, batches and number of threads give
-// the same bits. Reads no global generator.
+// the same bits. Reads no global generator, but where the model is a Script:
+// that seeds it for each step.
 //
 // FailedPrecondition, with the step, the rate and the likely cause, as soon as
 // the loss is seen to be NaN or infinite; on the CPU that is before the step
