@@ -391,19 +391,6 @@ absl::Status CheckOptions(const DistillOptions& options,
   return status;
 }
 
-// FailedPrecondition, with the settings that differ, unless this rank has rank
-// 0's configuration.
-absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
-  Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
-  // (Ranks on other machines may have other processors.)
-  first["deviceDescription"] = configuration["deviceDescription"];
-  const std::string differences = Differences(first, configuration);
-  if (differences.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("found other data or settings than rank 0's: ", differences,
-                   " here; expected the same on all ranks"));
-}
-
 }  // namespace
 
 int RunDistill(const DistillOptions& asked, std::ostream& out,

@@ -1,6 +1,5 @@
 // bazel run //cli:distill: the flags, and nothing else.
 #include <iostream>
-#include <sstream>
 
 #include "absl/status/statusor.h"
 #include "base/interrupt.h"
@@ -9,8 +8,7 @@
 #include "cli/console.h"
 #include "cli/distill.h"
 #include "cli/experiment_arguments.h"
-#include "cli/program.h"
-#include "training/world.h"
+#include "cli/ranks_program.h"
 
 namespace {
 
@@ -35,20 +33,9 @@ int main(int argc, char** argv) {
   distill::DistillOptions options;
   options.data.program = argv[0];
   distill::Settings settings = distill::SettingsOf(options);
-  const auto ranks = distill::JoinWorld();
-  // Of several ranks the first alone speaks; the others keep what they would
-  // have said of an error.
-  std::stringbuf said;
-  std::streambuf* const out = std::cout.rdbuf();
-  std::streambuf* const err = std::cerr.rdbuf();
-  if (ranks.ok() && (*ranks)->rank() > 0) {
-    std::cout.rdbuf(&said);
-    std::cerr.rdbuf(&said);
-    options.output.quiet = true;
-  }
-  const int code = distill::RunProgram(
-      {"distill", kUsage}, settings, argc, argv, [&]() -> absl::StatusOr<int> {
-        RETURN_IF_ERROR(ranks.status());
+  return distill::RunOnRanks(
+      {"distill", kUsage}, settings, options.output.quiet, argc, argv,
+      [&](distill::Ranks& ranks) -> absl::StatusOr<int> {
         if (!options.config.empty()) {
           RETURN_IF_ERROR(
               distill::ApplyConfiguration(options.config, settings));
@@ -57,9 +44,6 @@ int main(int argc, char** argv) {
         distill::CatchInterrupts();
         return distill::RunDistill(
             options, std::cout, std::cerr,
-            distill::ConsoleOptionsOfProcess(options.output), **ranks);
+            distill::ConsoleOptionsOfProcess(options.output), ranks);
       });
-  std::cout.rdbuf(out);
-  std::cerr.rdbuf(err);
-  return distill::LeaveWorld(code, said.str());
 }

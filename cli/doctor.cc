@@ -44,16 +44,20 @@ class Report {
     out_ << absl::StrFormat("%-4s %-13s ", finding.good ? "ok" : "BAD",
                             what + ":")
          << finding.text << std::endl;
-    if (!finding.good) ++problems_;
+    if (finding.good) return;
+    if (++problems_ == 1)
+      first_problem_ = absl::StrCat(what, ": ", finding.text);
   }
   void Add(const std::string& what, const std::string& text) {
     Add(what, Finding{true, text});
   }
   int problems() const { return problems_; }
+  const std::string& first_problem() const { return first_problem_; }
 
  private:
   std::ostream& out_;
   int problems_ = 0;
+  std::string first_problem_;
 };
 
 // The shared objects of LibTorch, CUDA and OpenMP that this process has loaded,
@@ -136,6 +140,44 @@ Finding TryData(const std::string& folder, Split split) {
                                 WithCommas(dataset->count), folder)};
 }
 
+// "1.5 MB in 2.5 ms".
+std::string SumText(Ranks& ranks, int64_t numbers) {
+  const double seconds = ranks.SecondsToSum(numbers);
+  const double bytes = 4.0 * static_cast<double>(numbers);
+  return absl::StrFormat("%s in %s",
+                         bytes < 1e6 ? absl::StrFormat("%g B", bytes)
+                                     : absl::StrFormat("%g MB", bytes / 1e6),
+                         seconds < 1e-3
+                             ? absl::StrFormat("%.0f us", seconds * 1e6)
+                             : absl::StrFormat("%.1f ms", seconds * 1e3));
+}
+
+// Each of several processes, what is wrong there, and how fast their numbers
+// are summed.
+void AddRanks(Ranks& ranks, const std::string& processor, Report& report) {
+  const std::string gpus =
+      QueryCuda().devices.empty()
+          ? ""
+          : absl::StrCat(
+                ", ",
+                Count(static_cast<int64_t>(QueryCuda().devices.size()), "GPU"));
+  const auto ranks_there =
+      ranks.Gather(absl::StrCat(ranks.Name(), ": ", processor, gpus));
+  const auto wrong_there = ranks.Gather(
+      report.problems() == 0
+          ? ""
+          : absl::StrCat(ranks.Name(), ": ", report.first_problem()));
+  for (size_t i = 0; i < ranks_there.size(); ++i) {
+    report.Add("process", ranks_there[i]);
+    if (i > 0 && !wrong_there[i].empty()) {
+      report.Add("process", Finding{false, wrong_there[i]});
+    }
+  }
+  report.Add("all-reduce",
+             absl::StrCat(SumText(ranks, 1), ", ", SumText(ranks, 1 << 18),
+                          ", ", SumText(ranks, 1 << 22)));
+}
+
 }  // namespace
 
 namespace internal {
@@ -186,7 +228,7 @@ std::vector<Finding> JudgeCuda(const CudaState& cuda, bool driver_installed) {
 
 }  // namespace internal
 
-int RunDoctor(const DoctorOptions& options, std::ostream& out) {
+int RunDoctor(const DoctorOptions& options, std::ostream& out, Ranks& ranks) {
   Report report(out);
   const CudaState& cuda = QueryCuda();
   report.Add("LibTorch",
@@ -234,6 +276,10 @@ int RunDoctor(const DoctorOptions& options, std::ostream& out) {
                                  : options.data_dir;
   report.Add("training set", TryData(folder, Split::kTrain));
   report.Add("test set", TryData(folder, Split::kTest));
+
+  if (ranks.size() > 1) {
+    AddRanks(ranks, compute.ok() ? compute->description : "?", report);
+  }
 
   out << (report.problems() == 0
               ? "All is well."

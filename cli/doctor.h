@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "training/cuda_state.h"
+#include "training/ranks.h"
 
 namespace distill {
 
@@ -30,8 +31,10 @@ struct DoctorOptions {
 // Says of LibTorch, CUDA, the processor, the data and a real convolution on
 // each device what was found, one line each, with what to do about what is
 // wrong; then how many things are. Returns the exit code: 0, or 1 if something
-// is wrong. A CPU build on a machine without a GPU is not.
-int RunDoctor(const DoctorOptions& options, std::ostream& out);
+// is wrong. A CPU build on a machine without a GPU is not. Of several ranks all
+// call it, and rank 0 says what is wrong on another, too.
+int RunDoctor(const DoctorOptions& options, std::ostream& out,
+              Ranks& ranks = OneProcess());
 
 namespace internal {
 

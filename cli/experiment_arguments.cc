@@ -121,6 +121,17 @@ absl::Status CheckFile(const Json& json, const char* field,
 
 }  // namespace
 
+absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
+  Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
+  // (Ranks on other machines may have other processors.)
+  first["deviceDescription"] = configuration["deviceDescription"];
+  const std::string differences = Differences(first, configuration);
+  if (differences.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("found other data or settings than rank 0's: ", differences,
+                   " here; expected the same on all ranks"));
+}
+
 absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
   ASSIGN_OR_RETURN(const auto json, ReadConfiguration(path));
   RETURN_IF_ERROR(CheckFile(json, "teacherWeightsCrc32",

@@ -53,6 +53,10 @@ void AddLossConditions(Settings& table, const std::function<LossUse()>& use);
 Json ConfigurationOf(const Settings& settings, const Compute& compute,
                      const Splits& data);
 
+// FailedPrecondition, with the settings that differ, unless this rank has rank
+// 0's configuration. All ranks call it.
+absl::Status CheckSame(Ranks& ranks, const Json& configuration);
+
 // Sets what the configuration in the file at `path` says and the user has not
 // typed. Errors: those of ReadFile; InvalidArgument for what is no
 // configuration.

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/status.h"
 #include "base/torch_status.h"
 #include "cli/console.h"
 #include "cli/errors.h"
@@ -29,6 +31,26 @@ std::string UsageAsCalled(const Program& program) {
                       {label, program_invocation_name},
                       {absl::StrCat("bazel-bin/cli/", program.name),
                        program_invocation_name}});
+}
+
+// FailedPrecondition where this process was started as one of several.
+absl::Status CheckAlone(const std::string& name) {
+  // Open MPI's, MPICH's, and srun's (whose SLURM_NTASKS the shell of salloc has
+  // too, which is one process).
+  for (const char* variable :
+       {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* const value = std::getenv(variable);
+    int size = 0;
+    if (value == nullptr || !absl::SimpleAtoi(value, &size) || size <= 1) {
+      continue;
+    }
+    return absl::FailedPreconditionError(absl::StrCat(
+        "this process was started as one of ", size, " (", variable,
+        "), and each would do the same work; start ", name,
+        " alone, or build with --config=mpi what can be several processes: "
+        "distill and sweep"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -77,14 +99,18 @@ int RunProgram(const Program& program, Settings& settings, int argc,
   }
   int code = 0;
   const absl::Status status =
-      instead.ok() ? CatchTorchErrors("running " + program.name,
-                                      [&] {
-                                        StartThreads(program.name);
-                                        const absl::StatusOr<int> end = run();
-                                        if (end.ok()) code = *end;
-                                        return end.status();
-                                      })
-                   : instead.status();
+      instead.ok()
+          ? CatchTorchErrors("running " + program.name,
+                             [&] {
+                               if (!program.joins_ranks) {
+                                 RETURN_IF_ERROR(CheckAlone(program.name));
+                               }
+                               StartThreads(program.name);
+                               const absl::StatusOr<int> end = run();
+                               if (end.ok()) code = *end;
+                               return end.status();
+                             })
+          : instead.status();
   if (!status.ok()) {
     code = EndWithError(program.name, status, std::cout, std::cerr,
                         ConsoleOptionsOfProcess({}).brief_errors());

@@ -14,6 +14,9 @@ namespace distill {
 struct Program {
   std::string name;   // For errors: "distill".
   std::string usage;  // What --help begins with.
+  // Whether it may be one of several processes that mpirun or srun started, and
+  // has joined them. Any other that was is refused: each would do the same.
+  bool joins_ranks = false;
 };
 
 // Whether all that was printed arrived: `code`, or 1 if it was 0 and stdout is

@@ -3,77 +3,21 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
-#include <limits>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/json.h"
 #include "base/status.h"
-#include "report/result_json.h"
+#include "experiment/sweep_json.h"
 
 namespace distill {
 namespace {
 
-Json ScoresJson(const SweepScores& scores) {
-  return {{"validationImages", scores.validation.samples},
-          {"validationErrors", scores.validation.errors},
-          {"validationLoss", Number(scores.validation.loss)},
-          {"testImages", scores.test.samples},
-          {"testErrors", scores.test.errors},
-          {"testLoss", Number(scores.test.loss)}};
-}
-
-// What Number made of a number, up to the kind of infinity.
-double FromNumber(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN()
-                        : json.get<double>();
-}
-
-SweepScores ScoresFrom(const Json& json) {
-  SweepScores scores;
-  json.at("validationImages").get_to(scores.validation.samples);
-  json.at("validationErrors").get_to(scores.validation.errors);
-  scores.validation.loss = FromNumber(json.at("validationLoss"));
-  json.at("testImages").get_to(scores.test.samples);
-  json.at("testErrors").get_to(scores.test.errors);
-  scores.test.loss = FromNumber(json.at("testLoss"));
-  return scores;
-}
-
-Json LineOf(const SweepRun& run, const Json& configuration) {
-  return {{"labels", run.cell.labels},
-          {"method", run.cell.method},
-          {"temperature", run.cell.temperature},
-          {"alpha", run.cell.alpha},
-          {"seed", run.seed},
-          {"student", ScoresJson(run.student)},
-          {"control", run.control ? ScoresJson(*run.control) : Json(nullptr)},
-          {"teacherValidationLoss", Number(run.teacher_loss)},
-          {"seconds", run.seconds},
-          {"configuration", configuration}};
-}
-
-SweepRun RunFrom(const Json& line) {
-  SweepRun run;
-  line.at("labels").get_to(run.cell.labels);
-  line.at("method").get_to(run.cell.method);
-  line.at("temperature").get_to(run.cell.temperature);
-  line.at("alpha").get_to(run.cell.alpha);
-  line.at("seed").get_to(run.seed);
-  run.student = ScoresFrom(line.at("student"));
-  if (!line.at("control").is_null()) {
-    run.control = ScoresFrom(line.at("control"));
-  }
-  run.teacher_loss = FromNumber(line.at("teacherValidationLoss"));
-  line.at("seconds").get_to(run.seconds);
-  return run;
-}
-
 // Whether a line that was not written to its end may be one of ours: it begins
-// as LineOf's do, or is of bytes of 0, where the disk kept its length alone.
+// as RunJson's do, or is of bytes of 0, where the disk kept its length alone.
 // Nothing else is ever taken off a file.
 bool IsBeginningOfARun(const std::string& line) {
   const absl::string_view begin = "{\"labels\":";
@@ -161,7 +105,9 @@ absl::Status RunLog::CheckConfiguration(const Json& found) const {
 }
 
 absl::Status RunLog::Append(const SweepRun& run) {
-  const std::string line = JsonText(LineOf(run, configuration_)) + "\n";
+  Json json = RunJson(run);
+  json["configuration"] = configuration_;
+  const std::string line = JsonText(json) + "\n";
   std::FILE* file = file_.get();
   if (std::fwrite(line.data(), 1, line.size(), file) != line.size() ||
       std::fflush(file) != 0 || fsync(fileno(file)) != 0) {

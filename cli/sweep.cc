@@ -97,14 +97,15 @@ absl::Status CheckTables(const std::string& folder, const RunLog& log,
 }
 
 absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
-                 const ConsoleOptions& console_options) {
+                 const ConsoleOptions& console_options, Ranks& ranks) {
   const auto start = std::chrono::steady_clock::now();
   Settings settings = SettingsOf(arguments);
   settings.MarkTyped(arguments.given);
   RETURN_IF_ERROR(CheckOptions(arguments, settings));
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
-  ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options));
+  ASSIGN_OR_RETURN(auto compute, ResolveCompute(compute_options));
+  compute.ranks = &ranks;
   Console console(out, err, console_options);
   ASSIGN_OR_RETURN(const auto data,
                    LoadSplits(arguments.data, console, arguments.unlabelled));
@@ -113,6 +114,11 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
     arguments.experiment.validation = 0;
   }
   const Json configuration = ConfigurationOf(settings, compute, data);
+  RETURN_IF_ERROR(CheckSame(ranks, configuration));
+  if (ranks.rank() > 0) {
+    SweepObserver nobody;
+    return RunSweep(arguments, compute, data, {}, nobody, console).status();
+  }
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
   ASSIGN_OR_RETURN(auto log, RunLog::Open(arguments.output_dir, configuration));
@@ -158,8 +164,9 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
 }  // namespace
 
 int RunSweepProgram(const SweepArguments& arguments, std::ostream& out,
-                    std::ostream& err, const ConsoleOptions& console) {
-  const absl::Status status = Run(arguments, out, err, console);
+                    std::ostream& err, const ConsoleOptions& console,
+                    Ranks& ranks) {
+  const absl::Status status = Run(arguments, out, err, console, ranks);
   return status.ok()
              ? 0
              : EndWithError("sweep", status, out, err, console.brief_errors());

@@ -56,7 +56,8 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
 // the result as one JSON object; progress and the reason of an error to `err`.
 // Returns the exit code: 0, 1 for an error, 2 for options out of range.
 int RunSweepProgram(const SweepArguments& arguments, std::ostream& out,
-                    std::ostream& err, const ConsoleOptions& console);
+                    std::ostream& err, const ConsoleOptions& console,
+                    Ranks& ranks = OneProcess());
 
 }  // namespace distill
 

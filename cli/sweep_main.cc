@@ -3,7 +3,7 @@
 
 #include "base/settings.h"
 #include "cli/console.h"
-#include "cli/program.h"
+#include "cli/ranks_program.h"
 #include "cli/sweep.h"
 
 namespace {
@@ -29,10 +29,12 @@ int main(int argc, char** argv) {
   distill::SweepArguments arguments;
   arguments.data.program = argv[0];
   distill::Settings settings = distill::SettingsOf(arguments);
-  return distill::RunProgram({"sweep", kUsage}, settings, argc, argv, [&] {
-    arguments.given = settings.typed();
-    return distill::RunSweepProgram(
-        arguments, std::cout, std::cerr,
-        distill::ConsoleOptionsOfProcess(arguments.output));
-  });
+  return distill::RunOnRanks(
+      {"sweep", kUsage}, settings, arguments.output.quiet, argc, argv,
+      [&](distill::Ranks& ranks) {
+        arguments.given = settings.typed();
+        return distill::RunSweepProgram(
+            arguments, std::cout, std::cerr,
+            distill::ConsoleOptionsOfProcess(arguments.output), ranks);
+      });
 }

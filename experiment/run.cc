@@ -131,7 +131,8 @@ StagePlan StudentPlan(const Stages& stages,
   // A view's logits are not its image's.
   const bool live = !options.augment.empty();
   at::Tensor logits;  // Not given: nobody looks at them.
-  if (options.loss.kd.alpha > 0 && !features && !live) {
+  if (options.loss.kd.alpha > 0 && !features && !live &&
+      !stages.IsOver("student")) {
     logits = teacher.TrainingLogits(stages);
   }
   const auto keep_rows = [&](const Subset& subset) {
@@ -329,10 +330,11 @@ absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
     const Splits& splits, Observer& observer, TeacherSource& source,
-    bool introduces, const StudentSource& student) {
+    bool introduces, const StudentSource& student,
+    RunCheckpoints* checkpoints) {
   return WithStages<std::shared_ptr<Teacher>>(
-      options, compute, splits, observer, source, student,
-      /*checkpoints=*/nullptr, [&](const Stages& stages, const Plan& plan) {
+      options, compute, splits, observer, source, student, checkpoints,
+      [&](const Stages& stages, const Plan& plan) {
         if (introduces) {
           LogConfiguration(stages, plan.teacher, plan.student);
         }

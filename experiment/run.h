@@ -36,6 +36,7 @@ struct ExperimentResult {
   // What was learnt with the student and is no part of it: [] or [weight,
   // bias].
   std::vector<NamedTensor> regressor;
+  // 0 where nobody needed them: the student's training was over already.
   double teacher_logits_seconds = 0;
   double seconds = 0;  // From first to last step, evaluations included.
 };
@@ -84,7 +85,8 @@ absl::StatusOr<ExperimentResult> RunExperiment(const ExperimentOptions& options,
 absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
     const ExperimentOptions& options, const Compute& compute,
     const Splits& splits, Observer& observer, TeacherSource& source,
-    bool introduces, const StudentSource& student = DefaultStudent());
+    bool introduces, const StudentSource& student = DefaultStudent(),
+    RunCheckpoints* checkpoints = nullptr);
 
 // What RunExperiment would refuse before it trains anything.
 absl::Status CheckExperiment(const ExperimentOptions& options,

@@ -1,15 +1,19 @@
 #include "experiment/seeds.h"
 
+#include <algorithm>
+#include <chrono>
 #include <limits>
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/settings.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "experiment/one_of_several.h"
+#include "training/farm.h"
 
 namespace distill {
 namespace {
@@ -60,6 +64,87 @@ void Conclude(SeedsResult* result) {
   if (result->verdict == Verdict::kInconclusive) {
     result->pairs_to_decide = PairsToDecide(differences, result->margin / 100);
   }
+}
+
+// The trainings of all seeds, each seed's by one group of ranks, so that all
+// are over in rank 0's `checkpoints`. Those of other groups are kept when they
+// are over.
+absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
+                        const Splits& splits, Observer& observer,
+                        TeacherSource& source, RunCheckpoints* checkpoints,
+                        const StudentSource& student) {
+  Ranks& ranks = *compute.ranks;
+  const bool first = ranks.rank() == 0;
+  const std::string last = options.experiment.control ? "control" : "student";
+  int64_t over = 0;
+  const auto say = [&](const std::string& training) {
+    if (!absl::EndsWith(training, last)) return;
+    observer.OnLine(absl::StrFormat("%s: trained (%d of %s)",
+                                    training.substr(0, training.find(',')),
+                                    ++over, Count(options.seeds, "seed")));
+  };
+  Farm farm(
+      ranks, compute.ranks_per_run,
+      [&](const std::string& message) -> absl::Status {
+        ASSIGN_OR_RETURN(const auto kept,
+                         StateFromFile(message, "a rank's message"));
+        RETURN_IF_ERROR(
+            checkpoints->Of(kept.training)->Save(kept.state, /*last=*/true));
+        say(kept.training);
+        return absl::OkStatus();
+      },
+      observer);
+  Compute of_group = compute;
+  of_group.ranks = &farm.group();
+  StatesInMemory told([&](const std::string& file) { farm.Send(file); });
+  if (!first) checkpoints = farm.leads() ? &told : nullptr;
+
+  // What is over already, rank 0 knows.
+  std::vector<int64_t> seeds;
+  for (int64_t i = 0; i < options.seeds; ++i) {
+    const uint64_t seed = options.experiment.seed + i;
+    const auto is_over = [&](const std::string& stage) {
+      return ranks.Any(first &&
+                       checkpoints->Of(TrainingName(seed, stage))->IsOver());
+    };
+    if (is_over(last)) {
+      ++over;
+      continue;
+    }
+    seeds.push_back(i);
+    for (const char* stage : {"teacher", "student"}) {
+      if (!is_over(stage)) continue;
+      const std::string name = TrainingName(seed, stage);
+      std::string file;
+      if (first) {
+        ASSIGN_OR_RETURN(const auto state, checkpoints->Of(name)->Latest());
+        ASSIGN_OR_RETURN(file, StateToFile(*state, name));
+      }
+      told.Keep(name, ranks.Broadcast(file));
+    }
+  }
+  if (seeds.empty()) return absl::OkStatus();
+  if (options.share_teacher) {
+    RETURN_IF_ERROR(GetTeacher(options.experiment, of_group, splits,
+                               farm.observer(), source, /*introduces=*/false,
+                               student, checkpoints)
+                        .status());
+  }
+  bool introduces = true;
+  return farm.Run(
+      static_cast<int64_t>(seeds.size()), [&](int64_t i) -> absl::Status {
+        ExperimentOptions experiment = options.experiment;
+        experiment.seed += seeds[i];
+        OneOfSeveral one_of_several(
+            farm.observer(), absl::StrCat("seed ", experiment.seed, ", "),
+            std::exchange(introduces, false));
+        RETURN_IF_ERROR(RunExperiment(experiment, of_group, splits,
+                                      one_of_several, source, checkpoints,
+                                      student)
+                            .status());
+        if (first) say(TrainingName(experiment.seed, last));
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace
@@ -122,11 +207,29 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
   result.margin = options.margin;
   OneForAll shared(teacher);
   TeacherSource& source = options.share_teacher ? shared : teacher;
+  // With several ranks all is trained first. What is then left of each run is
+  // to judge what was trained, together.
+  const bool shares =
+      options.seeds > 1 &&
+      compute.ranks->size() > std::max<int64_t>(compute.ranks_per_run, 1);
+  StatesInMemory in_memory;
+  if (shares) {
+    const auto start = std::chrono::steady_clock::now();
+    if (compute.ranks->rank() == 0 && checkpoints == nullptr) {
+      checkpoints = &in_memory;
+    }
+    RETURN_IF_ERROR(TrainSeeds(options, compute, splits, observer, source,
+                               checkpoints, student));
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
+  }
   for (int64_t i = 0; i < options.seeds; ++i) {
     ExperimentOptions experiment = options.experiment;
     experiment.seed += i;
-    OneOfSeveral one_of_several(
-        observer, absl::StrCat("seed ", experiment.seed, ", "), i == 0);
+    OneOfSeveral one_of_several(observer,
+                                absl::StrCat("seed ", experiment.seed, ", "),
+                                i == 0 && !shares);
     ASSIGN_OR_RETURN(
         auto run, RunExperiment(experiment, compute, splits,
                                 options.seeds == 1 ? observer : one_of_several,

@@ -89,6 +89,9 @@ std::string VerdictLine(const SeedsResult& result);
 // the teacher. With one seed the observer is told all lines of that run; with
 // more, what runs, a line a seed, and the verdict.
 //
+// With several ranks, of which compute.ranks_per_run make a run together, seeds
+// are handed out. Each gives what it gives in one process with as many threads.
+//
 // `teacher` says where each seed's teacher comes from, `student` what is
 // trained; with share_teacher the
 // first seed's is there for all. `checkpoints` as in RunExperiment. Errors:

@@ -44,6 +44,22 @@ absl::StatusOr<SafeTensors> StageFile(const std::string& role,
   return ModelFile(stage.model->State(), info);
 }
 
+std::string TrainingName(uint64_t seed, const std::string& stage) {
+  return absl::StrCat("seed ", seed, ", ", stage);
+}
+
+std::unique_ptr<CheckpointStore> Stages::CheckpointsOf(
+    const std::string& name) const {
+  return checkpoints_ == nullptr
+             ? nullptr
+             : checkpoints_->Of(TrainingName(options_.seed, name));
+}
+
+bool Stages::IsOver(const std::string& name) const {
+  const auto checkpoints = CheckpointsOf(name);
+  return compute_.ranks->Any(checkpoints != nullptr && checkpoints->IsOver());
+}
+
 std::shared_ptr<Network> Stages::Make(const Graph& graph,
                                       const std::string& purpose) const {
   Random random(options_.seed, purpose);
@@ -118,12 +134,8 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
                                 : plan.steps > 0 ? plan.steps / plan.epochs
                                                  : plan.batches.batch_count();
   }
-  std::unique_ptr<CheckpointStore> checkpoints;
-  if (checkpoints_ != nullptr) {
-    checkpoints =
-        checkpoints_->Of(absl::StrCat("seed ", options_.seed, ", ", name));
-    train_options.checkpoints = checkpoints.get();
-  }
+  const std::unique_ptr<CheckpointStore> checkpoints = CheckpointsOf(name);
+  train_options.checkpoints = checkpoints.get();
   ASSIGN_OR_RETURN(TrainResult training,
                    distill::Train(*model, plan.batches, plan.objective,
                                   train_options, observer_));

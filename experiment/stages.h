@@ -68,6 +68,9 @@ struct StagePlan {
   int64_t steps = 0;  // Instead of epochs, if above 0.
 };
 
+// "seed 0, student": a training's name in the checkpoints.
+std::string TrainingName(uint64_t seed, const std::string& stage);
+
 // What the stages of one run share. Everything given must outlive it.
 class Stages {
  public:
@@ -85,6 +88,10 @@ class Stages {
   const Compute& compute() const { return compute_; }
   const DataDivision& data() const { return data_; }
   Observer& observer() const { return observer_; }
+
+  // Whether the training of that name is over in the checkpoints, so that Train
+  // takes no step.
+  bool IsOver(const std::string& name) const;
 
   // With initial weights drawn by the seed for `purpose`: those of one purpose
   // are the same.
@@ -114,6 +121,9 @@ class Stages {
                     const std::string& what) const;
 
  private:
+  // Null where none are kept.
+  std::unique_ptr<CheckpointStore> CheckpointsOf(const std::string& name) const;
+
   const ExperimentOptions& options_;
   const Compute& compute_;
   const DataDivision& data_;

@@ -14,6 +14,8 @@
 #include "base/text.h"
 #include "experiment/one_of_several.h"
 #include "experiment/seeds.h"
+#include "experiment/sweep_json.h"
+#include "training/farm.h"
 
 namespace distill {
 namespace {
@@ -105,6 +107,12 @@ SweepScores ScoresOf(const StageResult& stage) {
   return {*stage.validation, stage.test};
 }
 
+// A run that is to be made.
+struct Job {
+  int64_t cell = 0, seed = 0;  // Of the grid's, from 0.
+  bool control = false;        // Whether the control is trained in it.
+};
+
 class Sweep {
  public:
   // `cells` are those of `options`.
@@ -131,11 +139,18 @@ class Sweep {
   // "T=2, alpha=0.5, 1,000 labels, seed 3"
   std::string NameOf(const SweepCell& cell, uint64_t seed) const;
   void Add(const SweepRun& run);
-  absl::Status CheckTeacher(const Teacher& teacher) const;
-  absl::StatusOr<SweepRun> RunOne(const SweepCell& cell, uint64_t seed,
-                                  const std::string& name,
-                                  const Compute& compute, const Splits& splits,
+  // "run 3 of 24: T=2, alpha=0.5, 1,000 labels, seed 3"
+  std::string TitleOf(int64_t cell, int64_t seed) const;
+  absl::Status CheckTeacher(double loss) const;
+  // What is missing, as rank 0 sees it.
+  std::vector<Job> JobsOf(Ranks& ranks) const;
+  absl::StatusOr<SweepRun> RunOne(const Job& job, const Compute& compute,
+                                  const Splits& splits, Observer& observer,
                                   TeacherSource& teacher);
+  // A run that has ended somewhere.
+  absl::Status Take(const SweepRun& run);
+  // Tells of seeds whose runs are all there, since this was called last.
+  absl::Status TellSeeds();
   SweepCellResult CellResult(const SweepCell& cell, int64_t seeds) const;
   // Sums of the seeds' errors are whole numbers: equals are equal.
   int64_t ValidationErrors(const SweepCell& cell, int64_t seeds) const;
@@ -148,6 +163,7 @@ class Sweep {
   Observer& observer_;
   std::map<RunKey, SweepRun> runs_;
   std::map<ControlKey, SweepScores> controls_;
+  int64_t whole_seeds_ = 0;  // That were told of.
 };
 
 void Sweep::Add(const SweepRun& run) {
@@ -183,39 +199,46 @@ std::string Sweep::NameOf(const SweepCell& cell, uint64_t seed) const {
                          SettingsText(cell), Count(cell.labels, "label"), seed);
 }
 
-absl::Status Sweep::CheckTeacher(const Teacher& teacher) const {
+std::string Sweep::TitleOf(int64_t cell, int64_t seed) const {
+  const int64_t cells = static_cast<int64_t>(cells_.size());
+  return absl::StrFormat("run %d of %d: %s", seed * cells + cell + 1,
+                         cells * options_.seeds,
+                         NameOf(cells_[cell], Seed(seed)));
+}
+
+absl::Status Sweep::CheckTeacher(double loss) const {
   for (const auto& [key, run] : runs_) {
-    if (run.teacher_loss == teacher.stage().validation->loss) continue;
+    if (run.teacher_loss == loss) continue;
     return absl::FailedPreconditionError(absl::StrFormat(
-        "the teacher is not the one of the runs to be taken over: its "
-        "validation loss is %.17g and was %.17g, with the same options. The "
-        "program, its libraries or the machine must have changed. Start again "
-        "in another --output_dir.",
-        teacher.stage().validation->loss, run.teacher_loss));
+        "the teacher is not the one of the runs before: its validation loss is "
+        "%.17g and was %.17g, with the same options. The program, its "
+        "libraries or the machine must have changed, or ranks are on machines "
+        "of different kinds. Start again in another --output_dir.",
+        loss, run.teacher_loss));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<SweepRun> Sweep::RunOne(const SweepCell& cell, uint64_t seed,
-                                       const std::string& name,
-                                       const Compute& compute,
-                                       const Splits& splits,
+absl::StatusOr<SweepRun> Sweep::RunOne(const Job& job, const Compute& compute,
+                                       const Splits& splits, Observer& observer,
                                        TeacherSource& teacher) {
+  const SweepCell& cell = cells_[job.cell];
+  const std::string title = TitleOf(job.cell, job.seed);
   ExperimentOptions experiment = ExperimentOf(options_, cell, all_labels_);
-  experiment.seed = seed;
-  experiment.control = controls_.count({cell.labels, seed}) == 0;
-  OneOfSeveral one_of_several(observer_, name + ", ", /*introduces=*/false);
+  experiment.seed = Seed(job.seed);
+  experiment.control = job.control;
+  OneOfSeveral one_of_several(observer, title + ", ", /*introduces=*/false);
   const auto result =
       RunExperiment(experiment, compute, splits, one_of_several, teacher);
   if (!result.ok()) {
     return absl::Status(
         result.status().code(),
-        absl::StrCat(name, ": ", result.status().message(),
+        absl::StrCat(title, ": ", result.status().message(),
                      " The runs before it are kept: leave its values out."));
   }
   SweepRun run;
   run.cell = cell;
-  run.seed = seed;
+  run.seed = experiment.seed;
   run.student = ScoresOf(result->student);
   if (result->control) run.control = ScoresOf(*result->control);
   run.teacher_loss = result->teacher.validation->loss;
@@ -223,50 +246,97 @@ absl::StatusOr<SweepRun> Sweep::RunOne(const SweepCell& cell, uint64_t seed,
   return run;
 }
 
+std::vector<Job> Sweep::JobsOf(Ranks& ranks) const {
+  std::set<ControlKey> controls;  // That there are, or will be.
+  for (const auto& control : controls_) controls.insert(control.first);
+  std::vector<int64_t> numbers;
+  for (int64_t i = 0; i < options_.seeds; ++i) {
+    for (size_t cell = 0; cell < cells_.size(); ++cell) {
+      const bool control =
+          controls.insert({cells_[cell].labels, Seed(i)}).second;
+      if (!control && runs_.count(KeyOf(cells_[cell], Seed(i))) > 0) continue;
+      numbers.insert(numbers.end(),
+                     {static_cast<int64_t>(cell), i, control ? 1 : 0});
+    }
+  }
+  std::vector<Job> jobs;
+  numbers = ranks.Broadcast(numbers);
+  for (size_t at = 0; at < numbers.size(); at += 3) {
+    jobs.push_back({numbers[at], numbers[at + 1], numbers[at + 2] == 1});
+  }
+  return jobs;
+}
+
+absl::Status Sweep::Take(const SweepRun& run) {
+  RETURN_IF_ERROR(CheckTeacher(run.teacher_loss));
+  Add(run);
+  RETURN_IF_ERROR(sweep_observer_.OnRun(run));
+  const int64_t cell =
+      std::find_if(cells_.begin(), cells_.end(),
+                   [&](const SweepCell& one) {
+                     return KeyOf(one, 0) == KeyOf(run.cell, 0);
+                   }) -
+      cells_.begin();
+  const double student = run.student.validation.accuracy();
+  std::string line =
+      absl::StrCat(TitleOf(cell, static_cast<int64_t>(run.seed - Seed(0))),
+                   ": validation accuracy ", Percent(student));
+  const auto control = controls_.find({run.cell.labels, run.seed});
+  if (control != controls_.end()) {  // Another rank may be at it.
+    const double accuracy = control->second.validation.accuracy();
+    absl::StrAppendFormat(&line, ", control's %s: %+.2f points",
+                          Percent(accuracy), 100 * (student - accuracy));
+  }
+  observer_.OnLine(absl::StrFormat("%s (%.1f s)", line, run.seconds));
+  return TellSeeds();
+}
+
+absl::Status Sweep::TellSeeds() {
+  const int64_t before = whole_seeds_;
+  while (whole_seeds_ < options_.seeds &&
+         std::all_of(cells_.begin(), cells_.end(), [&](const auto& cell) {
+           return Has(cell, Seed(whole_seeds_));
+         })) {
+    ++whole_seeds_;
+  }
+  return whole_seeds_ == before ? absl::OkStatus()
+                                : sweep_observer_.OnSeed(Result(whole_seeds_));
+}
+
 absl::Status Sweep::Run(const Compute& compute, const Splits& splits) {
-  const int64_t all = static_cast<int64_t>(cells_.size()) * options_.seeds;
-  if (CountDone() == all) return absl::OkStatus();
+  std::vector<Job> jobs = JobsOf(*compute.ranks);
+  if (jobs.empty()) return absl::OkStatus();
+  Farm farm(
+      *compute.ranks, compute.ranks_per_run,
+      [this](const std::string& message) {
+        return Take(RunFrom(ParseJson(message)));
+      },
+      observer_);
+  if (compute.ranks->size() > 1) {
+    // Of a seed the longest first, those that train a control too: the others
+    // wait for the last one.
+    std::stable_sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) {
+      return std::make_pair(a.seed, !a.control) <
+             std::make_pair(b.seed, !b.control);
+    });
+  }
+  Compute of_group = compute;
+  of_group.ranks = &farm.group();
   TrainedHere trained_here;
   OneForAll source(trained_here);
   ASSIGN_OR_RETURN(const auto teacher,
-                   GetTeacher(options_.experiment, compute, splits, observer_,
-                              source, /*introduces=*/true));
-  RETURN_IF_ERROR(CheckTeacher(*teacher));
-
+                   GetTeacher(options_.experiment, of_group, splits,
+                              farm.observer(), source, /*introduces=*/true));
+  RETURN_IF_ERROR(CheckTeacher(teacher->stage().validation->loss));
   // What was taken over may not have been shown yet.
-  int64_t whole = 0;
-  while (whole < options_.seeds &&
-         std::all_of(cells_.begin(), cells_.end(), [&](const auto& cell) {
-           return Has(cell, Seed(whole));
-         })) {
-    ++whole;
-  }
-  if (whole > 0) RETURN_IF_ERROR(sweep_observer_.OnSeed(Result(whole)));
-  int64_t number = 0;
-  for (int64_t i = 0; i < options_.seeds; ++i) {
-    const uint64_t seed = Seed(i);
-    bool ran = false;
-    for (const SweepCell& cell : cells_) {
-      ++number;
-      if (Has(cell, seed)) continue;
-      const std::string name =
-          absl::StrFormat("run %d of %d: %s", number, all, NameOf(cell, seed));
-      ASSIGN_OR_RETURN(const auto run,
-                       RunOne(cell, seed, name, compute, splits, source));
-      Add(run);
-      RETURN_IF_ERROR(sweep_observer_.OnRun(run));
-      const double student = run.student.validation.accuracy();
-      const double control =
-          controls_[{cell.labels, seed}].validation.accuracy();
-      observer_.OnLine(absl::StrFormat(
-          "%s: validation accuracy %s, control's %s: %+.2f points (%.1f s)",
-          name, Percent(student), Percent(control), 100 * (student - control),
-          run.seconds));
-      ran = true;
-    }
-    if (ran) RETURN_IF_ERROR(sweep_observer_.OnSeed(Result(i + 1)));
-  }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(TellSeeds());
+  return farm.Run(
+      static_cast<int64_t>(jobs.size()), [&](int64_t i) -> absl::Status {
+        ASSIGN_OR_RETURN(const auto run, RunOne(jobs[i], of_group, splits,
+                                                farm.observer(), source));
+        if (farm.leads()) farm.Send(JsonText(RunJson(run)));
+        return absl::OkStatus();
+      });
 }
 
 SweepCellResult Sweep::CellResult(const SweepCell& cell, int64_t seeds) const {
@@ -388,6 +458,7 @@ absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
   Sweep sweep(options, std::move(cells), all_labels, sweep_observer, observer);
   sweep.TakeOver(done);
   RETURN_IF_ERROR(sweep.Run(compute, splits));
+  if (compute.ranks->rank() > 0) return SweepResult();
   return sweep.Result(options.seeds);
 }
 

@@ -162,6 +162,12 @@ class SweepObserver {
 // device. Those of this grid are taken over, and the others left alone. If
 // nothing is left to run the teacher is not trained either.
 //
+// With several ranks, of which compute.ranks_per_run make a run together, runs
+// are handed out: each group trains the teacher for itself, and of a seed those
+// runs that train a control come first. All ranks call this; rank 0 alone
+// has `done`, tells its observers, and gets the result; the others' has no
+// cells.
+//
 // Errors: InvalidArgument for options out of range, and whatever else
 // CheckExperiment finds in any cell, before the first one runs; those of
 // RunExperiment, with the run that had it; FailedPrecondition if the teacher is

@@ -199,6 +199,37 @@ absl::StatusOr<KeptState> StateFromFile(const std::string& bytes,
   return kept;
 }
 
+class StatesInMemory::Store : public CheckpointStore {
+ public:
+  Store(StatesInMemory& states, std::string training)
+      : states_(states), training_(std::move(training)) {}
+
+  absl::StatusOr<std::optional<TrainingState>> Latest() override {
+    if (!IsOver()) return std::nullopt;
+    ASSIGN_OR_RETURN(auto kept,
+                     StateFromFile(states_.files_[training_], training_));
+    return std::move(kept.state);
+  }
+  bool IsOver() override { return states_.files_.count(training_) > 0; }
+  bool Wants(int64_t /*steps*/) const override { return false; }
+  absl::Status Save(const TrainingState& state, bool last) override {
+    if (!last) return absl::OkStatus();
+    std::string& file = states_.files_[training_];
+    ASSIGN_OR_RETURN(file, StateToFile(state, training_));
+    if (states_.tell_) states_.tell_(file);
+    return absl::OkStatus();
+  }
+
+ private:
+  StatesInMemory& states_;
+  const std::string training_;
+};
+
+std::unique_ptr<CheckpointStore> StatesInMemory::Of(
+    const std::string& training) {
+  return std::make_unique<Store>(*this, training);
+}
+
 absl::Status Restore(const std::vector<NamedTensor>& kept,
                      const std::vector<NamedTensor>& tensors) {
   bool same = kept.size() == tensors.size();

@@ -3,9 +3,12 @@
 #define DISTILL_TRAINING_CHECKPOINT_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -56,6 +59,9 @@ class CheckpointStore {
   // The latest intact state; none if there is none.
   virtual absl::StatusOr<std::optional<TrainingState>> Latest() = 0;
 
+  // Whether the training is over, and its last state is there.
+  virtual bool IsOver() = 0;
+
   // Whether a state is wanted after so many steps, beside those of the ends of
   // epochs.
   virtual bool Wants(int64_t steps) const = 0;
@@ -70,6 +76,27 @@ class RunCheckpoints {
   virtual ~RunCheckpoints() = default;
   // `training` names one, the same in each run: "seed 0, student".
   virtual std::unique_ptr<CheckpointStore> Of(const std::string& training) = 0;
+};
+
+// Keeps the last states of trainings, in memory, as files' contents.
+class StatesInMemory : public RunCheckpoints {
+ public:
+  // `tell` is given each, when it comes.
+  explicit StatesInMemory(std::function<void(const std::string&)> tell = {})
+      : tell_(std::move(tell)) {}
+
+  std::unique_ptr<CheckpointStore> Of(const std::string& training) override;
+
+  // Keeps what StateToFile made of it, and tells nobody.
+  void Keep(const std::string& training, const std::string& file) {
+    files_[training] = file;
+  }
+
+ private:
+  class Store;
+
+  const std::function<void(const std::string&)> tell_;
+  std::map<std::string, std::string> files_;  // By training.
 };
 
 }  // namespace distill

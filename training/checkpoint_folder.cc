@@ -54,8 +54,11 @@ class KeeperOfOne : public CheckpointStore {
       newest = std::move(state);
       next_ = 1 - i;  // The newest one stays.
     }
+    ran_ = newest.has_value();
     return newest;
   }
+
+  bool IsOver() override { return Read(over_).has_value(); }
 
   bool Wants(int64_t steps) const override {
     return every_ > 0 && steps % every_ == 0;
@@ -66,10 +69,11 @@ class KeeperOfOne : public CheckpointStore {
     if (!last) {
       const absl::Status written = WriteFile(running_[next_], bytes);
       if (written.ok()) next_ = 1 - next_;
+      ran_ = true;
       return written;
     }
     const absl::Status written = WriteFile(over_, bytes);
-    if (written.ok()) {
+    if (written.ok() && ran_) {
       for (const std::string& path : running_) unlink(path.c_str());
     }
     return written;
@@ -96,7 +100,8 @@ class KeeperOfOne : public CheckpointStore {
   Observer& observer_;
   const std::string over_;
   const std::array<std::string, 2> running_;
-  size_t next_ = 0;  // Which of the two is written next.
+  size_t next_ = 0;   // Which of the two is written next.
+  bool ran_ = false;  // Whether these may be this training's.
 };
 
 }  // namespace

@@ -139,6 +139,7 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
     UseStartableThreads();  // A program has told of fewer already.
   }
   compute.threads = at::get_num_threads();
+  compute.ranks_per_run = options.ranks_per_run;
   if (cpu) {
     compute.description =
         absl::StrCat(CpuName(), ", ", compute.threads,

@@ -27,6 +27,8 @@ struct Compute {
   int threads = 1;
   // The processes that compute together; never null.
   Ranks* ranks = &OneProcess();
+  // Of these, how many make one of several runs together; 0: one.
+  int64_t ranks_per_run = 0;
 };
 
 // The words of the command line.
@@ -43,6 +45,8 @@ struct ComputeOptions {
   // On a GPU: only algorithms that give the same bits every time. The CPU
   // always has such.
   bool deterministic = false;
+  // Of several processes.
+  int64_t ranks_per_run = 0;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -64,6 +68,13 @@ struct ComputeOptions {
     table.Add("deterministic", &deterministic,
               "On a GPU: only algorithms that give the same bits every time, "
               "which may be slower ones. The CPU's always do.");
+    table
+        .Add("ranks_per_run", &ranks_per_run,
+             "With several processes (mpirun) and several runs: how many "
+             "processes make a run together, so that the others make others "
+             "meanwhile; 0 is 1. A single run is made by all.")
+        .AtLeast(0)
+        .NotInConfiguration();
   }
 };
 

@@ -214,6 +214,8 @@ class Training {
 
   absl::Status Judge() {
     const Clock::time_point before = Clock::now();
+    // (Where that is inside an epoch. All ranks must judge one model.)
+    MeanBuffers();
     model_.eval();
     state_.result.accuracies.push_back(
         {state_.result.steps,

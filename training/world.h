@@ -11,10 +11,7 @@ namespace distill {
 
 // Joins the processes that mpirun or srun started; to be called once, from the
 // main thread, before anything else of this file. Without MPI (--config=mpi)
-// that is this process alone.
-//
-// FailedPrecondition, with what to build, where a program without MPI was
-// started as one of several.
+// that is this process alone. Unavailable where MPI does not start.
 absl::StatusOr<Ranks*> JoinWorld();
 
 // Whether this program can be one of several processes.
@@ -25,9 +22,6 @@ bool BuiltWithMpi();
 // returns. A rank but the first waits a moment before it ends the others: for
 // an error that all have, rank 0 to say it; `error` is what it would have said.
 int LeaveWorld(int code, const std::string& error);
-
-// "rank 3 of 8 on node7".
-std::string NameOf(const Ranks& ranks);
 
 }  // namespace distill
 

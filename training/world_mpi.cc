@@ -1,11 +1,15 @@
 #include <mpi.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
+#include "ATen/Parallel.h"
 #include "absl/status/status.h"
 #include "c10/util/Exception.h"
 #include "training/world.h"
@@ -15,6 +19,10 @@ namespace {
 
 // What MPI's counts, which are ints, have room for.
 constexpr int64_t kMostNumbers = int64_t{1} << 30;
+// Of messages to rank 0.
+constexpr int kTag = 1;
+// Between two looks of those that wait and leave the processor to others.
+constexpr std::chrono::milliseconds kPause{2};
 // For rank 0 to say an error that all have.
 constexpr std::chrono::milliseconds kPatience{2000};
 
@@ -44,26 +52,78 @@ void Check(int code, const char* doing) {
 
 class MpiRanks : public Ranks {
  public:
-  MpiRanks() {
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
-    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+  explicit MpiRanks(MPI_Comm all) : all_(all) {
+    MPI_Comm_set_errhandler(all_, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(all_, &rank_);
+    MPI_Comm_size(all_, &size_);
   }
 
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return size_; }
 
   void Sum(at::Tensor values) override {
-    InParts(values, [](void* part, int count, MPI_Datatype type) {
-      Check(MPI_Allreduce(MPI_IN_PLACE, part, count, type, MPI_SUM,
-                          MPI_COMM_WORLD),
+    InParts(values, [this](void* part, int count, MPI_Datatype type) {
+      Check(MPI_Allreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, all_),
             "sum over the ranks");
     });
   }
   void Broadcast(at::Tensor values) override {
-    InParts(values, [](void* part, int count, MPI_Datatype type) {
-      Check(MPI_Bcast(part, count, type, 0, MPI_COMM_WORLD),
-            "send to all ranks");
+    InParts(values, [this](void* part, int count, MPI_Datatype type) {
+      Check(MPI_Bcast(part, count, type, 0, all_), "send to all ranks");
     });
+  }
+
+  // (Neither the group nor the counter is freed: they last as long as MPI.)
+  std::unique_ptr<Ranks> Group(int64_t size) override {
+    MPI_Comm group = MPI_COMM_NULL;
+    Check(MPI_Comm_split(all_, static_cast<int>(rank_ / size), rank_, &group),
+          "divide the ranks");
+    Check(MPI_Win_allocate(rank_ == 0 ? sizeof(int64_t) : 0, sizeof(int64_t),
+                           MPI_INFO_NULL, all_, &counter_, &tickets_),
+          "make a counter");
+    if (rank_ == 0) *counter_ = 0;
+    Check(MPI_Win_lock_all(0, tickets_), "open the counter");
+    Wait();
+    return std::make_unique<MpiRanks>(group);
+  }
+  int64_t TakeTickets(int64_t count) override {
+    int64_t first = 0;
+    Check(
+        MPI_Fetch_and_op(&count, &first, MPI_INT64_T, 0, 0, MPI_SUM, tickets_),
+        "count");
+    Check(MPI_Win_flush(0, tickets_), "count");
+    return first;
+  }
+  void Send(const std::string& bytes) override {
+    TORCH_CHECK(static_cast<int64_t>(bytes.size()) <= kMostNumbers,
+                "ranks: a message has ", bytes.size(), " bytes; at most ",
+                kMostNumbers, " can be sent");
+    Check(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, 0,
+                   kTag, all_),
+          "send to rank 0");
+  }
+  std::optional<std::string> Receive() override {
+    int there = 0, size = 0;
+    MPI_Status status;
+    MPI_Message message;
+    Check(MPI_Improbe(MPI_ANY_SOURCE, kTag, all_, &there, &message, &status),
+          "look for messages");
+    if (there == 0) return std::nullopt;
+    MPI_Get_count(&status, MPI_BYTE, &size);
+    std::string bytes(size, '\0');
+    Check(MPI_Mrecv(bytes.data(), size, MPI_BYTE, &message, MPI_STATUS_IGNORE),
+          "receive a message");
+    return bytes;
+  }
+  void Wait() override {
+    MPI_Request all = MPI_REQUEST_NULL;
+    int there = 0;
+    Check(MPI_Ibarrier(all_, &all), "wait for the ranks");
+    while (
+        Check(MPI_Test(&all, &there, MPI_STATUS_IGNORE), "wait for the ranks"),
+        there == 0) {
+      std::this_thread::sleep_for(kPause);
+    }
   }
 
  private:
@@ -79,8 +139,31 @@ class MpiRanks : public Ranks {
     }
   }
 
+  const MPI_Comm all_;
   int rank_ = 0, size_ = 1;
+  int64_t* counter_ = nullptr;  // Rank 0's.
+  MPI_Win tickets_ = MPI_WIN_NULL;
 };
+
+// How many of the processors that this rank may use are its own, where others
+// of this host may use the same: at least 1.
+int ThreadsOfRank() {
+  std::array<int, CPU_SETSIZE> users = {};
+  cpu_set_t own;
+  if (sched_getaffinity(0, sizeof(own), &own) != 0) return 1;
+  for (int i = 0; i < CPU_SETSIZE; ++i) users[i] = CPU_ISSET(i, &own) ? 1 : 0;
+  MPI_Comm host = MPI_COMM_NULL;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
+                      &host);
+  MPI_Allreduce(MPI_IN_PLACE, users.data(), CPU_SETSIZE, MPI_INT, MPI_SUM,
+                host);
+  MPI_Comm_free(&host);
+  double share = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &own)) share += 1.0 / users[i];
+  }
+  return std::max(1, static_cast<int>(share + 1e-6));
+}
 
 MpiRanks* world = nullptr;
 
@@ -95,8 +178,11 @@ absl::StatusOr<Ranks*> JoinWorld() {
     return absl::UnavailableError(
         "MPI could not be started; see what it says above");
   }
-  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  world = new MpiRanks;
+  world = new MpiRanks(MPI_COMM_WORLD);
+  // What --threads=0 takes.
+  if (world->size() > 1 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+    at::set_num_threads(ThreadsOfRank());
+  }
   return world;
 }
 
@@ -109,7 +195,7 @@ int LeaveWorld(int code, const std::string& error) {
   if (world->rank() > 0) {
     std::this_thread::sleep_for(kPatience);
     // (Its own streams may lead elsewhere.)
-    std::fprintf(stderr, "%s: %s\n", NameOf(*world).c_str(), error.c_str());
+    std::fprintf(stderr, "%s: %s\n", world->Name().c_str(), error.c_str());
   }
   MPI_Abort(MPI_COMM_WORLD, code);
   return code;

@@ -180,6 +180,77 @@ std::vector<pid_t> RanksOf(const std::string& mark) {
   return ranks;
 }
 
+// Of all rows but the times, which no two runs share.
+std::string WithoutTimes(const std::string& path) {
+  return RunInShell(absl::StrCat("cd '", path,
+                                 "' && cat sweep.csv && sed -E "
+                                 "'s/\"seconds\":[0-9.e-]+,//' runs.jsonl "
+                                 "| sort"))
+      .out;
+}
+
+TEST_F(MpiTest, ASweepIsThatOfOneProcess) {
+  const auto sweep = [&](int ranks, const std::string& out) {
+    return RunInShell(absl::StrCat(
+        MpiRun(ranks), "'", testing::ProgramPath("cli/sweep"),
+        "' --device=cpu --precision=f32 --threads=1 --batch_size=16 "
+        "--learning_rate=0.002 --validation=50 --labels=50,0 "
+        "--temperature=1,2,4 --alpha=0.5,0.9 --seeds=2 '--data_dir=",
+        folder_.File("data"), "' ", Out(out), "2>&1"));
+  };
+  const ProcessResult one = sweep(1, "one");
+  ASSERT_EQ(one.exit_code, 0) << one.out;
+  const ProcessResult three = sweep(3, "three");
+  ASSERT_EQ(three.exit_code, 0) << three.out;
+  EXPECT_TRUE(absl::StrContains(three.out, "run 24 of 24")) << three.out;
+  EXPECT_EQ(WithoutTimes(folder_.File("one")),
+            WithoutTimes(folder_.File("three")));
+  // What is there is not run again, by any number.
+  const ProcessResult again = sweep(2, "one");
+  EXPECT_EQ(again.exit_code, 0) << again.out;
+  EXPECT_FALSE(absl::StrContains(again.out, "training")) << again.out;
+  EXPECT_TRUE(absl::StrContains(again.out, "24 of 24")) << again.out;
+}
+
+TEST_F(MpiTest, SeedsAreThoseOfOneProcess) {
+  const std::string flags = "--student_epochs=2 --seeds=5 ";
+  const ProcessResult one = Run(1, flags + Out("one"));
+  ASSERT_EQ(one.exit_code, 0) << one.out;
+  for (const char* more : {"", "--share_teacher "}) {
+    const ProcessResult alone = Run(1, absl::StrCat(flags, more));
+    const ProcessResult three = Run(3, absl::StrCat(flags, more));
+    ASSERT_EQ(three.exit_code, 0) << three.out;
+    json expected = json::parse(alone.LastLine());
+    json found = json::parse(three.LastLine());
+    EXPECT_EQ(found["finalLoss"], expected["finalLoss"]);
+    ASSERT_EQ(found["runs"].size(), 5);
+    for (size_t i = 0; i < 5; ++i) {
+      for (const char* stage : {"teacher", "student", "control"}) {
+        for (const char* what : {"trainLoss", "testLoss", "testErrors"}) {
+          EXPECT_EQ(found["runs"][i][stage][what],
+                    expected["runs"][i][stage][what])
+              << more << i << stage << what;
+        }
+      }
+    }
+  }
+  // What a rank that is killed leaves is taken over, by any number of them.
+  const std::string resumed = flags + "--resume " + Out("killed");
+  std::thread killer([&] {
+    const std::string mark = folder_.File("killed");
+    const std::string state = mark + "/checkpoint/seed-1-teacher.safetensors";
+    while (!std::filesystem::exists(state)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    const std::vector<pid_t> ranks = RanksOf(mark);
+    if (!ranks.empty()) kill(ranks.back(), SIGKILL);
+  });
+  Run(3, resumed);
+  killer.join();
+  ASSERT_EQ(Run(2, resumed).exit_code, 0);
+  EXPECT_TRUE(Student("killed") == Student("one"));
+}
+
 TEST_F(MpiTest, ARankThatIsKilledLosesNothing) {
   const std::string flags =
       "--student_epochs=15 --checkpoint_every=5 --resume ";

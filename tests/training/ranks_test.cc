@@ -1,8 +1,13 @@
 #include "training/ranks.h"
 
+#include <atomic>
 #include <condition_variable>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,11 +15,14 @@
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/allclose.h"
 #include "ATen/ops/equal.h"
+#include "ATen/ops/zeros.h"
+#include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
+#include "training/farm.h"
 #include "training/loop.h"
 
 namespace distill {
@@ -49,6 +57,11 @@ class Meeting {
   std::condition_variable complete_;
   std::vector<at::Tensor> given_, all_;
   int64_t there_ = 0, meeting_ = 0;
+
+ public:
+  std::atomic<int64_t> tickets = 0;
+  std::deque<std::string> messages;
+  std::mutex of_messages;
 };
 
 class ThreadRank : public Ranks {
@@ -67,6 +80,26 @@ class ThreadRank : public Ranks {
     const at::NoGradGuard no_grad;
     values.copy_(meeting_.Meet(rank_, values)[0]);
   }
+  // (Groups of one.)
+  std::unique_ptr<Ranks> Group(int64_t size) override {
+    EXPECT_EQ(size, 1);
+    return OneProcess().Group(1);
+  }
+  int64_t TakeTickets(int64_t count) override {
+    return meeting_.tickets.fetch_add(count);
+  }
+  void Send(const std::string& bytes) override {
+    const std::lock_guard<std::mutex> lock(meeting_.of_messages);
+    meeting_.messages.push_back(bytes);
+  }
+  std::optional<std::string> Receive() override {
+    const std::lock_guard<std::mutex> lock(meeting_.of_messages);
+    if (meeting_.messages.empty()) return std::nullopt;
+    const std::string first = meeting_.messages.front();
+    meeting_.messages.pop_front();
+    return first;
+  }
+  void Wait() override { meeting_.Meet(rank_, at::zeros({1})); }
 
  private:
   Meeting& meeting_;
@@ -126,6 +159,74 @@ TEST(RanksTest, TakeEachThingOnceAndAboutAsManyEach) {
     EXPECT_EQ(next, count);
   }
   EXPECT_EQ(OneProcess().SpanOf(5).count, 5);
+}
+
+// What run(i) gives on `size` ranks that share `count` runs; each run says its
+// number, and what rank 0 heard is in `heard`.
+std::vector<absl::Status> Share(
+    int64_t size, int64_t count, std::multiset<std::string>& heard,
+    const std::function<absl::Status(int64_t)>& run) {
+  Meeting meeting(size);
+  std::vector<absl::Status> ends(size);
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      ThreadRank ranks(meeting, rank, size);
+      Observer nobody;
+      Farm farm(
+          ranks, /*ranks_per_run=*/0,
+          [&](const std::string& message) {
+            heard.insert(message);
+            return absl::OkStatus();
+          },
+          nobody);
+      ends[rank] = farm.Run(count, [&](int64_t i) {
+        farm.Send(absl::StrCat("run ", i));
+        return run(i);
+      });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return ends;
+}
+
+TEST(FarmTest, EachRunIsMadeOnceAndHeardOf) {
+  for (const int64_t size : {1, 2, 5}) {
+    for (const int64_t count : {0, 1, 17}) {
+      std::multiset<std::string> heard, expected;
+      for (int64_t i = 0; i < count; ++i) {
+        expected.insert(absl::StrCat("run ", i));
+      }
+      for (const absl::Status& end : Share(
+               size, count, heard, [](int64_t) { return absl::OkStatus(); })) {
+        EXPECT_TRUE(end.ok()) << end;
+      }
+      EXPECT_EQ(heard, expected) << size;
+    }
+  }
+}
+
+TEST(FarmTest, AnInterruptionEndsAllOfThem) {
+  std::multiset<std::string> heard;
+  for (const absl::Status& end : Share(3, 1000000, heard, [](int64_t i) {
+         return i == 20 ? absl::CancelledError("interrupted")
+                        : absl::OkStatus();
+       })) {
+    EXPECT_TRUE(absl::IsCancelled(end)) << end;
+  }
+  EXPECT_EQ(heard.count("run 20"), 1);
+  EXPECT_LT(heard.size(), 100000);
+}
+
+TEST(FarmTest, AloneTheRunsAreInOrderAndAnErrorIsTheLast) {
+  std::multiset<std::string> heard;
+  std::vector<int64_t> made;
+  const absl::Status end = Share(1, 9, heard, [&](int64_t i) {
+    made.push_back(i);
+    return i == 3 ? absl::InternalError("no") : absl::OkStatus();
+  })[0];
+  EXPECT_EQ(end, absl::InternalError("no"));
+  EXPECT_EQ(made, (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
 TEST(RanksTest, SeveralTrainTheModelThatOneTrains) {
