@@ -410,14 +410,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   TeacherSource& source = **teacher;
   const auto student = OpenStudent(options.student_files, &experiment);
   if (!student.ok()) return end.Error(student.status());
-  auto compute = ResolveCompute(options.compute);
+  const auto compute = ResolveCompute(options.compute, ranks);
   if (!compute.ok()) return end.Error(compute.status());
-  compute->ranks = &ranks;
-  if (ranks.size() > 1 && !compute->device.is_cpu()) {
-    return end.Error(absl::UnimplementedError(
-        "several processes train together on CPUs alone, so far; pass "
-        "--device=cpu"));
-  }
 
   Console console(out, err, console_options);
   const auto splits = LoadSplits(options.data, console, options.unlabelled);

@@ -146,7 +146,7 @@ std::string SumText(Ranks& ranks, int64_t numbers) {
   const double bytes = 4.0 * static_cast<double>(numbers);
   return absl::StrFormat("%s in %s",
                          bytes < 1e6 ? absl::StrFormat("%g B", bytes)
-                                     : absl::StrFormat("%g MB", bytes / 1e6),
+                                     : absl::StrFormat("%.3g MB", bytes / 1e6),
                          seconds < 1e-3
                              ? absl::StrFormat("%.0f us", seconds * 1e6)
                              : absl::StrFormat("%.1f ms", seconds * 1e3));

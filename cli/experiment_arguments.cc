@@ -123,8 +123,11 @@ absl::Status CheckFile(const Json& json, const char* field,
 
 absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
   Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
-  // (Ranks on other machines may have other processors.)
-  first["deviceDescription"] = configuration["deviceDescription"];
+  // (Each may have a GPU of its own, and those on other machines other
+  // processors.)
+  for (const char* own : {"device", "deviceDescription"}) {
+    first[own] = configuration[own];
+  }
   const std::string differences = Differences(first, configuration);
   if (differences.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(

@@ -104,8 +104,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   RETURN_IF_ERROR(CheckOptions(arguments, settings));
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
-  ASSIGN_OR_RETURN(auto compute, ResolveCompute(compute_options));
-  compute.ranks = &ranks;
+  ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options, ranks));
   Console console(out, err, console_options);
   ASSIGN_OR_RETURN(const auto data,
                    LoadSplits(arguments.data, console, arguments.unlabelled));

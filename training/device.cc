@@ -7,6 +7,7 @@
 
 #include "ATen/Context.h"
 #include "ATen/Parallel.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -107,7 +108,8 @@ absl::StatusOr<at::Device> ResolveDevice(const std::string& device,
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
+absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options,
+                                       Ranks& ranks) {
   const std::string& precision = options.precision;
   if (precision != "auto" && precision != "f32" && precision != "tf32" &&
       precision != "bf16") {
@@ -121,8 +123,27 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
         absl::StrCat("--threads is ", options.threads,
                      "; it must be from 1 to 1024, or 0 for all processors"));
   }
-  ASSIGN_OR_RETURN(const at::Device device,
+  ASSIGN_OR_RETURN(at::Device device,
                    ResolveDevice(options.device, QueryCuda()));
+  if (ranks.size() > 1 && device.is_cuda()) {
+    if (absl::StrContains(options.device, ':')) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--device is ", options.device,
+          ", and there are several processes, of which each needs a GPU of its "
+          "own; pass --device=cuda"));
+    }
+    const auto gpus = static_cast<int64_t>(QueryCuda().devices.size());
+    if (ranks.local_rank() >= gpus) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "found ", gpus, " GPUs, and that this process is number ",
+          ranks.local_rank() + 1,
+          " of its host; expected a GPU for each. Start fewer, or pass "
+          "--device=cpu"));
+    }
+    ASSIGN_OR_RETURN(
+        device,
+        ResolveDevice(absl::StrCat("cuda:", ranks.local_rank()), QueryCuda()));
+  }
   const bool cpu = device.is_cpu();
   if (cpu && precision == "tf32") {
     return absl::InvalidArgumentError(
@@ -139,6 +160,7 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options) {
     UseStartableThreads();  // A program has told of fewer already.
   }
   compute.threads = at::get_num_threads();
+  compute.ranks = &ranks;
   compute.ranks_per_run = options.ranks_per_run;
   if (cpu) {
     compute.description =

@@ -84,7 +84,11 @@ struct ComputeOptions {
 // InvalidArgument for other words; Unavailable where CUDA is asked for and
 // missing, or has no device that this program has code for, with the reason and
 // what to do; ResourceExhausted where not so many threads can be started.
-absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options);
+//
+// Of several `ranks`, "cuda" is the device of the rank's number on its host:
+// each has one of its own. FailedPrecondition if there are fewer devices.
+absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options,
+                                       Ranks& ranks = OneProcess());
 
 // The device alone, on a machine whose CUDA is `cuda`.
 absl::StatusOr<at::Device> ResolveDevice(const std::string& device,

@@ -41,8 +41,6 @@ class DeviceStepper : public Stepper {
         scope_(device),
         samples_(inputs.batches, device),
         optimizer_(inputs.Parameters(), inputs.optimizer) {
-    TORCH_CHECK(inputs.ranks.size() == 1, "ranks: found ", inputs.ranks.size(),
-                "; expected one on a device");
     const auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
     const auto numbers = at::TensorOptions().dtype(at::kLong).device(device);
     // LibTorch's fused kernel reads float32 on a GPU, and any type on a CPU.
@@ -75,15 +73,15 @@ class DeviceStepper : public Stepper {
         in_.batches.options().batch_size,
         in_.batches.sample_count() - taken_ * in_.batches.options().batch_size);
     if (!in_.model.is_capturable() || !in_.objective.is_capturable) {
-      TakeStep(at::arange(size, position_.options()), count_correct);
+      TakeStep(OffsetsOf(size), size, count_correct);
       ++taken_;
       return;
     }
     std::unique_ptr<StepGraph>& graph = graphs_[{size, count_correct}];
     if (graph == nullptr) {
-      const at::Tensor offsets = at::arange(size, position_.options());
+      const at::Tensor offsets = OffsetsOf(size);
       graph = std::make_unique<StepGraph>(
-          device_, [=] { TakeStep(offsets, count_correct); });
+          device_, [=] { TakeStep(offsets, size, count_correct); });
     }
     graph->Run();
     ++taken_;
@@ -127,18 +125,45 @@ class DeviceStepper : public Stepper {
     views_.copy_(host);
   }
 
+  // Of a batch of `size`, which of its samples are this rank's.
+  at::Tensor OffsetsOf(int64_t size) const {
+    const Span part = in_.ranks.SpanOf(size);
+    return at::arange(part.first, part.first + part.count, position_.options());
+  }
+
   // All that a step does, from numbers on the device to numbers on the device.
-  // `offsets` [batch] counts from 0.
-  void TakeStep(const at::Tensor& offsets, bool count_correct) {
-    const Batch batch = samples_.Gather(
-        at::index_select(order_, 0, offsets + position_), views_);
-    const Outputs outputs =
-        in_.model.Forward(batch.images, in_.objective.features);
-    const LossTerms terms = in_.objective.loss(batch, outputs);
-    terms.total.backward();
+  // `offsets` are OffsetsOf(size).
+  void TakeStep(const at::Tensor& offsets, int64_t size, bool count_correct) {
+    at::Tensor losses;  // [kLogColumns]
+    const bool alone = in_.ranks.size() == 1;
+    if (offsets.numel() > 0) {
+      const Batch batch = samples_.Gather(
+          at::index_select(order_, 0, offsets + position_), views_);
+      const Outputs outputs =
+          in_.model.Forward(batch.images, in_.objective.features);
+      const LossTerms terms = in_.objective.loss(batch, outputs);
+      const double weight =
+          static_cast<double>(offsets.numel()) / static_cast<double>(size);
+      (alone ? terms.total : terms.total * weight).backward();
+      losses = LossesOf(terms, outputs, batch, count_correct, weight);
+    } else {
+      losses = at::zeros({kLogColumns}, no_value_.options());
+    }
+    if (!alone) losses = in_.SumOverRanks(losses);
     optimizer_.Step(at::index_select(rates_, 0, row_).squeeze(0));
-    const auto logged = [this](const at::Tensor& term) {
-      return term.defined() ? term.detach().to(at::kFloat) : no_value_;
+    log_.index_copy_(0, row_, losses.unsqueeze(0));
+    position_.add_(size);
+    row_.add_(1);
+  }
+
+  // The log's row of samples that are `weight` of a batch.
+  at::Tensor LossesOf(const LossTerms& terms, const Outputs& outputs,
+                      const Batch& batch, bool count_correct,
+                      double weight) const {
+    const auto logged = [&](const at::Tensor& term) {
+      if (!term.defined()) return no_value_;
+      const at::Tensor value = term.detach().to(at::kFloat);
+      return weight == 1 ? value : value * weight;
     };
     const at::Tensor correct = count_correct ? outputs.logits.detach()
                                                    .argmax(1)
@@ -146,12 +171,8 @@ class DeviceStepper : public Stepper {
                                                    .sum()
                                                    .to(at::kFloat)
                                              : not_counted_;
-    log_.index_copy_(0, row_,
-                     at::stack({logged(terms.total), logged(terms.soft),
-                                logged(terms.hard), correct})
-                         .unsqueeze(0));
-    position_.add_(offsets.size(0));
-    row_.add_(1);
+    return at::stack(
+        {logged(terms.total), logged(terms.soft), logged(terms.hard), correct});
   }
 
   const StepperInputs in_;

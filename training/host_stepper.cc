@@ -56,19 +56,17 @@ class HostStepper : public Stepper {
                              .item<int64_t>();
       }
     }
-    // Losses are means over samples: a part's counts by its size.
-    const double weight =
-        static_cast<double>(part.count) / static_cast<double>(samples);
-    if (in_.ranks.size() > 1) SumLosses(weight, losses);
-    unread_.push_back(losses);
     const int64_t step = steps_++;
-    if (!std::isfinite(losses.total)) return;
-    if (in_.ranks.size() == 1) {
-      terms.total.backward();
-    } else {
+    if (in_.ranks.size() > 1) {
+      // Losses are means over samples: a part's counts by its size.
+      const double weight =
+          static_cast<double>(part.count) / static_cast<double>(samples);
       if (part.count > 0) (terms.total * weight).backward();
-      SumGradients();
+      Sum(weight, losses);
     }
+    unread_.push_back(losses);
+    if (!std::isfinite(losses.total)) return;
+    if (in_.ranks.size() == 1) terms.total.backward();
     optimizer_.Step(in_.schedule.At(step));
   }
 
@@ -85,41 +83,23 @@ class HostStepper : public Stepper {
   }
 
  private:
-  // Of this rank's part, which is `weight` of the batch, to the whole batch's.
-  void SumLosses(double weight, StepLosses& losses) {
-    at::Tensor sums = at::zeros({4}, at::kDouble);
-    double* sum = sums.mutable_data_ptr<double>();
+  // Gradients and losses of this rank's part, which is `weight` of the batch,
+  // to the whole batch's.
+  void Sum(double weight, StepLosses& losses) {
+    at::Tensor row = at::zeros({4}, at::kFloat);
+    float* const mine = row.mutable_data_ptr<float>();
     if (weight > 0) {
-      sum[0] = weight * losses.total;
-      sum[1] = weight * losses.soft;
-      sum[2] = weight * losses.hard;
-      sum[3] = static_cast<double>(losses.correct);
+      mine[0] = static_cast<float>(weight * losses.total);
+      mine[1] = static_cast<float>(weight * losses.soft);
+      mine[2] = static_cast<float>(weight * losses.hard);
+      mine[3] = static_cast<float>(losses.correct);
     }
-    in_.ranks.Sum(sums);
+    row = in_.SumOverRanks(row);
+    const float* const sum = row.const_data_ptr<float>();
     losses.total = sum[0];
     losses.soft = sum[1];
     losses.hard = sum[2];
-    losses.correct = std::llround(sum[3]);
-  }
-
-  // In one buffer: a message costs more than its bytes.
-  void SumGradients() {
-    const std::vector<at::Tensor> parameters = in_.Parameters();
-    std::vector<at::Tensor> flat;
-    flat.reserve(parameters.size());
-    for (const at::Tensor& parameter : parameters) {
-      flat.push_back(parameter.grad().defined()
-                         ? parameter.grad().reshape({-1})
-                         : at::zeros({parameter.numel()}, parameter.options()));
-    }
-    const at::Tensor sum = at::cat(flat);
-    in_.ranks.Sum(sum);
-    int64_t at = 0;
-    for (const at::Tensor& parameter : parameters) {
-      parameter.mutable_grad() =
-          sum.narrow(0, at, parameter.numel()).view(parameter.sizes());
-      at += parameter.numel();
-    }
+    losses.correct = std::lround(sum[3]);
   }
 
   const StepperInputs in_;
@@ -138,6 +118,27 @@ std::vector<at::Tensor> StepperInputs::Parameters() const {
   all.insert(all.end(), objective.parameters.begin(),
              objective.parameters.end());
   return all;
+}
+
+at::Tensor StepperInputs::SumOverRanks(const at::Tensor& row) const {
+  const std::vector<at::Tensor> parameters = Parameters();
+  // In one buffer: a message costs more than its bytes.
+  std::vector<at::Tensor> flat = {row};
+  flat.reserve(parameters.size() + 1);
+  for (const at::Tensor& parameter : parameters) {
+    flat.push_back(parameter.grad().defined()
+                       ? parameter.grad().reshape({-1})
+                       : at::zeros({parameter.numel()}, parameter.options()));
+  }
+  const at::Tensor sum = at::cat(flat);
+  ranks.Sum(sum);
+  int64_t at = row.numel();
+  for (const at::Tensor& parameter : parameters) {
+    parameter.mutable_grad() =
+        sum.narrow(0, at, parameter.numel()).view(parameter.sizes());
+    at += parameter.numel();
+  }
+  return sum.narrow(0, 0, row.numel());
 }
 
 std::vector<NamedTensor> StepperInputs::State(

@@ -22,9 +22,12 @@ class Ranks {
 
   virtual int64_t rank() const = 0;  // In [0, size()).
   virtual int64_t size() const = 0;
+  // This rank's number among those of its host.
+  virtual int64_t local_rank() const { return 0; }
 
-  // Replaces `values` (contiguous, of one shape and dtype on all ranks, on the
-  // CPU) by the sum over the ranks, which has the same bits on each.
+  // Replaces `values` (contiguous, of one shape and dtype on all ranks, all on
+  // the CPU or each on a GPU of its own) by the sum over the ranks, which has
+  // the same bits on each. On a GPU that is enqueued on the current stream.
   virtual void Sum(at::Tensor values) = 0;
   // Replaces `values` by those of rank 0.
   virtual void Broadcast(at::Tensor values) = 0;

@@ -66,6 +66,9 @@ struct StepperInputs {
 
   // What the optimizer changes: the model's parameters, then the objective's.
   std::vector<at::Tensor> Parameters() const;
+  // Replaces the gradients of Parameters() by their sums over the ranks, and
+  // returns the sum of `row` [n] float32, where the gradients are.
+  at::Tensor SumOverRanks(const at::Tensor& row) const;
   // Stepper::State for them and the optimizer.
   std::vector<NamedTensor> State(const Optimizer& optimizer) const;
 };
@@ -82,7 +85,8 @@ std::unique_ptr<Stepper> MakeHostStepper(const StepperInputs& inputs);
 // a step is one CUDA graph, if model and objective can be captured; a batch
 // size that is seen seldom, as the last one of an epoch is, is run as it
 // stands. Everything is enqueued on a stream of its own, current from here to
-// the stepper's end. One rank alone, so far (TORCH_CHECK).
+// the stepper's end. Of several ranks as on the CPU: the sum is part of the
+// graph.
 std::unique_ptr<Stepper> MakeDeviceStepper(const StepperInputs& inputs,
                                            at::Device device);
 

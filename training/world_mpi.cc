@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <thread>
 
 #include "ATen/Parallel.h"
 #include "absl/status/status.h"
 #include "c10/util/Exception.h"
+#include "training/nccl.h"
 #include "training/world.h"
 
 namespace distill {
@@ -52,7 +54,7 @@ void Check(int code, const char* doing) {
 
 class MpiRanks : public Ranks {
  public:
-  explicit MpiRanks(MPI_Comm all) : all_(all) {
+  MpiRanks(MPI_Comm all, int local_rank) : all_(all), local_rank_(local_rank) {
     MPI_Comm_set_errhandler(all_, MPI_ERRORS_RETURN);
     MPI_Comm_rank(all_, &rank_);
     MPI_Comm_size(all_, &size_);
@@ -60,14 +62,17 @@ class MpiRanks : public Ranks {
 
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return size_; }
+  int64_t local_rank() const override { return local_rank_; }
 
   void Sum(at::Tensor values) override {
+    if (values.is_cuda()) return Gpus().Sum(values);
     InParts(values, [this](void* part, int count, MPI_Datatype type) {
       Check(MPI_Allreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, all_),
             "sum over the ranks");
     });
   }
   void Broadcast(at::Tensor values) override {
+    if (values.is_cuda()) return Gpus().Broadcast(values);
     InParts(values, [this](void* part, int count, MPI_Datatype type) {
       Check(MPI_Bcast(part, count, type, 0, all_), "send to all ranks");
     });
@@ -84,7 +89,7 @@ class MpiRanks : public Ranks {
     if (rank_ == 0) *counter_ = 0;
     Check(MPI_Win_lock_all(0, tickets_), "open the counter");
     Wait();
-    return std::make_unique<MpiRanks>(group);
+    return std::make_unique<MpiRanks>(group, local_rank_);
   }
   int64_t TakeTickets(int64_t count) override {
     int64_t first = 0;
@@ -127,6 +132,16 @@ class MpiRanks : public Ranks {
   }
 
  private:
+  // Begins with the first values that are on one.
+  Nccl& Gpus() {
+    if (gpus_ == nullptr) {
+      gpus_ = MakeNccl(rank_, size_, [this](const std::string& bytes) {
+        return Ranks::Broadcast(bytes);
+      });
+    }
+    return *gpus_;
+  }
+
   template <typename Work>
   void InParts(const at::Tensor& values, const Work& work) {
     TORCH_CHECK(values.is_cpu() && values.is_contiguous(),
@@ -140,29 +155,39 @@ class MpiRanks : public Ranks {
   }
 
   const MPI_Comm all_;
+  const int local_rank_;
   int rank_ = 0, size_ = 1;
+  std::unique_ptr<Nccl> gpus_;
   int64_t* counter_ = nullptr;  // Rank 0's.
   MPI_Win tickets_ = MPI_WIN_NULL;
 };
 
 // How many of the processors that this rank may use are its own, where others
-// of this host may use the same: at least 1.
-int ThreadsOfRank() {
+// of `host` may use the same: at least 1.
+int ThreadsOfRank(MPI_Comm host) {
   std::array<int, CPU_SETSIZE> users = {};
   cpu_set_t own;
   if (sched_getaffinity(0, sizeof(own), &own) != 0) return 1;
   for (int i = 0; i < CPU_SETSIZE; ++i) users[i] = CPU_ISSET(i, &own) ? 1 : 0;
-  MPI_Comm host = MPI_COMM_NULL;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
-                      &host);
   MPI_Allreduce(MPI_IN_PLACE, users.data(), CPU_SETSIZE, MPI_INT, MPI_SUM,
                 host);
-  MPI_Comm_free(&host);
   double share = 0;
   for (int i = 0; i < CPU_SETSIZE; ++i) {
     if (CPU_ISSET(i, &own)) share += 1.0 / users[i];
   }
   return std::max(1, static_cast<int>(share + 1e-6));
+}
+
+// Whether something that starts MPI programs has started this one. Alone it
+// needs no MPI, whose own way to start alone wants to find its programs.
+bool WasLaunched() {
+  const auto is_set = [](const char* name) {
+    return std::getenv(name) != nullptr;
+  };
+  constexpr const char* kNames[] = {
+      "OMPI_COMM_WORLD_SIZE", "PMI_RANK",   "PMI_SIZE", "PMI_FD", "PMIX_RANK",
+      "SLURM_PROCID",         "PALS_RANKID"};
+  return std::any_of(std::begin(kNames), std::end(kNames), is_set);
 }
 
 MpiRanks* world = nullptr;
@@ -172,17 +197,24 @@ MpiRanks* world = nullptr;
 bool BuiltWithMpi() { return true; }
 
 absl::StatusOr<Ranks*> JoinWorld() {
+  if (!WasLaunched()) return &OneProcess();
   int provided = 0;
   if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) !=
       MPI_SUCCESS) {
     return absl::UnavailableError(
         "MPI could not be started; see what it says above");
   }
-  world = new MpiRanks(MPI_COMM_WORLD);
+  MPI_Comm host = MPI_COMM_NULL;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
+                      &host);
+  int local_rank = 0;
+  MPI_Comm_rank(host, &local_rank);
+  world = new MpiRanks(MPI_COMM_WORLD, local_rank);
   // What --threads=0 takes.
   if (world->size() > 1 && std::getenv("OMP_NUM_THREADS") == nullptr) {
-    at::set_num_threads(ThreadsOfRank());
+    at::set_num_threads(ThreadsOfRank(host));
   }
+  MPI_Comm_free(&host);
   return world;
 }
 

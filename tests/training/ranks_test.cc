@@ -24,6 +24,7 @@
 #include "tests/testing/datasets.h"
 #include "training/farm.h"
 #include "training/loop.h"
+#include "training/stepper.h"
 
 namespace distill {
 namespace {
@@ -249,6 +250,63 @@ TEST(RanksTest, SeveralTrainTheModelThatOneTrains) {
       EXPECT_EQ(trained.result.late_correct, one.result.late_correct);
       EXPECT_EQ(trained.result.late_samples, one.result.late_samples);
     }
+  }
+}
+
+// Losses of three ranks' steps, and what they leave.
+std::vector<Trained> StepOnRanks(bool on_device) {
+  constexpr int64_t kSize = 3;
+  Meeting meeting(kSize);
+  std::vector<Trained> trained(kSize);
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < kSize; ++rank) {
+    threads.emplace_back([&, rank] {
+      ThreadRank ranks(meeting, rank, kSize);
+      ToyOptions toy;
+      toy.count = 41;
+      BatchesOptions options;
+      options.batch_size = 8;
+      const Batches batches = *Batches::Create(ToyDataset(toy), options);
+      Random random(0, "test weights");
+      Network model(StudentGraph(), random);
+      const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
+                              batches.batch_count()};
+      const Objective objective = LabelObjective();
+      const StepperInputs inputs = {model,    batches, objective,
+                                    schedule, {},      ranks};
+      const auto stepper = on_device ? MakeDeviceStepper(inputs, at::kCPU)
+                                     : MakeHostStepper(inputs);
+      stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
+      for (int64_t i = 0; i < batches.batch_count(); ++i) {
+        stepper->Step(/*count_correct=*/true);
+      }
+      LossSums sums;
+      for (const StepLosses& step : stepper->Read()) {
+        sums.Add(step);
+        trained[rank].result.late_correct += step.correct;
+        trained[rank].result.late_samples += step.samples;
+      }
+      trained[rank].result.epochs = {sums.Means()};
+      trained[rank].parameters = model.parameters();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return trained;
+}
+
+TEST(RanksTest, OnADeviceTheyStepAsOnTheHost) {
+  const std::vector<Trained> host = StepOnRanks(/*on_device=*/false);
+  const std::vector<Trained> device = StepOnRanks(/*on_device=*/true);
+  for (size_t rank = 0; rank < host.size(); ++rank) {
+    for (size_t i = 0; i < host[rank].parameters.size(); ++i) {
+      EXPECT_TRUE(at::allclose(device[rank].parameters[i],
+                               host[rank].parameters[i], /*rtol=*/1e-4,
+                               /*atol=*/1e-6));
+    }
+    EXPECT_EQ(device[rank].result.late_correct, host[rank].result.late_correct);
+    EXPECT_EQ(device[rank].result.late_samples, 41);
+    EXPECT_NEAR(device[rank].result.epochs[0].total,
+                host[rank].result.epochs[0].total, 1e-5);
   }
 }
 
