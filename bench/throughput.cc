@@ -25,6 +25,7 @@
 #include "base/torch_status.h"
 #include "bench/device_timer.h"
 #include "bench/matrix_rate.h"
+#include "bench/random_images.h"
 #include "benchmark/benchmark.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
@@ -63,24 +64,6 @@ std::shared_ptr<Network> MakeModel(const Graph& graph, const Compute& compute) {
   model->to(compute.device);
   model->set_compute_dtype(compute.dtype);
   return model;
-}
-
-std::shared_ptr<const Dataset> RandomImages(int64_t size,
-                                            const ImageSpec& image) {
-  Random random(0, "benchmark's images");
-  auto dataset = std::make_shared<Dataset>();
-  dataset->count = size;
-  dataset->image = image;
-  dataset->classes = 10;
-  std::vector<uint8_t> images;
-  for (int64_t i = 0; i < size * dataset->image.size(); ++i) {
-    images.push_back(static_cast<uint8_t>(random.Below(256)));
-  }
-  dataset->images = Pixels(std::move(images), dataset->image.size());
-  for (int64_t i = 0; i < size; ++i) {
-    dataset->labels.push_back(static_cast<int32_t>(random.Below(10)));
-  }
-  return dataset;
 }
 
 Batch MakeBatch(int64_t size, at::Device device) {
