@@ -78,11 +78,18 @@ class MpiRanks : public Ranks {
     });
   }
 
-  // (Neither the group nor the counter is freed: they last as long as MPI.)
+  // What has to be freed before MPI ends, by all together.
+  void Free() {
+    if (tickets_ == MPI_WIN_NULL) return;
+    MPI_Win_unlock_all(tickets_);
+    MPI_Win_free(&tickets_);
+  }
+
   std::unique_ptr<Ranks> Group(int64_t size) override {
     MPI_Comm group = MPI_COMM_NULL;
     Check(MPI_Comm_split(all_, static_cast<int>(rank_ / size), rank_, &group),
           "divide the ranks");
+    Free();
     Check(MPI_Win_allocate(rank_ == 0 ? sizeof(int64_t) : 0, sizeof(int64_t),
                            MPI_INFO_NULL, all_, &counter_, &tickets_),
           "make a counter");
@@ -221,6 +228,7 @@ absl::StatusOr<Ranks*> JoinWorld() {
 int LeaveWorld(int code, const std::string& error) {
   if (world == nullptr) return code;
   if (code == 0 || code >= 128 || world->size() == 1) {
+    world->Free();
     MPI_Finalize();
     return code;
   }

@@ -108,6 +108,17 @@ TEST_F(MpiTest, SeveralTrainWhatOneTrains) {
                   one[stage]["trainLoss"].get<double>(), 2e-2)
           << ranks << " " << stage;
     }
+    // Before rounding has grown: what one process finds in its first steps.
+    const std::vector<std::string> points = absl::StrSplit(
+        testing::ReadFile(
+            folder_.File(absl::StrCat("a", ranks, "/metrics.jsonl"))),
+        '\n');
+    const std::vector<std::string> expected = absl::StrSplit(
+        testing::ReadFile(folder_.File("a1/metrics.jsonl")), '\n');
+    for (int i = 0; i < 10; ++i) {
+      const double loss = json::parse(expected[i])["total"];
+      EXPECT_NEAR(json::parse(points[i])["total"], loss, 1e-5 * loss) << i;
+    }
     EXPECT_EQ(Run(ranks, Out(absl::StrCat("b", ranks)) + "--student_epochs=2")
                   .exit_code,
               0);
