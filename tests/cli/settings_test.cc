@@ -131,6 +131,7 @@ TEST(ProgramSettingsTest, OnlyTheseAreNoPartOfTheConfiguration) {
                                               "overwrite",
                                               "print_config",
                                               "quiet",
+                                              "ranks_per_run",
                                               "resume",
                                               "skip_unreadable",
                                               "student_from",
