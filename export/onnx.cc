@@ -17,7 +17,7 @@ constexpr int kIrVersion = 8;
 constexpr int kOpset = 17;
 
 // TensorProto.DataType.
-enum DataType { kFloat32 = 1, kUint8 = 2 };
+enum DataType { kFloat32 = 1, kUint8 = 2, kInt64 = 7 };
 
 // The fields that are used, by message.
 namespace field {
@@ -72,17 +72,19 @@ ProtobufWriter Attribute(const std::string& name,
   return attribute;
 }
 
-// float32, little endian, which raw_data is on every machine.
-ProtobufWriter Tensor(const std::string& name, const std::vector<int64_t>& dims,
-                      const std::vector<float>& values) {
+// Little endian, which raw_data is on every machine.
+template <typename Value>
+ProtobufWriter Tensor(const std::string& name, DataType type,
+                      const std::vector<int64_t>& dims,
+                      const std::vector<Value>& values) {
   ProtobufWriter tensor;
   for (int64_t dim : dims) tensor.Int(field::tensor::kDims, dim);
-  tensor.Int(field::tensor::kDataType, kFloat32);
+  tensor.Int(field::tensor::kDataType, type);
   tensor.Bytes(field::tensor::kName, name);
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "see raw_data");
   tensor.Bytes(field::tensor::kRawData,
                {reinterpret_cast<const char*>(values.data()),
-                values.size() * sizeof(float)});
+                values.size() * sizeof(Value)});
   return tensor;
 }
 
@@ -134,7 +136,16 @@ class GraphWriter {
   std::string Constant(const std::string& name,
                        const std::vector<int64_t>& dims,
                        const std::vector<float>& values) {
-    graph_.Message(field::graph::kInitializer, Tensor(name, dims, values));
+    graph_.Message(field::graph::kInitializer,
+                   Tensor(name, kFloat32, dims, values));
+    return name;
+  }
+  // Of sizes, in a row.
+  std::string Constant(const std::string& name,
+                       const std::vector<int64_t>& values) {
+    graph_.Message(
+        field::graph::kInitializer,
+        Tensor(name, kInt64, {static_cast<int64_t>(values.size())}, values));
     return name;
   }
 
@@ -175,10 +186,11 @@ std::string AddNormalization(const Normalization& normalization,
   return "normalised";
 }
 
-// Adds one node, whose output is `name`. `inputs` are those of the operation;
-// its state follows them.
+// Adds one node, or a few, whose output is `name`. `inputs` are those of the
+// operation, the first of so many channels; its state follows them.
 void AddOperation(const Operation& operation, const std::string& name,
-                  const std::vector<std::string>& inputs, GraphWriter& writer) {
+                  const std::vector<std::string>& inputs,
+                  int64_t input_channels, GraphWriter& writer) {
   const auto both = [](int64_t size) {
     return std::vector<int64_t>{size, size};
   };
@@ -221,6 +233,19 @@ void AddOperation(const Operation& operation, const std::string& name,
       return add("Add");
     case Operation::Kind::kDropout:
       return add("Identity");
+    case Operation::Kind::kZeroPadShortcut: {
+      // (A window of one pixel.)
+      writer.Add(name + ".pixels", "MaxPool", inputs,
+                 {Attribute("kernel_shape", both(1)),
+                  Attribute("strides", both(operation.stride))});
+      const int64_t zeros = (operation.outputs - input_channels) / 2;
+      writer.Add(
+          name, "Pad",
+          {name + ".pixels",
+           writer.Constant(name + ".pads", {0, zeros, 0, 0, 0, zeros, 0, 0})},
+          {});
+      return;
+    }
   }
 }
 
@@ -230,6 +255,7 @@ void AddOperations(const Network& model, const std::string& input,
   const Graph& graph = model.graph();
   const auto numbers = NumbersOf(model);
   const std::vector<TensorSpec> specs = StateOf(graph);
+  const std::vector<Shape> shapes = *InferShapes(graph);
   auto spec = specs.begin();
   std::vector<std::string> names;  // Of the operations' outputs.
   for (const Operation& operation : graph.operations) {
@@ -246,7 +272,10 @@ void AddOperations(const Network& model, const std::string& input,
     }
     const bool last = &operation == &graph.operations.back();
     names.push_back(last ? "logits" : NodeName(operation.name));
-    AddOperation(operation, names.back(), inputs, writer);
+    const int first = operation.inputs[0];
+    AddOperation(operation, names.back(), inputs,
+                 first == kImages ? graph.image.channels : shapes[first][0],
+                 writer);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "base/text.h"
 
 namespace distill {
 namespace {
@@ -41,7 +42,8 @@ absl::StatusOr<Shape> OutputShape(const Operation& o, const Shape& x) {
   const bool convolves = o.kind == Kind::kConvolution;
   const bool slides = convolves || o.kind == Kind::kMaxPool;
   const bool connects = o.kind == Kind::kLinear;
-  const bool needs_map = slides || o.kind == Kind::kBatchNorm ||
+  const bool pads = o.kind == Kind::kZeroPadShortcut;
+  const bool needs_map = slides || pads || o.kind == Kind::kBatchNorm ||
                          o.kind == Kind::kGlobalAveragePool;
   const std::string input = absl::StrCat("an input of ", Text(x));
   if (needs_map && x.size() != 3) {
@@ -67,6 +69,13 @@ absl::StatusOr<Shape> OutputShape(const Operation& o, const Shape& x) {
                  "kernel and stride of 1 or more, padding of 0 or more (0 for "
                  "pooling), and something to be left");
   }
+  if (pads &&
+      (o.stride < 1 || o.outputs < x[0] || (o.outputs - x[0]) % 2 != 0)) {
+    return Wrong(o,
+                 absl::StrCat("stride ", o.stride, " and ", o.outputs,
+                              " outputs for ", input),
+                 "a stride of 1 or more, and an even number of channels more");
+  }
   if (o.kind == Kind::kDropout && !(o.rate > 0 && o.rate < 1)) {
     return Wrong(o, absl::StrCat("a rate of ", o.rate),
                  "one above 0 and below 1");
@@ -74,6 +83,9 @@ absl::StatusOr<Shape> OutputShape(const Operation& o, const Shape& x) {
   if (slides) {
     return Shape{convolves ? o.outputs : x[0], Windows(o, x[1]),
                  Windows(o, x[2])};
+  }
+  if (pads) {
+    return Shape{o.outputs, Windows(o, x[1]), Windows(o, x[2])};
   }
   if (connects) return Shape{o.outputs};
   if (o.kind == Kind::kGlobalAveragePool) return Shape{x[0], 1, 1};
@@ -125,6 +137,9 @@ std::string Describe(const Operation& o, const Shape& x) {
       return absl::StrCat("linear ", x[0], "-", o.outputs);
     case Kind::kAdd:
       return "add";
+    case Kind::kZeroPadShortcut:
+      return absl::StrCat("shortcut ", x[0], "-", o.outputs,
+                          Unusual("stride", o.stride, 1));
     case Kind::kDropout:
       return absl::StrCat("dropout ", o.rate);
   }
@@ -214,7 +229,8 @@ std::vector<TensorSpec> StateOf(const Graph& graph) {
       add("running_mean", {channels}, 0, 0, TensorKind::kBuffer);
       add("running_var", {channels}, 0, 1, TensorKind::kBuffer);
       add("num_batches_tracked", {}, 0, 0, TensorKind::kCounter);
-    } else if (outputs > 0) {
+    } else if (operation.kind == Kind::kConvolution ||
+               operation.kind == Kind::kLinear) {
       Shape sizes = {outputs, channels};
       if (operation.kind == Kind::kConvolution) {
         sizes = {outputs, channels / operation.groups, operation.kernel,
@@ -250,6 +266,20 @@ int64_t FlopPerImageOf(const Graph& graph) {
 }
 
 std::string DescribeGraph(const Graph& graph) {
+  const auto count = [&graph](Kind kind, const char* what) {
+    return Count(
+        std::count_if(graph.operations.begin(), graph.operations.end(),
+                      [kind](const Operation& o) { return o.kind == kind; }),
+        what);
+  };
+  std::set<int> with_state;
+  for (const TensorSpec& one : StateOf(graph)) with_state.insert(one.operation);
+  if (with_state.size() > 20) {
+    return absl::StrCat(graph.spelling, ": ",
+                        count(Kind::kConvolution, "convolution"), ", ",
+                        count(Kind::kBatchNorm, "batch norm"), ", ",
+                        count(Kind::kLinear, "linear"));
+  }
   const std::vector<Shape> inputs = InputShapes(graph);
   std::string text;
   for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {

@@ -35,7 +35,10 @@ struct Operation {
     kFlatten,            // To {width}, in the order channel, row, column.
     kLinear,             // Fully connected, {inputs} to {outputs}.
     kAdd,                // Two inputs of one shape.
-    kDropout,            // See models/dropout.h. The identity in eval mode.
+    // He et al. 2015's shortcut without parameters (option A): every stride-th
+    // pixel, and as many channels of zeros before as behind, to `outputs`.
+    kZeroPadShortcut,
+    kDropout,  // See models/dropout.h. The identity in eval mode.
   };
 
   Kind kind = Kind::kRelu;
@@ -45,8 +48,10 @@ struct Operation {
   std::vector<int> inputs = {};
   // What methods may call its output (Feature::name); empty if they may not.
   std::string feature = "";
-  int64_t outputs = 0;              // kConvolution, kLinear.
-  int64_t kernel = 1, stride = 1;   // kConvolution, kMaxPool: of both axes.
+  // kConvolution, kLinear, kZeroPadShortcut.
+  int64_t outputs = 0;
+  // kConvolution, kMaxPool, of both axes; the stride of a kZeroPadShortcut.
+  int64_t kernel = 1, stride = 1;
   int64_t padding = 0, groups = 1;  // kConvolution.
   bool bias = true;                 // kConvolution, kLinear.
   double rate = 0;                  // kDropout: in (0, 1).
@@ -104,7 +109,9 @@ int64_t ParameterCount(const Graph& graph);
 // counted.
 int64_t FlopPerImageOf(const Graph& graph);
 
-// For people: "conv 1-16 3x3, ReLU, pool 2; linear 3136-10".
+// For people: "conv 1-16 3x3, ReLU, pool 2; linear 3136-10"; of more than
+// twenty operations with parameters no more than "resnet:3x16,3x32,3x64: 19
+// convolutions, 19 batch norms, 1 linear".
 std::string DescribeGraph(const Graph& graph);
 
 // The outputs that have a name as a feature, in the order of the operations.

@@ -5,6 +5,7 @@
 #include "ATen/TensorOperators.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
 #include "ATen/ops/batch_norm.h"
+#include "ATen/ops/constant_pad_nd.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/linear.h"
@@ -122,6 +123,14 @@ at::Tensor Network::ComputeByLibTorch(int index,
       return at::adaptive_avg_pool2d(inputs[0].to(at::kFloat), {1, 1});
     case Operation::Kind::kAdd:
       return inputs[0].to(at::kFloat) + inputs[1].to(at::kFloat);
+    case Operation::Kind::kZeroPadShortcut: {
+      const int64_t zeros = (operation.outputs - inputs[0].size(1)) / 2;
+      return at::constant_pad_nd(
+          inputs[0]
+              .slice(2, 0, inputs[0].size(2), operation.stride)
+              .slice(3, 0, inputs[0].size(3), operation.stride),
+          {0, 0, 0, 0, zeros, zeros});
+    }
   }
   TORCH_CHECK(false, "no kernel for ", operation.name);
 }

@@ -12,6 +12,7 @@
 #include "ATen/ops/index_select.h"
 #include "ATen/ops/isfinite.h"
 #include "ATen/ops/tensor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -350,17 +351,24 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
 absl::Status LoadState(const SafeTensors& file, const std::string& name,
                        const std::string& spelling, Classifier* model) {
   const std::vector<NamedTensor> state = model->State();
+  size_t left_out = 0;
   for (const NamedTensor& one : state) {
     const SafeTensor* tensor = file.Find(one.name);
+    // Nothing is computed with the number of batches, and some files lack it.
+    if (tensor == nullptr && absl::EndsWith(one.name, ".num_batches_tracked")) {
+      ++left_out;
+      continue;
+    }
     if (tensor == nullptr) {
       return Wrong(name, absl::StrCat("no tensor \"", one.name, "\""),
                    absl::StrCat("those of ", spelling));
     }
     RETURN_IF_ERROR(Fill(*tensor, name, one.value));
   }
-  if (state.size() != file.tensors.size()) {
-    return Wrong(name, absl::StrCat(file.tensors.size(), " tensors"),
-                 absl::StrCat("the ", state.size(), " of ", spelling));
+  if (state.size() - left_out != file.tensors.size()) {
+    return Wrong(
+        name, absl::StrCat(file.tensors.size(), " tensors"),
+        absl::StrCat("the ", state.size() - left_out, " of ", spelling));
   }
   return absl::OkStatus();
 }

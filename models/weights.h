@@ -96,8 +96,8 @@ SafeTensors ModelFile(const std::vector<NamedTensor>& state,
 
 // Copies the file's tensors into the State() of a model that is called
 // `spelling`. `name` is the file's, for messages. DataLoss, with what was found
-// and expected, for tensors that are missing, left over, of another shape or
-// dtype, or not finite.
+// and expected, for tensors that are missing (but for a batch norm's
+// "num_batches_tracked"), left over, of another shape or dtype, or not finite.
 absl::Status LoadState(const SafeTensors& file, const std::string& name,
                        const std::string& spelling, Classifier* model);
 
