@@ -4,7 +4,6 @@
 
 #include "ATen/TensorOperators.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
-#include "ATen/ops/batch_norm.h"
 #include "ATen/ops/constant_pad_nd.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/full.h"
@@ -13,6 +12,7 @@
 #include "ATen/ops/relu.h"
 #include "ATen/ops/zeros.h"
 #include "base/uniform_tensor.h"
+#include "models/batch_norm.h"
 #include "models/conv_block.h"
 #include "models/dense.h"
 #include "models/dropout.h"
@@ -79,13 +79,24 @@ at::Tensor Network::Compute(const PlanStep& step,
           step.last > step.first ? Activation::kRelu : Activation::kNone,
           logits ? at::kFloat : compute_dtype_);
     }
+    case PlanStep::Kind::kBatchNorm: {
+      if (is_training()) state[4].add_(1);
+      const at::Tensor x = ChannelsLast(inputs[0]);
+      const at::Tensor y = BatchNorm(
+          x, {state[0], state[1], state[2], state[3]},
+          inputs.size() > 1 ? ChannelsLast(inputs[1]).to(x.scalar_type())
+                            : at::Tensor(),
+          graph_.operations[step.last].kind == Operation::Kind::kRelu,
+          is_training());
+      return (step.compact ? y : y.to(at::kFloat)).movedim(3, 1);
+    }
     case PlanStep::Kind::kOperation:
       break;
   }
-  return ComputeByLibTorch(step.first, inputs);
+  return ComputeByLibTorch(step.first, step.compact, inputs);
 }
 
-at::Tensor Network::ComputeByLibTorch(int index,
+at::Tensor Network::ComputeByLibTorch(int index, bool compact,
                                       const std::vector<at::Tensor>& inputs) {
   const Operation& operation = graph_.operations[index];
   const std::vector<at::Tensor>& state = state_[index];
@@ -101,20 +112,19 @@ at::Tensor Network::ComputeByLibTorch(int index,
       return is_training() ? Dropout(inputs[0], operation.rate,
                                      dropout_keys_[index], dropout_step_)
                            : inputs[0];
-    case Operation::Kind::kConvolution:
-      return at::conv2d(inputs[0].to(dtype), state[0].to(dtype), bias(),
-                        operation.stride, operation.padding, /*dilation=*/1,
-                        operation.groups)
-          .to(at::kFloat);
+    case Operation::Kind::kConvolution: {
+      // LibTorch's faster layout, in which batch norm's kernel wants it.
+      const at::Tensor y = at::conv2d(
+          inputs[0].to(dtype).contiguous(at::MemoryFormat::ChannelsLast),
+          state[0].to(dtype), bias(), operation.stride, operation.padding,
+          /*dilation=*/1, operation.groups);
+      return compact ? y : y.to(at::kFloat);
+    }
     case Operation::Kind::kLinear:
       return at::linear(inputs[0].to(dtype), state[0].to(dtype), bias())
           .to(at::kFloat);
     case Operation::Kind::kBatchNorm:
-      if (is_training()) state[4].add_(1);
-      return at::batch_norm(inputs[0].to(at::kFloat), state[0], state[1],
-                            state[2], state[3], is_training(),
-                            kBatchNormMomentum, kBatchNormEpsilon,
-                            /*cudnn_enabled=*/true);
+      break;  // Always a step of its own kind.
     case Operation::Kind::kRelu:
       return at::relu(inputs[0]);
     case Operation::Kind::kMaxPool:
@@ -148,7 +158,7 @@ Outputs Network::Forward(const at::Tensor& images,
   std::vector<at::Tensor> values(graph_.operations.size());
   for (const PlanStep& step : plan_) {
     std::vector<at::Tensor> inputs;
-    for (const int input : graph_.operations[step.first].inputs) {
+    for (const int input : step.inputs) {
       inputs.push_back(input == kImages ? images : values[input]);
     }
     for (const int input : step.done) values[input] = at::Tensor();

@@ -43,10 +43,11 @@ class Network : public Classifier {
 
  private:
   // The output of a step: [batch, channels, height, width] in any memory
-  // layout, or [batch, width].
+  // layout, or [batch, width]; float32, or where the plan says so the dtype
+  // that is computed with.
   at::Tensor Compute(const PlanStep& step,
                      const std::vector<at::Tensor>& inputs);
-  at::Tensor ComputeByLibTorch(int index,
+  at::Tensor ComputeByLibTorch(int index, bool compact,
                                const std::vector<at::Tensor>& inputs);
 
   const Graph graph_;

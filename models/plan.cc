@@ -41,6 +41,12 @@ std::vector<PlanStep> MakePlan(const Graph& graph) {
     if (operations[i].kind == Kind::kLinear && operations[i].bias) {
       step.kind = PlanStep::Kind::kDense;
       step.last = with_relu ? i + 1 : i;
+    } else if (operations[i].kind == Kind::kBatchNorm) {
+      step.kind = PlanStep::Kind::kBatchNorm;
+      for (const Kind next : {Kind::kAdd, Kind::kRelu}) {
+        const int last = step.last;
+        if (is_inner(last) && operations[last + 1].kind == next) ++step.last;
+      }
     } else if (IsConvolution3x3(operations[i]) && with_relu &&
                is_inner(i + 1) && IsPooling2x2(operations[i + 2])) {
       step.kind = PlanStep::Kind::kConvBlock;
@@ -50,6 +56,27 @@ std::vector<PlanStep> MakePlan(const Graph& graph) {
     i = step.last + 1;
     plan.push_back(std::move(step));
   }
+  std::vector<int> step_of(count);
+  for (size_t number = 0; number < plan.size(); ++number) {
+    PlanStep& step = plan[number];
+    step.inputs = operations[step.first].inputs;
+    for (int i = step.first; i <= step.last; ++i) {
+      step_of[i] = static_cast<int>(number);
+      if (i == step.first) continue;
+      for (const int input : operations[i].inputs) {
+        if (input != i - 1) step.inputs.push_back(input);
+      }
+    }
+  }
+  // Those of the step that take what comes into it as it is.
+  const auto takes_compact = [&](int taker) {
+    const PlanStep& step = plan[step_of[taker]];
+    const Kind kind = operations[step.first].kind;
+    return step.kind == PlanStep::Kind::kBatchNorm ||
+           (step.kind == PlanStep::Kind::kOperation &&
+            (kind == Kind::kConvolution || kind == Kind::kZeroPadShortcut ||
+             kind == Kind::kGlobalAveragePool));
+  };
   std::vector<bool> is_needed(count, false);
   for (auto step = plan.rbegin(); step != plan.rend(); ++step) {
     const std::vector<int>& takers = users[step->last];
@@ -57,7 +84,8 @@ std::vector<PlanStep> MakePlan(const Graph& graph) {
         step->kind == PlanStep::Kind::kConvBlock &&
         std::all_of(takers.begin(), takers.end(),
                     [&](int taker) { return begins_block[taker]; });
-    for (const int input : operations[step->first].inputs) {
+    step->compact = std::all_of(takers.begin(), takers.end(), takes_compact);
+    for (const int input : step->inputs) {
       if (input == kImages || is_needed[input]) continue;
       is_needed[input] = true;
       step->done.push_back(input);

@@ -8,18 +8,25 @@
 
 namespace distill {
 
-// One call: the operations first, ..., last, of which each is the only one to
-// take what the one before it makes.
+// One call: the operations first, ..., last, of which each takes what the one
+// before it makes, and is the only one to do so.
 struct PlanStep {
   enum class Kind {
     // Convolution 3x3 with padding 1, ReLU and max-pooling 2x2:
     // models/conv_block.h.
     kConvBlock,
-    kDense,      // Fully connected, or that and ReLU: models/dense.h.
+    kDense,  // Fully connected, or that and ReLU: models/dense.h.
+    // Batch norm, or that and an addition, ReLU, or both: models/batch_norm.h.
+    kBatchNorm,
     kOperation,  // Any one operation: LibTorch's.
   };
   Kind kind = Kind::kOperation;
   int first = 0, last = 0;
+  // What it takes: the inputs of the first operation, then what is added.
+  std::vector<int> inputs;
+  // Whether all that take its output compute with bfloat16 if the model does:
+  // then it is left in that.
+  bool compact = false;
   // Of a kConvBlock: whether its output is in the memory as [batch, height,
   // width, channels]. It is where other blocks alone take it, and else as
   // LibTorch has it, which is how PyTorch's users flatten.

@@ -91,8 +91,10 @@ class Builder {
   int Normalized(const std::string& conv, const std::string& norm,
                  const std::string& relu, int64_t channels, int64_t kernel,
                  int64_t stride, int64_t groups = 1,
-                 const std::string& feature = "") {
-    Convolution(conv, channels, kernel, stride, /*bias=*/false, groups);
+                 const std::string& feature = "",
+                 std::vector<int> inputs = {}) {
+    Convolution(conv, channels, kernel, stride, /*bias=*/false, groups,
+                std::move(inputs));
     const int last = Add(Kind::kBatchNorm, norm);
     return relu.empty() ? last : Add(Kind::kRelu, relu, feature);
   }
@@ -214,10 +216,6 @@ std::string BuildResNet(Words words, int64_t classes, Builder& net) {
       const std::string name = absl::StrCat("layer", group, ".", i, ".");
       const int64_t stride = group > 1 && i == 0 ? 2 : 1;
       const int from = net.last();
-      net.Normalized(name + "conv1", name + "bn1", name + "relu1", size[1], 3,
-                     stride);
-      const int body =
-          net.Normalized(name + "conv2", name + "bn2", "", size[1], 3, 1);
       int shortcut = from;
       if (stride != 1 || channels != size[1]) {
         if (projects) {
@@ -229,6 +227,10 @@ std::string BuildResNet(Words words, int64_t classes, Builder& net) {
               net.ZeroPadShortcut(name + "shortcut", from, size[1], stride);
         }
       }
+      net.Normalized(name + "conv1", name + "bn1", name + "relu1", size[1], 3,
+                     stride, 1, "", {from});
+      const int body =
+          net.Normalized(name + "conv2", name + "bn2", "", size[1], 3, 1);
       net.Add(Kind::kAdd, name + "add", "", {body, shortcut});
       net.Add(Kind::kRelu, name + "relu2",
               i + 1 == size[0] ? absl::StrCat("layer", group) : "");

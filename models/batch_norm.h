@@ -1,0 +1,34 @@
+// Batch norm and what follows it in one pass: an addition, ReLU.
+#ifndef DISTILL_MODELS_BATCH_NORM_H_
+#define DISTILL_MODELS_BATCH_NORM_H_
+
+#include "ATen/core/Tensor.h"
+
+namespace distill {
+
+// Of one layer, [channels] float32 each.
+struct BatchNormState {
+  at::Tensor weight, bias, running_mean, running_var;
+};
+
+// relu(norm(x) + add): of a batch's own mean and variance in train mode, which
+// move the running ones (momentum kBatchNormMomentum; of the variance the
+// unbiased one, as PyTorch does it), else of the running ones.
+//
+// x [batch, height, width, channels], float32 or bfloat16; `add` of its shape
+// and dtype, or undefined. The result has these too, and shares no memory with
+// them; all arithmetic is in float32, sums over a batch in float64, and rounded
+// once. The bits do not depend on the number of threads. On the CPU a kernel of
+// our own, forward and backward; elsewhere, for float64 and for a gradient in
+// eval mode, BatchNormComposed. Throws c10::Error (TORCH_CHECK) for other
+// shapes and dtypes, and for a batch of a single value a channel in train mode.
+at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
+                     const at::Tensor& add, bool relu, bool training);
+
+// The same by LibTorch's operations, of any device.
+at::Tensor BatchNormComposed(const at::Tensor& x, const BatchNormState& state,
+                             const at::Tensor& add, bool relu, bool training);
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_BATCH_NORM_H_
