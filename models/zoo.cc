@@ -185,7 +185,7 @@ std::string BuildPlain(const Words& words, bool cnn, int64_t classes,
     const std::string name = absl::StrCat("fc", ++hidden);
     net.Linear(name, size[0]);
     net.Add(Kind::kRelu, name + ".relu", name);
-    if (dropout > 0) net.Dropout(name + ".dropout", dropout);
+    if (dropout != 0) net.Dropout(name + ".dropout", dropout);
   }
   if (cnn && blocks == 0) return ", which has no block (mlp: is for that)";
   if (!flat) net.Add(Kind::kFlatten, "flat");

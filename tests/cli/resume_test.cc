@@ -147,6 +147,14 @@ TEST_F(ResumeTest, KilledAtTwentyMomentsItEndsWithTheSameBytes) {
   ASSERT_TRUE(LoadModel(folder_.File("whole") + "/student.safetensors").ok());
 }
 
+// Running statistics, and in bfloat16 where the machine has it.
+TEST_F(ResumeTest, WithBatchNormToo) {
+  more_ = {"--teacher=cnn:8b", "--student=resnet:1x4,1x8",
+           "--learning_rate=0.01"};
+  KillAndResume(8, {"teacher.safetensors", "student.safetensors",
+                    "predictions.csv", "student.onnx"});
+}
+
 // With batch norm and dropout, whose masks come from LibTorch's generator.
 TEST_F(ResumeTest, WithModelsOfOthersToo) {
   const std::string student = testing::WriteFile(

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "data/load.h"
@@ -311,6 +312,42 @@ TEST(ExperimentTest, AGivenTeacherIsNotTrainedAgain) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->teacher.model, first->teacher.model);
   EXPECT_EQ(again->student.test.loss, first->student.test.loss);
+}
+
+TEST(ExperimentTest, ATeachersRunningStatisticsStayAsTheyAre) {
+  ExperimentOptions options = ToyExperiment();
+  options.teacher = "cnn:8b";
+  options.student = "cnn:4b,fc10";
+  options.learning_rate = 0.01;
+  options.teacher_epochs = 6;
+  // Methods that ask the teacher in each step: for views, and for features.
+  for (const bool views : {true, false}) {
+    options.augment = views ? *Augment::Parse("shift:1") : Augment();
+    options.loss.method = views ? "kd" : "at";
+    TrainedHere source;
+    OneForAll teacher(source);
+    Lines lines;
+    const Splits splits = {ToySplit(320, Split::kTrain, 0.4),
+                           ToySplit(100, Split::kTest, 0.4)};
+    const auto got = GetTeacher(options, Cpu(), splits, lines, teacher,
+                                /*introduces=*/false);
+    ASSERT_TRUE(got.ok()) << got.status();
+    const auto before = (*got)->stage().model->State();
+    const auto run = RunExperiment(options, Cpu(), splits, lines, teacher);
+    ASSERT_TRUE(run.ok()) << run.status();
+    const auto after = (*got)->stage().model->State();
+    bool has_statistics = false;
+    for (size_t i = 0; i < before.size(); ++i) {
+      EXPECT_TRUE(at::equal(before[i].value, after[i].value)) << before[i].name;
+      has_statistics |= absl::StrContains(before[i].name, "running_var");
+    }
+    EXPECT_TRUE(has_statistics);
+    // The student has moved its own.
+    for (const NamedTensor& one : run->student.model->State()) {
+      if (!absl::StrContains(one.name, "num_batches_tracked")) continue;
+      EXPECT_EQ(one.value.item<int64_t>(), run->student.training.steps);
+    }
+  }
 }
 
 // Whose logits come from elsewhere: here from a table that knows the labels.

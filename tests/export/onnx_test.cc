@@ -130,6 +130,20 @@ TEST(OnnxTest, AGraphThatBranchesWithBatchNorm) {
   ExpectProven(model, testing::RandomImages(1000, {1, 9, 14}), 1000, {});
 }
 
+TEST(OnnxTest, EachFamily) {
+  for (const char* spelling :
+       {"cnn:4b,8b,fc16", "resnet:1x4,2x8", "resnet:1x4,2x8,b", "wrn:10,1",
+        "mobile:4,8s,8x3,16x2s"}) {
+    SCOPED_TRACE(spelling);
+    LoadedModel model = RandomModel(spelling, {3, 16, 12}, 5);
+    Random random(1, "test");
+    for (int i = 0; i < 20; ++i) {
+      model.model->Logits(UniformTensor({20, 3, 16, 12}, 2, random));
+    }
+    ExpectProven(model, testing::RandomImages(300, {3, 16, 12}), 300, {});
+  }
+}
+
 TEST(OnnxTest, TheDocumentedProgramPrintsTheClasses) {
   const std::string missing = testing::WhyNoPython();
   if (!missing.empty()) GTEST_SKIP() << missing;

@@ -1,7 +1,9 @@
 #include "models/zoo.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -129,6 +131,93 @@ TEST(ZooTest, ASpellingWithoutNamesIsWhatIsRead) {
   }
   EXPECT_EQ(Parse("hinton_student")->spelling, "mlp:800,800");
   EXPECT_EQ(Parse("cnn:04,fc006")->spelling, "cnn:4,fc6");
+  EXPECT_EQ(Parse("resnet20")->spelling, "resnet:3x16,3x32,3x64");
+  EXPECT_EQ(Parse("resnet:03x016,b")->spelling, "resnet:3x16,b");
+  for (const char* spelling : {"cnn:4b,fc6", "resnet:1x4,2x8,b", "wrn:10,1",
+                               "mobile:4,8s,8x6,16x2s"}) {
+    EXPECT_EQ(Parse(spelling)->spelling, spelling);
+  }
+}
+
+int64_t CountOf(const Graph& graph, Operation::Kind kind) {
+  return std::count_if(graph.operations.begin(), graph.operations.end(),
+                       [kind](const Operation& o) { return o.kind == kind; });
+}
+
+TEST(ZooTest, ResidualNetsAreThoseOfThePaper) {
+  // He et al. 2015, table 6: layers and millions of parameters.
+  for (const auto& [name, layers, millions] :
+       {std::tuple<const char*, int64_t, double>{"resnet20", 20, 0.27},
+        {"resnet32", 32, 0.46},
+        {"resnet44", 44, 0.66},
+        {"resnet56", 56, 0.85},
+        {"resnet110", 110, 1.7}}) {
+    const Graph graph = *ParseModel("m", name, {3, 32, 32}, 10);
+    EXPECT_EQ(CountOf(graph, Operation::Kind::kConvolution) + 1, layers);
+    EXPECT_NEAR(static_cast<double>(ParameterCount(graph)) / 1e6, millions,
+                millions * 0.03)
+        << name;
+  }
+  const Graph graph = *ParseModel("m", "resnet8", {3, 32, 32}, 10);
+  const std::vector<Feature> features = FeaturesOf(graph);
+  ASSERT_EQ(features.size(), 3u);
+  EXPECT_EQ(features[2].name, "layer3");
+  EXPECT_EQ(features[2].sizes, (Shape{64, 8, 8}));
+  // Option B has projections, with 1x1 weights and a batch norm each.
+  const Graph projected =
+      *ParseModel("m", "resnet:1x16,1x32,1x64,b", {3, 32, 32}, 10);
+  EXPECT_EQ(ParameterCount(projected) - ParameterCount(graph),
+            16 * 32 + 2 * 32 + 32 * 64 + 2 * 64);
+  EXPECT_EQ(CountOf(projected, Operation::Kind::kZeroPadShortcut), 0);
+}
+
+TEST(ZooTest, WideNetsAreThoseOfThePaper) {
+  // Zagoruyko and Komodakis 2016, table 4: 40-1 has 0.6 million parameters,
+  // 40-2 has 2.2, 16-4 has 2.7.
+  for (const auto& [name, millions] :
+       {std::pair<const char*, double>{"wrn:40,1", 0.56},
+        {"wrn:40,2", 2.2},
+        {"wrn:16,4", 2.7}}) {
+    EXPECT_NEAR(static_cast<double>(
+                    ParameterCount(*ParseModel("m", name, {3, 32, 32}, 10))) /
+                    1e6,
+                millions, millions * 0.03)
+        << name;
+  }
+}
+
+TEST(ZooTest, MobileNetsHaveDepthwiseBlocksAndInvertedResiduals) {
+  const Graph graph = *ParseModel("m", "mobile:4,8s,8x3", {3, 8, 8}, 10);
+  EXPECT_EQ(
+      DescribeGraph(graph),
+      "conv 3-4 3x3, batch norm, ReLU; conv 4-4 3x3 stride 2 groups 4, "
+      "batch norm, ReLU; conv 4-8 1x1, batch norm, ReLU; conv 8-24 1x1, "
+      "batch norm, ReLU; conv 24-24 3x3 groups 24, batch norm, ReLU; conv "
+      "24-8 1x1, batch norm; add of block1.relu2, global average pool; "
+      "linear 8-10");
+}
+
+TEST(ZooTest, ABadFamilySaysWhatIsWrong) {
+  for (const auto& [spelling, message] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"resnet:", "\"\" is not BLOCKSxCHANNELS"},
+           {"resnet:16", "\"16\" is not BLOCKSxCHANNELS"},
+           {"resnet:2000x16", "\"2000x16\" is not BLOCKSxCHANNELS"},
+           {"resnet:1x16,1x15", "\"1x15\" has fewer"},
+           {"resnet:1x16,1x8", "\"1x8\" has fewer"},
+           {"resnet:b", "\"b\" is not BLOCKSxCHANNELS"},
+           {"wrn:16", "a depth of 10, 16"},
+           {"wrn:17,2", "a depth of 10, 16"},
+           {"wrn:16,100", "a width of up to 64"},
+           {"mobile:4x2", "\"4x2\" is not CHANNELS"},
+           {"mobile:4,8x", "\"8x\" is not CHANNELS or CHANNELSxEXPANSION"},
+           {"mobile:4,8x60000", "is not an expansion"},
+           {"cnn:16bb", "\"16bb\" is not a size"},
+           {"vgg:16", "--student is \"vgg:16\""}}) {
+    EXPECT_TRUE(FailsWith(Parse(spelling).status(),
+                          absl::StatusCode::kInvalidArgument,
+                          {message, "resnet:NxC"}));
+  }
 }
 
 }  // namespace
