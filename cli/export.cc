@@ -1,14 +1,19 @@
 #include "cli/export.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "ATen/ops/cat.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/settings.h"
@@ -16,11 +21,13 @@
 #include "base/text.h"
 #include "cli/errors.h"
 #include "cli/evaluate_model.h"
+#include "data/batches.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
 #include "export/html.h"
 #include "export/int8.h"
 #include "export/onnx.h"
+#include "export/quantize.h"
 #include "models/weights.h"
 #include "report/metrics.h"
 #include "report/result_json.h"
@@ -35,8 +42,9 @@ struct FormatOptions {
   bool int8 = false;
   bool pixels = true;
   std::string prefix;
-  std::vector<std::string> remarks;      // How good it is, for people.
-  const LoadedModel* teacher = nullptr;  // If there is one.
+  std::vector<std::string> remarks;           // How good it is, for people.
+  const QuantizedModel* quantized = nullptr;  // With int8, where it is one.
+  const LoadedModel* teacher = nullptr;       // If there is one.
 };
 
 struct Format {
@@ -53,7 +61,8 @@ absl::StatusOr<std::string> Onnx(const LoadedModel& loaded,
                                  const FormatOptions& options) {
   OnnxOptions onnx;
   onnx.pixels = options.pixels;
-  return OnnxFile(loaded, onnx);
+  return options.int8 ? OnnxFile(*options.quantized, onnx)
+                      : OnnxFile(loaded, onnx);
 }
 
 absl::StatusOr<std::string> SafeTensorsFile(const LoadedModel& loaded,
@@ -77,7 +86,7 @@ absl::StatusOr<std::string> Html(const LoadedModel& loaded,
 }
 
 constexpr Format kFormats[] = {
-    {"onnx", "for ONNX Runtime and others", &Onnx, "pixels"},
+    {"onnx", "for ONNX Runtime and others", &Onnx, "int8,pixels"},
     {"safetensors", "as the model's own file, written again", &SafeTensorsFile,
      ""},
     {"c", "a C99 header that depends on nothing", &C, "int8,prefix"},
@@ -129,7 +138,36 @@ struct ExportEvaluation {
   std::vector<std::string> remarks;
   Json json;
   std::vector<std::string> files;  // That were read.
+  // With --int8 and --format=onnx.
+  std::optional<QuantizedModel> quantized;
 };
+
+// Of the training images, as many as scales of 8 bits are chosen by.
+constexpr int64_t kCalibrationImages = 512;
+
+absl::StatusOr<QuantizedModel> QuantizeFor(const LoadedModel& loaded,
+                                           const ExportOptions& options,
+                                           Observer& observer) {
+  if (!options.has_data()) {
+    return absl::InvalidArgumentError(
+        "--int8 with --format=onnx chooses scales by training images; pass "
+        "--dataset or --data_dir");
+  }
+  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options.data,
+                                                   observer, Split::kTrain));
+  BatchesOptions batches_options;
+  batches_options.normalization = loaded.info.normalization;
+  ASSIGN_OR_RETURN(const auto batches,
+                   Batches::Create(data.dataset, batches_options));
+  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
+  std::vector<at::Tensor> images;
+  images.reserve(count);
+  for (int64_t i = 0; i < count; ++i) {
+    images.push_back(
+        batches.Range(i * batches.sample_count() / count, 1).images);
+  }
+  return QuantizeModel(loaded, at::cat(images));
+}
 
 std::string Remark(const std::string& what, const ModelMetrics& metrics,
                    const Dataset& dataset) {
@@ -145,6 +183,9 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
                                                 Observer& observer) {
   ExportEvaluation result;
   result.json = {{"testAccuracy", nullptr}, {"floatTestAccuracy", nullptr}};
+  if (options.int8 && options.format == "onnx") {
+    ASSIGN_OR_RETURN(result.quantized, QuantizeFor(loaded, options, observer));
+  }
   if (!options.has_data()) {
     if (options.int8) {
       result.remarks.push_back(
@@ -164,11 +205,21 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
   result.json["floatTestAccuracy"] = IntervalJson(floats.accuracy);
   result.json["testAccuracy"] = IntervalJson(floats.accuracy);
   if (options.int8) {
+    const bool weights_alone = !result.quantized;
+    const std::shared_ptr<Classifier> model =
+        weights_alone ? WithInt8Weights(loaded).model
+                      : Simulate(*result.quantized);
     ASSIGN_OR_RETURN(const auto bytes,
-                     EvaluateModel(loaded.info, WithInt8Weights(loaded).model,
-                                   dataset, observer));
-    result.remarks.push_back(Remark("with int8 weights", bytes, *dataset));
+                     EvaluateModel(loaded.info, model, dataset, observer));
+    result.remarks.push_back(Remark(
+        weights_alone ? "with int8 weights" : "in 8 bits", bytes, *dataset));
     result.json["testAccuracy"] = IntervalJson(bytes.accuracy);
+    if (!weights_alone) {
+      std::map<std::string, std::string>& notes = result.quantized->info.notes;
+      notes["float_test_accuracy"] =
+          absl::StrFormat("%.6f", floats.accuracy.mean);
+      notes["test_accuracy"] = absl::StrFormat("%.6f", bytes.accuracy.mean);
+    }
   }
   return result;
 }
@@ -192,8 +243,13 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   Console console(out, err, console_options);
   ASSIGN_OR_RETURN(const auto evaluation,
                    EvaluateExport(loaded, options, console));
-  FormatOptions format_options = {options.int8, options.pixels, options.prefix,
-                                  evaluation.remarks, nullptr};
+  FormatOptions format_options = {
+      options.int8,
+      options.pixels,
+      options.prefix,
+      evaluation.remarks,
+      evaluation.quantized ? &*evaluation.quantized : nullptr,
+      nullptr};
   absl::StatusOr<LoadedModel> teacher = absl::NotFoundError("");
   if (!options.teacher.empty()) {
     teacher = LoadModel(options.teacher);

@@ -53,10 +53,13 @@ struct ExportOptions {
     table.Add("format", &format, ExportFormatsHelp() + ".")
         .Common("onnx, c or html");
     table
-        .Add("int8", &int8,
-             "With --format=c: weights of one byte instead of four. With "
-             "--dataset or --data_dir the cost in accuracy is measured.")
-        .Common("with c: weights of one byte");
+        .Add(
+            "int8", &int8,
+            "With --format=c: weights of one byte instead of four. With "
+            "--format=onnx: all products of 8-bit integers, with scales chosen "
+            "by training images. With --dataset or --data_dir, which onnx "
+            "needs, the cost in accuracy is measured.")
+        .Common("8 bits (of c: the weights)");
     table.Add("prefix", &prefix,
               "With --format=c: what the header's names begin with, "
               "student_predict and STUDENT_WIDTH for example, so that one "

@@ -17,7 +17,7 @@ constexpr int kIrVersion = 8;
 constexpr int kOpset = 17;
 
 // TensorProto.DataType.
-enum DataType { kFloat32 = 1, kUint8 = 2, kInt64 = 7 };
+enum DataType { kFloat32 = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7 };
 
 // The fields that are used, by message.
 namespace field {
@@ -143,9 +143,15 @@ class GraphWriter {
   // Of sizes, in a row.
   std::string Constant(const std::string& name,
                        const std::vector<int64_t>& values) {
-    graph_.Message(
-        field::graph::kInitializer,
-        Tensor(name, kInt64, {static_cast<int64_t>(values.size())}, values));
+    return Integers(name, kInt64, {static_cast<int64_t>(values.size())},
+                    values);
+  }
+  template <typename Value>
+  std::string Integers(const std::string& name, DataType type,
+                       const std::vector<int64_t>& dims,
+                       const std::vector<Value>& values) {
+    graph_.Message(field::graph::kInitializer,
+                   Tensor(name, type, dims, values));
     return name;
   }
 
@@ -279,6 +285,83 @@ void AddOperations(const Network& model, const std::string& input,
   }
 }
 
+// Adds bytes of `input` and what they stand for, whose name is returned.
+std::string AddBytes(const std::string& input, const ByteScale& scale,
+                     GraphWriter& writer) {
+  const std::vector<std::string> of = {
+      writer.Constant(input + ".scale", {}, {static_cast<float>(scale.scale)}),
+      writer.Integers(
+          input + ".zero_point", kInt8, {},
+          std::vector<int8_t>{static_cast<int8_t>(scale.zero_point)})};
+  writer.Add(input + ".bytes", "QuantizeLinear", {input, of[0], of[1]}, {});
+  writer.Add(input + ".values", "DequantizeLinear",
+             {input + ".bytes", of[0], of[1]}, {});
+  return input + ".values";
+}
+
+// Adds what a layer's integers stand for: {weight, bias}.
+std::vector<std::string> AddLayer(const Operation& operation,
+                                  const QuantizedLayer& layer, double input,
+                                  GraphWriter& writer) {
+  const auto outputs = static_cast<int64_t>(layer.bias.size());
+  const int64_t inputs =
+      static_cast<int64_t>(layer.weight.values.size()) / outputs;
+  std::vector<int64_t> sizes = {outputs, inputs};
+  if (operation.kind == Operation::Kind::kConvolution) {
+    const int64_t kernel = operation.kernel;
+    sizes = {outputs, inputs / (kernel * kernel), kernel, kernel};
+  }
+  std::vector<float> of_bias;
+  of_bias.reserve(outputs);
+  for (const float scale : layer.weight.scale) {
+    of_bias.push_back(static_cast<float>(scale * input));
+  }
+  const std::string weight = operation.name + ".weight";
+  const std::string bias = operation.name + ".bias";
+  const std::vector<ProtobufWriter> by_output = {Attribute("axis", 0)};
+  writer.Add(
+      weight, "DequantizeLinear",
+      {writer.Integers(weight + ".bytes", kInt8, sizes, layer.weight.values),
+       writer.Constant(weight + ".scale", {outputs}, layer.weight.scale)},
+      by_output);
+  writer.Add(
+      bias, "DequantizeLinear",
+      {writer.Integers(bias + ".integers", kInt32, {outputs}, layer.bias),
+       writer.Constant(bias + ".scale", {outputs}, of_bias)},
+      by_output);
+  return {weight, bias};
+}
+
+void AddOperations(const QuantizedModel& model, const std::string& input,
+                   GraphWriter& writer) {
+  const std::vector<Shape> shapes = *InferShapes(model.graph);
+  const std::string images = AddBytes(input, model.images, writer);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    const Operation& operation = model.graph.operations[i];
+    std::vector<std::string> inputs;
+    for (const int from : operation.inputs) {
+      inputs.push_back(from == kImages ? images : names[from]);
+    }
+    const int first = operation.inputs[0];
+    if (model.layers[i]) {
+      for (std::string& one : AddLayer(operation, *model.layers[i],
+                                       model.ScaleOf(first).scale, writer)) {
+        inputs.push_back(std::move(one));
+      }
+    }
+    const bool last = i + 1 == model.layers.size();
+    names.push_back(last ? "logits" : NodeName(operation.name));
+    AddOperation(
+        operation, names.back(), inputs,
+        first == kImages ? model.graph.image.channels : shapes[first][0],
+        writer);
+    if (model.outputs[i]) {
+      names.back() = AddBytes(names.back(), *model.outputs[i], writer);
+    }
+  }
+}
+
 ProtobufWriter Entry(const std::string& key, const std::string& value) {
   ProtobufWriter entry;
   entry.Bytes(field::entry::kKey, key);
@@ -295,13 +378,12 @@ std::map<std::string, std::string> MetadataOf(const ModelInfo& info) {
   return metadata;
 }
 
-}  // namespace
-
-std::string OnnxFile(const LoadedModel& loaded, const OnnxOptions& options) {
-  const ModelInfo& info = loaded.info;
+template <typename Model>
+std::string FileOf(const ModelInfo& info, const Model& model,
+                   const OnnxOptions& options) {
   GraphWriter writer;
   AddOperations(
-      *loaded.model,
+      model,
       options.pixels ? AddNormalization(info.normalization, writer) : "images",
       writer);
   writer.graph().Message(
@@ -313,15 +395,25 @@ std::string OnnxFile(const LoadedModel& loaded, const OnnxOptions& options) {
 
   ProtobufWriter opset;
   opset.Int(field::opset::kVersion, kOpset);
-  ProtobufWriter model;
-  model.Int(field::model::kIrVersion, kIrVersion);
-  model.Bytes(field::model::kProducerName, "distill");
-  model.Message(field::model::kGraph, writer.graph());
-  model.Message(field::model::kOpsetImport, opset);
+  ProtobufWriter file;
+  file.Int(field::model::kIrVersion, kIrVersion);
+  file.Bytes(field::model::kProducerName, "distill");
+  file.Message(field::model::kGraph, writer.graph());
+  file.Message(field::model::kOpsetImport, opset);
   for (const auto& [key, value] : MetadataOf(info)) {
-    model.Message(field::model::kMetadataProps, Entry(key, value));
+    file.Message(field::model::kMetadataProps, Entry(key, value));
   }
-  return model.bytes();
+  return file.bytes();
+}
+
+}  // namespace
+
+std::string OnnxFile(const LoadedModel& loaded, const OnnxOptions& options) {
+  return FileOf(loaded.info, *loaded.model, options);
+}
+
+std::string OnnxFile(const QuantizedModel& model, const OnnxOptions& options) {
+  return FileOf(model.info, model, options);
 }
 
 }  // namespace distill

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "export/quantize.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -26,6 +27,12 @@ struct OnnxOptions {
 //
 // Not for more than 2 GB, protobuf's limit: half a billion weights.
 std::string OnnxFile(const LoadedModel& loaded,
+                     const OnnxOptions& options = {});
+
+// The same of a model in 8 bits: weights are bytes, and between the operations,
+// which are those of its graph, are QuantizeLinear and DequantizeLinear, from
+// which ONNX Runtime makes operations on integers.
+std::string OnnxFile(const QuantizedModel& model,
                      const OnnxOptions& options = {});
 
 }  // namespace distill

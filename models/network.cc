@@ -1,8 +1,10 @@
 #include "models/network.h"
 
+#include <set>
 #include <utility>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/grad_mode.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
 #include "ATen/ops/constant_pad_nd.h"
 #include "ATen/ops/conv2d.h"
@@ -39,7 +41,8 @@ Network::Network(Graph graph, Random& random)
     : graph_(Checked(std::move(graph))),
       plan_(MakePlan(graph_)),
       state_(graph_.operations.size()),
-      dropout_keys_(graph_.operations.size(), 0) {
+      dropout_keys_(graph_.operations.size(), 0),
+      folded_(graph_.operations.size()) {
   for (const TensorSpec& one : StateOf(graph_)) {
     const bool counts = one.kind == TensorSpec::Kind::kCounter;
     const at::Tensor value =
@@ -61,6 +64,32 @@ Network::Network(Graph graph, Random& random)
                             /*persistent=*/false);
 }
 
+void Network::train(bool on) {
+  Classifier::train(on);
+  folded_.clear();
+  folded_.resize(graph_.operations.size());
+}
+
+bool Network::IsFolded() const {
+  return !is_training() && !at::GradMode::is_enabled();
+}
+
+const FusedConvolution& Network::Folded(const PlanStep& step,
+                                        const at::Tensor& x) {
+  const std::lock_guard<std::mutex> lock(folding_);
+  std::unique_ptr<const FusedConvolution>& folded = folded_[step.first];
+  if (folded == nullptr) {
+    const Operation& convolution = graph_.operations[step.convolution];
+    const std::vector<at::Tensor>& state = state_[step.convolution];
+    const std::vector<at::Tensor>& norm = state_[step.first];
+    folded = std::make_unique<FusedConvolution>(
+        convolution, state[0], convolution.bias ? state[1] : at::Tensor(),
+        BatchNormState{norm[0], norm[1], norm[2], norm[3]}, compute_dtype_,
+        x.sizes());
+  }
+  return *folded;
+}
+
 at::Tensor Network::Compute(const PlanStep& step,
                             const std::vector<at::Tensor>& inputs) {
   const std::vector<at::Tensor>& state = state_[step.first];
@@ -80,14 +109,20 @@ at::Tensor Network::Compute(const PlanStep& step,
           logits ? at::kFloat : compute_dtype_);
     }
     case PlanStep::Kind::kBatchNorm: {
+      const bool relu =
+          graph_.operations[step.last].kind == Operation::Kind::kRelu;
+      if (step.convolution != PlanStep::kNone && IsFolded()) {
+        const at::Tensor y = Folded(step, inputs[0])(
+            inputs[0], inputs.size() > 1 ? inputs[1] : at::Tensor(), relu);
+        return step.compact ? y : y.to(at::kFloat);
+      }
       if (is_training()) state[4].add_(1);
       const at::Tensor x = ChannelsLast(inputs[0]);
       const at::Tensor y = BatchNorm(
           x, {state[0], state[1], state[2], state[3]},
           inputs.size() > 1 ? ChannelsLast(inputs[1]).to(x.scalar_type())
                             : at::Tensor(),
-          graph_.operations[step.last].kind == Operation::Kind::kRelu,
-          is_training());
+          relu, is_training());
       return (step.compact ? y : y.to(at::kFloat)).movedim(3, 1);
     }
     case PlanStep::Kind::kOperation:
@@ -156,13 +191,18 @@ Outputs Network::Forward(const at::Tensor& images,
   Outputs outputs;
   outputs.features.resize(features.size());
   std::vector<at::Tensor> values(graph_.operations.size());
+  std::set<int> folded;  // Convolutions: what they take is passed on.
+  for (const PlanStep& step : plan_) {
+    if (IsFolded()) folded.insert(step.convolution);
+  }
   for (const PlanStep& step : plan_) {
     std::vector<at::Tensor> inputs;
     for (const int input : step.inputs) {
       inputs.push_back(input == kImages ? images : values[input]);
     }
     for (const int input : step.done) values[input] = at::Tensor();
-    values[step.last] = Compute(step, inputs);
+    values[step.last] =
+        folded.count(step.first) > 0 ? inputs[0] : Compute(step, inputs);
     const std::string& name = graph_.operations[step.last].feature;
     for (size_t i = 0; i < features.size() && !name.empty(); ++i) {
       if (features[i] == name) {

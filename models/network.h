@@ -3,6 +3,8 @@
 #define DISTILL_MODELS_NETWORK_H_
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "base/random.h"
 #include "c10/core/ScalarType.h"
 #include "models/classifier.h"
+#include "models/fused_convolution.h"
 #include "models/graph.h"
 #include "models/plan.h"
 
@@ -31,6 +34,9 @@ class Network : public Classifier {
   int64_t FlopPerImage() const override { return FlopPerImageOf(graph_); }
   std::string Describe() const override { return DescribeGraph(graph_); }
 
+  // (Forgets what was folded of the weights.)
+  void train(bool on = true) override;
+
   const Graph& graph() const { return graph_; }
   const std::vector<PlanStep>& plan() const { return plan_; }
 
@@ -39,9 +45,16 @@ class Network : public Classifier {
   // is on the CPU). Weights, gradients of weights, all other operations and the
   // last layer stay float32 either way: logits in bfloat16 would have three
   // digits.
-  void set_compute_dtype(at::ScalarType dtype) { compute_dtype_ = dtype; }
+  void set_compute_dtype(at::ScalarType dtype) {
+    compute_dtype_ = dtype;
+    train(is_training());
+  }
 
  private:
+  // Whether batch norms are in the weights of the convolutions before them.
+  bool IsFolded() const;
+  // The convolution with batch norm whose step that is; `x` is its input.
+  const FusedConvolution& Folded(const PlanStep& step, const at::Tensor& x);
   // The output of a step: [batch, channels, height, width] in any memory
   // layout, or [batch, width]; float32, or where the plan says so the dtype
   // that is computed with.
@@ -59,6 +72,9 @@ class Network : public Classifier {
   // train mode, which choose the masks. Undefined without dropout.
   at::Tensor dropout_step_;
   at::ScalarType compute_dtype_ = at::kFloat;
+  // Of each batch norm's operation, made when it is first needed in eval mode.
+  std::vector<std::unique_ptr<const FusedConvolution>> folded_;
+  std::mutex folding_;
 };
 
 }  // namespace distill

@@ -43,6 +43,11 @@ std::vector<PlanStep> MakePlan(const Graph& graph) {
       step.last = with_relu ? i + 1 : i;
     } else if (operations[i].kind == Kind::kBatchNorm) {
       step.kind = PlanStep::Kind::kBatchNorm;
+      const int input = operations[i].inputs[0];
+      if (input != kImages && is_inner(input) &&
+          operations[input].kind == Kind::kConvolution) {
+        step.convolution = input;
+      }
       for (const Kind next : {Kind::kAdd, Kind::kRelu}) {
         const int last = step.last;
         if (is_inner(last) && operations[last + 1].kind == next) ++step.last;

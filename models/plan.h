@@ -24,6 +24,10 @@ struct PlanStep {
   int first = 0, last = 0;
   // What it takes: the inputs of the first operation, then what is added.
   std::vector<int> inputs;
+  // Of a kBatchNorm: the convolution that it alone takes, if it takes one: in
+  // eval mode one is folded into the other.
+  int convolution = kNone;
+  static constexpr int kNone = -1;
   // Whether all that take its output compute with bfloat16 if the model does:
   // then it is left in that.
   bool compact = false;

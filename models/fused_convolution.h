@@ -1,0 +1,42 @@
+// A convolution whose batch norm is in its weights, with what follows it in one
+// pass: for models that have learnt.
+#ifndef DISTILL_MODELS_FUSED_CONVOLUTION_H_
+#define DISTILL_MODELS_FUSED_CONVOLUTION_H_
+
+#include <cstdint>
+
+#include "ATen/core/Tensor.h"
+#include "c10/core/ScalarType.h"
+#include "models/batch_norm.h"
+#include "models/graph.h"
+
+namespace distill {
+
+class FusedConvolution {
+ public:
+  // `convolution` with `weight` [out, in / groups, kernel, kernel] and `bias`
+  // [out], which may be undefined, then batch norm by the running statistics of
+  // `norm`: computed in `dtype`, float32 or bfloat16, for `images` of that size
+  // first of all.
+  FusedConvolution(const Operation& convolution, const at::Tensor& weight,
+                   const at::Tensor& bias, const BatchNormState& norm,
+                   at::ScalarType dtype, at::IntArrayRef images);
+
+  // relu(norm(convolution(x)) + add) in `dtype`: `x` and `add`, which may be
+  // undefined, [batch, channels, height, width] in any layout, the result in
+  // channels-last. On the CPU oneDNN's convolution that adds and cuts what it
+  // has in registers, by LibTorch's operations for compiled models. Without a
+  // graph; may be called from several threads.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& add,
+                        bool relu) const;
+
+ private:
+  int64_t stride_, padding_, groups_;
+  at::ScalarType dtype_;
+  at::Tensor weight_, bias_;  // Where oneDNN computes, in the order it wants.
+  bool one_dnn_;
+};
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_FUSED_CONVOLUTION_H_
