@@ -24,10 +24,11 @@ constexpr char kClearLine[] = "\r\033[K";
 
 }  // namespace
 
-ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output) {
+ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output,
+                                       bool passed_on) {
   ConsoleOptions options;
-  options.terminal = isatty(STDERR_FILENO) != 0;
-  options.wrap = isatty(STDOUT_FILENO) != 0;
+  options.terminal = !passed_on && isatty(STDERR_FILENO) != 0;
+  options.wrap = !passed_on && isatty(STDOUT_FILENO) != 0;
   options.brief = options.wrap && !output.json;
   options.quiet = output.quiet;
   const char* const term = std::getenv("TERM");

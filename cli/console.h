@@ -51,8 +51,10 @@ struct ConsoleOptions {
 };
 
 // For this process's streams: whether they are terminals, and how wide; colour
-// unless NO_COLOR is set or TERM is "dumb" (no-color.org).
-ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output);
+// unless NO_COLOR is set or TERM is "dumb" (no-color.org). Those that mpirun
+// has `passed_on` are none, whatever it has put in their place.
+ConsoleOptions ConsoleOptionsOfProcess(const OutputOptions& output,
+                                       bool passed_on = false);
 
 // `text` in lines of whole words of at most `columns`. Below a label
 // ("teacher: ") all lines but the first are indented.

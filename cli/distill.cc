@@ -438,9 +438,14 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
     out << JsonText(configuration, 2) << std::endl;
     return 0;
   }
-  const absl::Status same = CheckSame(ranks, configuration);
+  const absl::Status same = CheckSame(*compute, settings, configuration);
   if (!same.ok()) return end.Error(same);
   if (ranks.rank() > 0) options.output_dir.clear();
+  if (!options.output_dir.empty()) {  // Which is left alone then.
+    const absl::Status runs =
+        CheckExperiment(experiment, *splits, source, **student);
+    if (!runs.ok()) return end.Error(runs);
+  }
   absl::StatusOr<std::optional<RunFolder>> folder = std::optional<RunFolder>();
   if (ranks.rank() == 0) folder = OpenFolder(options, configuration, *splits);
   if (!folder.ok()) return end.Error(folder.status());
@@ -461,6 +466,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
         others.empty() ? "" : absl::StrCat("; other than there: ", others)));
   }
   for (const std::string& line : Remarks(*splits)) console.OnLine(line);
+  LogRanks(*compute, console);
   const double start_seconds = SecondsSinceStart();
   if (source.crc32()) {
     const auto judged = GetTeacher(experiment, *compute, *splits, console,
@@ -488,11 +494,13 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
                     {"message", message},
                     {"finalLoss", Number(MeanFinalLoss(*result))}};
   report.printed.update(what_ran);
+  if (ranks.size() > 1) report.printed["processes"] = ranks.size();
   report.printed["startSeconds"] = Number(start_seconds);
   report.printed.update(ResultJson(*result, experiment.seed));
   absl::Status written;
   if (*folder) {
     report.what_ran = ByGroup(settings, what_ran);
+    if (ranks.size() > 1) report.what_ran["Found"]["processes"] = ranks.size();
     report.command = repeat;
     report.version = absl::StrJoin(
         absl::StrSplit(VersionText("distill"), '\n', absl::SkipEmpty()), ", ");

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
         distill::CatchInterrupts();
         return distill::RunDistill(
             options, std::cout, std::cerr,
-            distill::ConsoleOptionsOfProcess(options.output), ranks);
+            distill::ConsoleOptionsOfProcess(options.output, ranks.size() > 1),
+            ranks);
       });
 }

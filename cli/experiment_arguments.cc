@@ -121,7 +121,22 @@ absl::Status CheckFile(const Json& json, const char* field,
 
 }  // namespace
 
-absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
+absl::Status CheckSame(const Compute& compute, Settings& settings,
+                       Json configuration) {
+  Ranks& ranks = *compute.ranks;
+  for (const char* name : {"seeds", "margin", "ranks_per_run", "temperature",
+                           "alpha", "labels", "method"}) {
+    const Setting* const row = settings.Find(name);
+    if (row == nullptr || row->in_configuration()) continue;
+    configuration[row->name()] = absl::StrJoin(row->Elements(), ",");
+  }
+  if (compute.ranks_per_run > ranks.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--ranks_per_run is ", compute.ranks_per_run, ", and there ",
+        ranks.size() == 1 ? "is one process (mpirun starts more)"
+                          : absl::StrCat("are ", ranks.size(), " processes"),
+        "; pass no more than that"));
+  }
   Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
   // (Each may have a GPU of its own, and those on other machines other
   // processors.)
@@ -133,6 +148,16 @@ absl::Status CheckSame(Ranks& ranks, const Json& configuration) {
   return absl::FailedPreconditionError(
       absl::StrCat("found other data or settings than rank 0's: ", differences,
                    " here; expected the same on all ranks"));
+}
+
+void LogRanks(const Compute& compute, Observer& observer) {
+  const int64_t size = compute.ranks->size();
+  if (size == 1) return;
+  observer.OnLine(absl::StrCat("ranks:   ", size, " processes",
+                               compute.ranks_per_run > 1
+                                   ? absl::StrCat(", ", compute.ranks_per_run,
+                                                  " for each of several runs")
+                                   : ""));
 }
 
 absl::Status ApplyConfiguration(const std::string& path, Settings& table) {

@@ -54,8 +54,13 @@ Json ConfigurationOf(const Settings& settings, const Compute& compute,
                      const Splits& data);
 
 // FailedPrecondition, with the settings that differ, unless this rank has rank
-// 0's configuration. All ranks call it.
-absl::Status CheckSame(Ranks& ranks, const Json& configuration);
+// 0's configuration, and settings that say what runs there are; InvalidArgument
+// if a run is to be made by more ranks than there are. All ranks call it.
+absl::Status CheckSame(const Compute& compute, Settings& settings,
+                       Json configuration);
+
+// Says how many processes there are, if there are several.
+void LogRanks(const Compute& compute, Observer& observer);
 
 // Sets what the configuration in the file at `path` says and the user has not
 // typed. Errors: those of ReadFile; InvalidArgument for what is no

@@ -47,8 +47,8 @@ absl::Status CheckAlone(const std::string& name) {
     return absl::FailedPreconditionError(absl::StrCat(
         "this process was started as one of ", size, " (", variable,
         "), and each would do the same work; start ", name,
-        " alone, or build with --config=mpi what can be several processes: "
-        "distill and sweep"));
+        " alone. What can be several processes, if it is built with "
+        "--config=mpi, are distill, sweep and doctor"));
   }
   return absl::OkStatus();
 }

@@ -13,11 +13,11 @@ int RunOnRanks(Program program, Settings& settings, bool& quiet, int argc,
                const std::function<absl::StatusOr<int>(Ranks&)>& run) {
   program.joins_ranks = BuiltWithMpi();
   const auto ranks = JoinWorld();
-  std::stringbuf said;
+  std::stringbuf said, result;
   std::streambuf* const out = std::cout.rdbuf();
   std::streambuf* const err = std::cerr.rdbuf();
   if (ranks.ok() && (*ranks)->rank() > 0) {
-    std::cout.rdbuf(&said);
+    std::cout.rdbuf(&result);
     std::cerr.rdbuf(&said);
     quiet = true;
   }
@@ -28,7 +28,7 @@ int RunOnRanks(Program program, Settings& settings, bool& quiet, int argc,
       });
   std::cout.rdbuf(out);
   std::cerr.rdbuf(err);
-  return LeaveWorld(code, said.str());
+  return LeaveWorld(code, said.str(), result.str());
 }
 
 }  // namespace distill

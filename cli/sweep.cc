@@ -23,7 +23,8 @@ namespace {
 
 absl::Status CheckOptions(const SweepArguments& arguments,
                           const Settings& settings) {
-  absl::Status status = arguments.Validate();
+  absl::Status status = settings.CheckRanges();
+  status.Update(arguments.Validate());
   if (arguments.output_dir.empty()) {
     status.Update(absl::InvalidArgumentError(
         "--output_dir is empty; it must be the folder for the runs and the "
@@ -113,7 +114,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
     arguments.experiment.validation = 0;
   }
   const Json configuration = ConfigurationOf(settings, compute, data);
-  RETURN_IF_ERROR(CheckSame(ranks, configuration));
+  RETURN_IF_ERROR(CheckSame(compute, settings, configuration));
   if (ranks.rank() > 0) {
     SweepObserver nobody;
     return RunSweep(arguments, compute, data, {}, nobody, console).status();
@@ -129,6 +130,7 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
         " was written in part, and is taken off; its run is made again"));
   }
   for (const std::string& line : Remarks(data)) console.OnLine(line);
+  LogRanks(compute, console);
   SweepFolder sweep_folder(arguments.output_dir, configuration, log);
   ASSIGN_OR_RETURN(
       const auto result,

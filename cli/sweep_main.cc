@@ -1,6 +1,7 @@
 // bazel run //cli:sweep: the flags, and nothing else.
 #include <iostream>
 
+#include "base/interrupt.h"
 #include "base/settings.h"
 #include "cli/console.h"
 #include "cli/ranks_program.h"
@@ -33,8 +34,10 @@ int main(int argc, char** argv) {
       {"sweep", kUsage}, settings, arguments.output.quiet, argc, argv,
       [&](distill::Ranks& ranks) {
         arguments.given = settings.typed();
-        return distill::RunSweepProgram(
-            arguments, std::cout, std::cerr,
-            distill::ConsoleOptionsOfProcess(arguments.output), ranks);
+        distill::CatchInterrupts();
+        return distill::RunSweepProgram(arguments, std::cout, std::cerr,
+                                        distill::ConsoleOptionsOfProcess(
+                                            arguments.output, ranks.size() > 1),
+                                        ranks);
       });
 }

@@ -213,16 +213,13 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
       options.seeds > 1 &&
       compute.ranks->size() > std::max<int64_t>(compute.ranks_per_run, 1);
   StatesInMemory in_memory;
+  const auto start = std::chrono::steady_clock::now();
   if (shares) {
-    const auto start = std::chrono::steady_clock::now();
     if (compute.ranks->rank() == 0 && checkpoints == nullptr) {
       checkpoints = &in_memory;
     }
     RETURN_IF_ERROR(TrainSeeds(options, compute, splits, observer, source,
                                checkpoints, student));
-    result.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-            .count();
   }
   for (int64_t i = 0; i < options.seeds; ++i) {
     ExperimentOptions experiment = options.experiment;
@@ -234,9 +231,19 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
         auto run, RunExperiment(experiment, compute, splits,
                                 options.seeds == 1 ? observer : one_of_several,
                                 source, checkpoints, student));
+    if (shares) {  // It was trained before.
+      run.seconds += run.teacher.training.seconds +
+                     run.student.training.seconds +
+                     (run.control ? run.control->training.seconds : 0);
+    }
     result.seconds += run.seconds;
     if (options.seeds > 1) observer.OnLine(LineOf(run, experiment.seed));
     result.runs.push_back(std::move(run));
+  }
+  if (shares) {
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
   }
   Conclude(&result);
   if (options.seeds == 1) return result;

@@ -233,8 +233,13 @@ absl::StatusOr<SweepRun> Sweep::RunOne(const Job& job, const Compute& compute,
   if (!result.ok()) {
     return absl::Status(
         result.status().code(),
-        absl::StrCat(title, ": ", result.status().message(),
-                     " The runs before it are kept: leave its values out."));
+        absl::IsCancelled(result.status())
+            ? absl::StrCat(title, ": ", result.status().message(),
+                           ". The runs before it are kept: the same command "
+                           "goes on")
+            : absl::StrCat(title, ": ", result.status().message(),
+                           " The runs before it are kept: leave its values "
+                           "out."));
   }
   SweepRun run;
   run.cell = cell;

@@ -187,38 +187,49 @@ std::vector<double> NumbersOf(const at::Tensor& values) {
   return {data, data + doubles.numel()};
 }
 
-at::Tensor Normalized(const Layout& layout, const at::Tensor& x,
-                      const Moments& moments, const BatchNormState& state,
-                      const at::Tensor& add) {
+// For each number of a period: what normalises it.
+struct Factors {
+  std::vector<float> scale, shift;
+};
+
+Factors FactorsOf(const Layout& layout, const Moments& moments,
+                  const BatchNormState& state) {
   std::vector<double> scale = NumbersOf(state.weight);
   std::vector<double> shift = NumbersOf(state.bias);
   for (size_t i = 0; i < scale.size(); ++i) {
     scale[i] /= std::sqrt(moments.variance[i] + kBatchNormEpsilon);
     shift[i] -= moments.mean[i] * scale[i];
   }
-  const std::vector<float> scales = layout.Repeated(scale);
-  const std::vector<float> shifts = layout.Repeated(shift);
+  return {layout.Repeated(scale), layout.Repeated(shift)};
+}
+
+at::Tensor Normalized(const Layout& layout, const at::Tensor& x,
+                      const Factors& factors, const at::Tensor& add) {
   at::Tensor out = at::empty_like(x);
   layout.ForAll(
       {x, add, out}, 2,
       [&](const BatchNormParams& params, const std::vector<char*>& data,
           int64_t begin, int64_t end) {
-        layout.kernels().forward(params, data[0], scales.data(), shifts.data(),
-                                 data[1], data[2], begin, end);
+        layout.kernels().forward(params, data[0], factors.scale.data(),
+                                 factors.shift.data(), data[1], data[2], begin,
+                                 end);
       });
   return out;
 }
 
 // Of x, weight, bias and what was added.
 std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
+                                  const Factors& factors,
                                   const std::vector<at::Tensor>& saved,
-                                  const at::Tensor& given, bool relu,
+                                  const at::Tensor& given,
+                                  const at::Tensor& more, bool relu,
                                   const std::vector<bool>& needed) {
   const at::Tensor &x = saved[0], &out = saved[1];
   const at::Tensor gradient = given.to(x.scalar_type());
   const void* const from = x.const_data_ptr();
   const void* const outs = out.defined() ? out.const_data_ptr() : nullptr;
   const void* const gradients = gradient.const_data_ptr();
+  const void* const mores = more.defined() ? more.const_data_ptr() : nullptr;
   const std::vector<float> means = layout.Repeated(moments.mean);
   const int64_t channels = layout.channels();
   std::vector<double> of_gradient(channels), of_product(channels);
@@ -226,8 +237,8 @@ std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
        layout.Parts([&](const BatchNormParams&params, int64_t begin,
                         int64_t end, double*first, double*second) {
          layout.kernels().sums(
-             params, from, outs, gradients, means.data(), begin, end, first,
-             second,
+             params, from, outs, factors.scale.data(), factors.shift.data(),
+             gradients, mores, means.data(), begin, end, first, second,
              KernelWorkspace(kernels::BatchNormWorkspace(layout.period())));
        })) {
     for (int64_t i = 0; i < layout.period(); ++i) {
@@ -235,11 +246,27 @@ std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
       of_product[i % channels] += part.second[i];
     }
   }
-  const auto left_x = layout.Left(x), left_gradient = layout.Left(gradient);
-  const auto left_out = relu ? layout.Left(out) : left_x;
+  const auto left_x = layout.Left(x);
+  auto left_gradient = layout.Left(gradient);
+  if (more.defined()) {
+    const auto left_more = layout.Left(more);
+    for (size_t row = 0; row < left_more.size(); ++row) {
+      for (int64_t i = 0; i < channels; ++i) {
+        left_gradient[row][i] += left_more[row][i];
+      }
+    }
+  }
+  const auto left_out = relu && out.defined() ? layout.Left(out) : left_x;
+  // Whether ReLU cut what is left there.
+  const auto is_cut = [&](size_t row, int64_t i) {
+    if (!relu) return false;
+    return (out.defined() ? left_out[row][i]
+                          : std::fma(left_x[row][i], factors.scale[i],
+                                     factors.shift[i])) <= 0;
+  };
   for (size_t row = 0; row < left_x.size(); ++row) {
     for (int64_t i = 0; i < channels; ++i) {
-      if (relu && left_out[row][i] <= 0) continue;
+      if (is_cut(row, i)) continue;
       of_gradient[i] += left_gradient[row][i];
       of_product[i] += left_gradient[row][i] * (left_x[row][i] - means[i]);
     }
@@ -261,12 +288,13 @@ std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
   const at::Tensor grad_x = at::empty_like(x);
   const at::Tensor grad_add = needed[3] ? at::empty_like(x) : at::Tensor();
   layout.ForAll(
-      {x, out, gradient, grad_x, grad_add}, 3,
+      {x, out, gradient, more, grad_x, grad_add}, 4,
       [&](const BatchNormParams& params, const std::vector<char*>& data,
           int64_t begin, int64_t end) {
-        layout.kernels().backward(params, data[0], data[1], data[2], as.data(),
-                                  bs.data(), cs.data(), data[3], data[4], begin,
-                                  end);
+        layout.kernels().backward(params, data[0], data[1],
+                                  factors.scale.data(), factors.shift.data(),
+                                  data[2], data[3], as.data(), bs.data(),
+                                  cs.data(), data[4], data[5], begin, end);
       });
   const auto floats = [](const std::vector<double>& values) {
     return at::tensor(values, at::kFloat);
@@ -295,16 +323,21 @@ void CheckArguments(const at::Tensor& x, const BatchNormState& state,
 
 }  // namespace
 
+bool HasBatchNormKernel(const at::Tensor& x) {
+  return x.is_cpu() &&
+         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
 at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
-                     const at::Tensor& add, bool relu, bool training) {
+                     const at::Tensor& add, bool relu, bool training,
+                     const std::shared_ptr<CarriedGradient>& leaves,
+                     const std::shared_ptr<CarriedGradient>& takes) {
   CheckArguments(x, state, add, training);
   const bool needs_graph =
       at::GradMode::is_enabled() &&
       (x.requires_grad() || state.weight.requires_grad() ||
        state.bias.requires_grad() || (add.defined() && add.requires_grad()));
-  const bool has_kernel =
-      x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-  if (!x.is_cpu() || !has_kernel || (needs_graph && !training)) {
+  if (!HasBatchNormKernel(x) || (needs_graph && !training)) {
     return BatchNormComposed(x, state, add, relu, training);
   }
   const std::vector<at::Tensor> inputs = {
@@ -325,15 +358,25 @@ at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
   } else {
     moments = {NumbersOf(state.running_mean), NumbersOf(state.running_var)};
   }
-  const at::Tensor out =
-      Normalized(layout, inputs[0], moments, state, inputs[3]);
+  Factors factors = FactorsOf(layout, moments, state);
+  const at::Tensor out = Normalized(layout, inputs[0], factors, inputs[3]);
   if (!needs_graph) return out;
   return WithKnownGradient(
-      out, inputs, {inputs[0], relu ? out : at::Tensor(), state.weight},
-      [layout, moments = std::move(moments), relu](
-          const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
-          const std::vector<bool>& needed) {
-        return Gradients(layout, moments, saved, gradient, relu, needed);
+      // (Where nothing was added x says what ReLU cut.)
+      out, inputs,
+      {inputs[0], relu && add.defined() ? out : at::Tensor(), state.weight},
+      [layout, moments = std::move(moments), factors = std::move(factors), relu,
+       leaves,
+       takes](const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
+              const std::vector<bool>& needed) {
+        at::Tensor more;
+        if (takes != nullptr) std::swap(more, takes->value);
+        std::vector<bool> wanted = needed;
+        if (leaves != nullptr) wanted[3] = true;
+        std::vector<at::Tensor> gradients = Gradients(
+            layout, moments, factors, saved, gradient, more, relu, wanted);
+        if (leaves != nullptr) std::swap(leaves->value, gradients[3]);
+        return gradients;
       });
 }
 

@@ -2,9 +2,19 @@
 #ifndef DISTILL_MODELS_BATCH_NORM_H_
 #define DISTILL_MODELS_BATCH_NORM_H_
 
+#include <memory>
+
 #include "ATen/core/Tensor.h"
 
 namespace distill {
+
+// Carries a gradient past autograd, which would add it in a pass of its own: of
+// what one batch norm makes and another, later one adds. The later one leaves
+// it here in its backward pass, and the first takes it in its own, which comes
+// after that if its output is also on another way to the later one.
+struct CarriedGradient {
+  at::Tensor value;
+};
 
 // Of one layer, [channels] float32 each.
 struct BatchNormState {
@@ -22,8 +32,17 @@ struct BatchNormState {
 // our own, forward and backward; elsewhere, for float64 and for a gradient in
 // eval mode, BatchNormComposed. Throws c10::Error (TORCH_CHECK) for other
 // shapes and dtypes, and for a batch of a single value a channel in train mode.
+//
+// The gradient of `add` goes to `leaves`, if that is given, and not to
+// autograd; that of the result is autograd's and what is in `takes`, if that is
+// given. (Neither has an effect where there is no kernel.)
 at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
-                     const at::Tensor& add, bool relu, bool training);
+                     const at::Tensor& add, bool relu, bool training,
+                     const std::shared_ptr<CarriedGradient>& leaves = nullptr,
+                     const std::shared_ptr<CarriedGradient>& takes = nullptr);
+
+// Whether BatchNorm has a kernel for the backward pass of such an x.
+bool HasBatchNormKernel(const at::Tensor& x);
 
 // The same by LibTorch's operations, of any device.
 at::Tensor BatchNormComposed(const at::Tensor& x, const BatchNormState& state,

@@ -6,7 +6,6 @@
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
-#include "ATen/ops/constant_pad_nd.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/linear.h"
@@ -18,6 +17,7 @@
 #include "models/conv_block.h"
 #include "models/dense.h"
 #include "models/dropout.h"
+#include "models/shortcut.h"
 
 namespace distill {
 namespace {
@@ -91,7 +91,8 @@ const FusedConvolution& Network::Folded(const PlanStep& step,
 }
 
 at::Tensor Network::Compute(const PlanStep& step,
-                            const std::vector<at::Tensor>& inputs) {
+                            const std::vector<at::Tensor>& inputs,
+                            Carried& carried) {
   const std::vector<at::Tensor>& state = state_[step.first];
   switch (step.kind) {
     case PlanStep::Kind::kConvBlock: {
@@ -118,11 +119,25 @@ at::Tensor Network::Compute(const PlanStep& step,
       }
       if (is_training()) state[4].add_(1);
       const at::Tensor x = ChannelsLast(inputs[0]);
-      const at::Tensor y = BatchNorm(
-          x, {state[0], state[1], state[2], state[3]},
-          inputs.size() > 1 ? ChannelsLast(inputs[1]).to(x.scalar_type())
-                            : at::Tensor(),
-          relu, is_training());
+      at::Tensor add;
+      if (inputs.size() > 1) {
+        add = ChannelsLast(inputs[1]).to(x.scalar_type());
+      }
+      std::shared_ptr<CarriedGradient> leaves, takes;
+      const auto carrier = carried.find(step.carries_to);
+      if (carrier != carried.end() &&
+          inputs[1].scalar_type() == x.scalar_type()) {
+        leaves = carrier->second;
+        add = add.detach();
+      }
+      if (step.is_carried_to && is_training() && at::GradMode::is_enabled() &&
+          step.compact && HasBatchNormKernel(x)) {
+        takes = std::make_shared<CarriedGradient>();
+        carried[step.last] = takes;
+      }
+      const at::Tensor y =
+          BatchNorm(x, {state[0], state[1], state[2], state[3]}, add, relu,
+                    is_training(), leaves, takes);
       return (step.compact ? y : y.to(at::kFloat)).movedim(3, 1);
     }
     case PlanStep::Kind::kOperation:
@@ -168,14 +183,10 @@ at::Tensor Network::ComputeByLibTorch(int index, bool compact,
       return at::adaptive_avg_pool2d(inputs[0].to(at::kFloat), {1, 1});
     case Operation::Kind::kAdd:
       return inputs[0].to(at::kFloat) + inputs[1].to(at::kFloat);
-    case Operation::Kind::kZeroPadShortcut: {
-      const int64_t zeros = (operation.outputs - inputs[0].size(1)) / 2;
-      return at::constant_pad_nd(
-          inputs[0]
-              .slice(2, 0, inputs[0].size(2), operation.stride)
-              .slice(3, 0, inputs[0].size(3), operation.stride),
-          {0, 0, 0, 0, zeros, zeros});
-    }
+    case Operation::Kind::kZeroPadShortcut:
+      return ZeroPadShortcut(ChannelsLast(inputs[0]), operation.outputs,
+                             operation.stride)
+          .movedim(3, 1);
   }
   TORCH_CHECK(false, "no kernel for ", operation.name);
 }
@@ -191,6 +202,7 @@ Outputs Network::Forward(const at::Tensor& images,
   Outputs outputs;
   outputs.features.resize(features.size());
   std::vector<at::Tensor> values(graph_.operations.size());
+  Carried carried;
   std::set<int> folded;  // Convolutions: what they take is passed on.
   for (const PlanStep& step : plan_) {
     if (IsFolded()) folded.insert(step.convolution);
@@ -201,8 +213,9 @@ Outputs Network::Forward(const at::Tensor& images,
       inputs.push_back(input == kImages ? images : values[input]);
     }
     for (const int input : step.done) values[input] = at::Tensor();
-    values[step.last] =
-        folded.count(step.first) > 0 ? inputs[0] : Compute(step, inputs);
+    values[step.last] = folded.count(step.first) > 0
+                            ? inputs[0]
+                            : Compute(step, inputs, carried);
     const std::string& name = graph_.operations[step.last].feature;
     for (size_t i = 0; i < features.size() && !name.empty(); ++i) {
       if (features[i] == name) {

@@ -3,6 +3,7 @@
 #define DISTILL_MODELS_NETWORK_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -55,11 +56,13 @@ class Network : public Classifier {
   bool IsFolded() const;
   // The convolution with batch norm whose step that is; `x` is its input.
   const FusedConvolution& Folded(const PlanStep& step, const at::Tensor& x);
+  // Of a forward pass, by the operation that makes what it is of.
+  using Carried = std::map<int, std::shared_ptr<CarriedGradient>>;
   // The output of a step: [batch, channels, height, width] in any memory
   // layout, or [batch, width]; float32, or where the plan says so the dtype
   // that is computed with.
   at::Tensor Compute(const PlanStep& step,
-                     const std::vector<at::Tensor>& inputs);
+                     const std::vector<at::Tensor>& inputs, Carried& carried);
   at::Tensor ComputeByLibTorch(int index, bool compact,
                                const std::vector<at::Tensor>& inputs);
 

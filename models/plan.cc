@@ -73,6 +73,19 @@ std::vector<PlanStep> MakePlan(const Graph& graph) {
       }
     }
   }
+  for (PlanStep& step : plan) {
+    if (step.kind != PlanStep::Kind::kBatchNorm || step.inputs.size() < 2) {
+      continue;
+    }
+    const int added = step.inputs[1];
+    if (added == kImages || users[added].size() < 2) continue;
+    PlanStep& maker = plan[step_of[added]];
+    if (maker.kind != PlanStep::Kind::kBatchNorm || maker.is_carried_to) {
+      continue;
+    }
+    step.carries_to = added;
+    maker.is_carried_to = true;
+  }
   // Those of the step that take what comes into it as it is.
   const auto takes_compact = [&](int taker) {
     const PlanStep& step = plan[step_of[taker]];

@@ -28,6 +28,11 @@ struct PlanStep {
   // eval mode one is folded into the other.
   int convolution = kNone;
   static constexpr int kNone = -1;
+  // Of a kBatchNorm: the operation, another one's last, whose output it adds
+  // and whose gradient it can carry there (models/batch_norm.h); of that one,
+  // whether there is such a step.
+  int carries_to = kNone;
+  bool is_carried_to = false;
   // Whether all that take its output compute with bfloat16 if the model does:
   // then it is left in that.
   bool compact = false;

@@ -26,6 +26,7 @@ Farm::Farm(Ranks& ranks, int64_t ranks_per_run,
       take_(std::move(take)),
       watch_(*this, observer) {
   const int64_t size = std::max<int64_t>(ranks_per_run, 1);
+  takes_first_ = ranks.rank() < size;
   others_at_work_ = (ranks.size() + size - 1) / size - 1;
 }
 
@@ -49,8 +50,10 @@ void Farm::TakeMessages() {
 }
 
 int64_t Farm::NextRun() {
-  const at::Tensor next =
-      at::full({1}, leads() ? ranks_.TakeTickets(1) : 0, at::kLong);
+  int64_t number = 0;
+  if (std::exchange(takes_first_, false)) return number;
+  if (leads()) number = 1 + ranks_.TakeTickets(1);
+  const at::Tensor next = at::full({1}, number, at::kLong);
   group_->Broadcast(next);
   return next.item<int64_t>();
 }

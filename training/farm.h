@@ -68,6 +68,7 @@ class Farm {
   const std::unique_ptr<Ranks> group_;
   const std::function<absl::Status(const std::string&)> take_;
   Watch watch_;
+  bool takes_first_;        // Rank 0's group, for people to see it.
   int64_t others_at_work_;  // Groups, on rank 0.
   absl::Status taken_;      // The first error of take_.
 };

@@ -20,8 +20,9 @@ bool BuiltWithMpi();
 // Leaves them with this exit code, which is returned. With an error (1 to 127)
 // all processes are ended within seconds, and of several ranks this never
 // returns. A rank but the first waits a moment before it ends the others: for
-// an error that all have, rank 0 to say it; `error` is what it would have said.
-int LeaveWorld(int code, const std::string& error);
+// an error that all have, rank 0 to say it; `error` and `result` are what it
+// would have said on stderr and stdout.
+int LeaveWorld(int code, const std::string& error, const std::string& result);
 
 }  // namespace distill
 

@@ -225,7 +225,7 @@ absl::StatusOr<Ranks*> JoinWorld() {
   return world;
 }
 
-int LeaveWorld(int code, const std::string& error) {
+int LeaveWorld(int code, const std::string& error, const std::string& result) {
   if (world == nullptr) return code;
   if (code == 0 || code >= 128 || world->size() == 1) {
     world->Free();
@@ -236,6 +236,8 @@ int LeaveWorld(int code, const std::string& error) {
     std::this_thread::sleep_for(kPatience);
     // (Its own streams may lead elsewhere.)
     std::fprintf(stderr, "%s: %s\n", world->Name().c_str(), error.c_str());
+    std::fputs(result.c_str(), stdout);
+    std::fflush(stdout);
   }
   MPI_Abort(MPI_COMM_WORLD, code);
   return code;

@@ -6,6 +6,9 @@ bool BuiltWithMpi() { return false; }
 
 absl::StatusOr<Ranks*> JoinWorld() { return &OneProcess(); }
 
-int LeaveWorld(int code, const std::string& /*error*/) { return code; }
+int LeaveWorld(int code, const std::string& /*error*/,
+               const std::string& /*result*/) {
+  return code;
+}
 
 }  // namespace distill

@@ -114,20 +114,44 @@ void Forward(const BatchNormParams& p, const typename Format::Element* x,
   run(p, x, scale, shift, add, out, begin, end);
 }
 
-template <typename Format, bool kRelu>
-DISTILL_INLINE Vec GradientAt(const typename Format::Element* out,
-                              const typename Format::Element* gradient,
-                              int64_t at) {
-  const Vec g = Format::Get(gradient + at);
-  return kRelu ? (Format::Get(out + at) <= 0 ? Vec{} : g) : g;
+// How what ReLU cut is known.
+enum class Cut { kNothing, kByOutput, kByInput };
+
+// What the backward pass reads.
+template <typename Format>
+struct Given {
+  using Element = typename Format::Element;
+  const Element* x;
+  const Element* out;
+  const float* scale;
+  const float* shift;
+  const Element* gradient;
+  const Element* more;
+};
+
+// The gradient at `at`, place `i` of a period, where `x` is.
+template <typename Format, Cut kCut, bool kMore>
+DISTILL_INLINE Vec GradientAt(const Given<Format>& given, Vec x, int64_t at,
+                              int64_t i) {
+  Vec g = Format::Get(given.gradient + at);
+  if (kMore) g += Format::Get(given.more + at);
+  switch (kCut) {
+    case Cut::kNothing:
+      return g;
+    case Cut::kByOutput:
+      return Format::Get(given.out + at) <= 0 ? Vec{} : g;
+    case Cut::kByInput:
+      return MultiplyAdd(Load(given.shift + i), x, Load(given.scale + i)) <= 0
+                 ? Vec{}
+                 : g;
+  }
+  return g;
 }
 
-template <typename Format, bool kRelu>
-void SumsLoop(const BatchNormParams& p, const typename Format::Element* x,
-              const typename Format::Element* out,
-              const typename Format::Element* gradient, const float* mean,
-              int64_t begin, int64_t end, double* of_gradient,
-              double* of_product, float* of_chunk) {
+template <typename Format, Cut kCut, bool kMore>
+void SumsLoop(const BatchNormParams& p, const Given<Format>& given,
+              const float* mean, int64_t begin, int64_t end,
+              double* of_gradient, double* of_product, float* of_chunk) {
   for (int64_t i = 0; i < p.period; ++i) of_gradient[i] = of_product[i] = 0;
   for (int64_t first = begin; first < end;) {
     const int64_t last = Least(end, first + PeriodsOfChunk(p.period));
@@ -136,9 +160,10 @@ void SumsLoop(const BatchNormParams& p, const typename Format::Element* x,
       const Vec middle = Load(mean + i);
       for (int64_t row = first; row < last; ++row) {
         const int64_t at = row * p.period + i;
-        const Vec g = GradientAt<Format, kRelu>(out, gradient, at);
+        const Vec x = Format::Get(given.x + at);
+        const Vec g = GradientAt<Format, kCut, kMore>(given, x, at, i);
         sum += g;
-        product = MultiplyAdd(product, g, Format::Get(x + at) - middle);
+        product = MultiplyAdd(product, g, x - middle);
       }
       Store(of_chunk + i, sum);
       Store(of_chunk + p.period + i, product);
@@ -151,39 +176,22 @@ void SumsLoop(const BatchNormParams& p, const typename Format::Element* x,
   }
 }
 
-template <typename Format, bool kRelu, bool kAdd>
-DISTILL_INLINE void BackwardLoop(const BatchNormParams& p,
-                                 const typename Format::Element* x,
-                                 const typename Format::Element* out,
-                                 const typename Format::Element* gradient,
-                                 const float* a, const float* b, const float* c,
-                                 typename Format::Element* grad_x,
-                                 typename Format::Element* grad_add,
-                                 int64_t begin, int64_t end) {
+template <typename Format, Cut kCut, bool kMore, bool kAdd>
+void BackwardLoop(const BatchNormParams& p, const Given<Format>& given,
+                  const float* a, const float* b, const float* c,
+                  typename Format::Element* grad_x,
+                  typename Format::Element* grad_add, int64_t begin,
+                  int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t i = 0; i < p.period; i += kLanes) {
       const int64_t at = row * p.period + i;
-      const Vec g = GradientAt<Format, kRelu>(out, gradient, at);
+      const Vec x = Format::Get(given.x + at);
+      const Vec g = GradientAt<Format, kCut, kMore>(given, x, at, i);
       if (kAdd) Format::Put(grad_add + at, g);
-      const Vec rest =
-          MultiplyAdd(Load(c + i), Format::Get(x + at), Load(b + i));
+      const Vec rest = MultiplyAdd(Load(c + i), x, Load(b + i));
       Format::Put(grad_x + at, MultiplyAdd(rest, g, Load(a + i)));
     }
   }
-}
-
-template <typename Format>
-void Backward(const BatchNormParams& p, const typename Format::Element* x,
-              const typename Format::Element* out,
-              const typename Format::Element* gradient, const float* a,
-              const float* b, const float* c, typename Format::Element* grad_x,
-              typename Format::Element* grad_add, int64_t begin, int64_t end) {
-  const auto run = p.relu                ? grad_add != nullptr
-                                               ? BackwardLoop<Format, true, true>
-                                               : BackwardLoop<Format, true, false>
-                                  : grad_add != nullptr ? BackwardLoop<Format, false, true>
-                                         : BackwardLoop<Format, false, false>;
-  run(p, x, out, gradient, a, b, c, grad_x, grad_add, begin, end);
 }
 
 // ---------------------------------------------------------------------------
@@ -212,21 +220,59 @@ struct Of {
     kernels::Forward<Format>(p, As<Element>(x), scale, shift, As<Element>(add),
                              As<Element>(out), begin, end);
   }
+  // Calls run(Choice<...>) with how what ReLU cut is known, and whether there
+  // is more of the gradient.
+  template <Cut kCutIs, bool kMoreIs>
+  struct Choice {
+    static constexpr Cut kCut = kCutIs;
+    static constexpr bool kMore = kMoreIs;
+  };
+  template <bool kMore, typename Run>
+  static void ByCut(bool relu, bool has_out, const Run& run) {
+    if (!relu) return run(Choice<Cut::kNothing, kMore>());
+    if (has_out) return run(Choice<Cut::kByOutput, kMore>());
+    run(Choice<Cut::kByInput, kMore>());
+  }
+  template <typename Run>
+  static void Choose(bool relu, const Given<Format>& given, const Run& run) {
+    if (given.more != nullptr) {
+      ByCut<true>(relu, given.out != nullptr, run);
+    } else {
+      ByCut<false>(relu, given.out != nullptr, run);
+    }
+  }
+
   static void Sums(const BatchNormParams& p, const void* x, const void* out,
-                   const void* gradient, const float* mean, int64_t begin,
+                   const float* scale, const float* shift, const void* gradient,
+                   const void* more, const float* mean, int64_t begin,
                    int64_t end, double* of_gradient, double* of_product,
                    void* workspace) {
-    const auto run = p.relu ? SumsLoop<Format, true> : SumsLoop<Format, false>;
-    run(p, As<Element>(x), As<Element>(out), As<Element>(gradient), mean, begin,
-        end, of_gradient, of_product, As<float>(workspace));
+    const Given<Format> given = {
+        As<Element>(x), As<Element>(out),      scale,
+        shift,          As<Element>(gradient), As<Element>(more)};
+    Choose(p.relu, given, [&](auto choice) {
+      SumsLoop<Format, decltype(choice)::kCut, decltype(choice)::kMore>(
+          p, given, mean, begin, end, of_gradient, of_product,
+          As<float>(workspace));
+    });
   }
   static void Backward(const BatchNormParams& p, const void* x, const void* out,
-                       const void* gradient, const float* a, const float* b,
-                       const float* c, void* grad_x, void* grad_add,
-                       int64_t begin, int64_t end) {
-    kernels::Backward<Format>(
-        p, As<Element>(x), As<Element>(out), As<Element>(gradient), a, b, c,
-        As<Element>(grad_x), As<Element>(grad_add), begin, end);
+                       const float* scale, const float* shift,
+                       const void* gradient, const void* more, const float* a,
+                       const float* b, const float* c, void* grad_x,
+                       void* grad_add, int64_t begin, int64_t end) {
+    const Given<Format> given = {
+        As<Element>(x), As<Element>(out),      scale,
+        shift,          As<Element>(gradient), As<Element>(more)};
+    Choose(p.relu, given, [&](auto choice) {
+      constexpr Cut kCut = decltype(choice)::kCut;
+      constexpr bool kMore = decltype(choice)::kMore;
+      const auto run = grad_add != nullptr
+                           ? BackwardLoop<Format, kCut, kMore, true>
+                           : BackwardLoop<Format, kCut, kMore, false>;
+      run(p, given, a, b, c, As<Element>(grad_x), As<Element>(grad_add), begin,
+          end);
+    });
   }
 };
 

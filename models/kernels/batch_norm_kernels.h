@@ -34,15 +34,18 @@ struct BatchNormKernels {
   void (*forward)(const BatchNormParams& params, const void* x,
                   const float* scale, const float* shift, const void* add,
                   void* out, int64_t begin, int64_t end);
-  // With g the gradient of out where out > 0 or there is no ReLU: the sums of g
-  // and of g (x - mean), [period] each. Without ReLU `out` is not read.
+  // With g the gradient of out, which is `gradient` and `more`, if that is not
+  // null, where ReLU cut nothing: the sums of g and of g (x - mean), [period]
+  // each. What was cut is known by `out`, or if that is
+  // null, as it may be where nothing was added, by x scale + shift.
   void (*sums)(const BatchNormParams& params, const void* x, const void* out,
-               const void* gradient, const float* mean, int64_t begin,
-               int64_t end, double* of_gradient, double* of_product,
-               void* workspace);
+               const float* scale, const float* shift, const void* gradient,
+               const void* more, const float* mean, int64_t begin, int64_t end,
+               double* of_gradient, double* of_product, void* workspace);
   // grad_x = g a + x b + c; grad_add = g, if that is not null.
   void (*backward)(const BatchNormParams& params, const void* x,
-                   const void* out, const void* gradient, const float* a,
+                   const void* out, const float* scale, const float* shift,
+                   const void* gradient, const void* more, const float* a,
                    const float* b, const float* c, void* grad_x, void* grad_add,
                    int64_t begin, int64_t end);
 };

@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "ATen/ATen.h"
@@ -158,6 +159,31 @@ TEST_F(MpiTest, ARankWithOtherSettingsIsNamed) {
   EXPECT_TRUE(absl::StrContains(run.out, "rank 1 of 2 on ")) << run.out;
   EXPECT_TRUE(absl::StrContains(run.out, "seed was 0 and is 1 here"))
       << run.out;
+}
+
+TEST_F(MpiTest, OtherRunsThanRankZerosAreRefused) {
+  const std::string sweep = absl::StrCat(
+      "'", testing::ProgramPath("cli/sweep"),
+      "' --device=cpu --threads=1 --validation=50 --labels=50 '--data_dir=",
+      folder_.File("data"), "' ", Out("sweep"));
+  for (const auto& [one, other, found] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {Program("--seeds=3"), Program("--seeds=3 --ranks_per_run=2"),
+            "ranks_per_run was 0 and is 2 here"},
+           {Program("--seeds=3"), Program("--seeds=4"),
+            "seeds was 3 and is 4 here"},
+           {sweep + "--temperature=1,2", sweep + "--temperature=1,4",
+            "temperature was 1,2 and is 1,4 here"}}) {
+    const ProcessResult run =
+        RunInShell(absl::StrCat(MpiRun(1), one, ": -np 1 ", other, " 2>&1"));
+    EXPECT_NE(run.exit_code, 0);
+    EXPECT_TRUE(absl::StrContains(run.out, found)) << run.out;
+    // On stdout too.
+    EXPECT_TRUE(absl::StrContains(run.out, "{\"status\":\"error\"")) << run.out;
+  }
+  const ProcessResult many = Run(2, "--seeds=2 --ranks_per_run=3");
+  EXPECT_NE(many.exit_code, 0);
+  EXPECT_TRUE(absl::StrContains(many.out, "there are 2 processes")) << many.out;
 }
 
 TEST_F(MpiTest, WrongFlagsAreSaidOnce) {

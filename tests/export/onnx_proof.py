@@ -1,9 +1,10 @@
 """Whether ONNX's checker and ONNX Runtime agree with this project on a model.
 
-usage: onnx_proof.py MODEL.onnx IMAGES LOGITS CLASS_NAMES
+usage: onnx_proof.py MODEL.onnx IMAGES LOGITS CLASS_NAMES [DIFFERENCE SHARE]
 
 IMAGES are raw bytes, one a pixel; LOGITS are ours for them, raw float32;
-CLASS_NAMES is a JSON array.
+CLASS_NAMES is a JSON array. Logits may differ by DIFFERENCE (default: 1e-4), and the class of
+that SHARE of the images (default: none).
 """
 
 import json
@@ -19,7 +20,7 @@ def dims(value):
     return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
-def main(path, images, expected, class_names):
+def main(path, images, expected, class_names, difference=1e-4, share=0):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
@@ -50,17 +51,17 @@ def main(path, images, expected, class_names):
 
     whole = session.run(["logits"], {"images": x})[0]
     one_by_one = [session.run(["logits"], {"images": x[i : i + 1]})[0] for i in range(50)]
-    compare("all at once", whole, expected)
-    compare("one by one", np.concatenate(one_by_one), expected[:50])
+    compare("all at once", whole, expected, float(difference), float(share))
+    compare("one by one", np.concatenate(one_by_one), expected[:50], float(difference), float(share))
 
 
-def compare(what, found, expected):
+def compare(what, found, expected, largest, share):
     assert found.shape == expected.shape and found.dtype == np.float32, (found.shape, found.dtype)
     difference = np.abs(found - expected).max()
     wrong = (found.argmax(1) != expected.argmax(1)).sum()
     print(f"{what}: {len(found)} images, logits within {difference:.2g}, {wrong} other classes")
-    assert difference < 1e-4, difference
-    assert wrong == 0, wrong
+    assert difference < largest, difference
+    assert wrong <= share * len(found), wrong
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ std::string PlanText(const Graph& graph) {
   EXPECT_TRUE(InferShapes(graph).ok()) << InferShapes(graph).status();
   std::string text;
   for (const PlanStep& step : MakePlan(graph)) {
-    text += step.kind == PlanStep::Kind::kConvBlock ? "block "
-            : step.kind == PlanStep::Kind::kDense   ? "dense "
-                                                    : "";
+    text += step.kind == PlanStep::Kind::kConvBlock   ? "block "
+            : step.kind == PlanStep::Kind::kDense     ? "dense "
+            : step.kind == PlanStep::Kind::kBatchNorm ? "norm "
+                                                      : "";
     text += std::to_string(step.first);
     if (step.last > step.first) text += "-" + std::to_string(step.last);
     text += step.channels_last ? " last; " : "; ";
@@ -34,6 +35,24 @@ TEST(PlanTest, ZoosModelsAreBlocksAndDenseLayers) {
             "0; dense 1-2; dense 3; ");
   EXPECT_EQ(PlanText(*ParseModel("m", "mlp:4", {1, 8, 8}, 3, 0.5)),
             "0; dense 1-2; 3; dense 4; ");
+}
+
+TEST(PlanTest, BatchNormTakesWhatFollowsIt) {
+  const Graph graph = *ParseModel("m", "resnet:2x4", {3, 8, 8}, 3);
+  EXPECT_EQ(PlanText(graph),
+            "0; norm 1-2; 3; norm 4-5; 6; norm 7-9; 10; norm 11-12; 13; norm "
+            "14-16; 17; 18; dense 19; ");
+  const std::vector<PlanStep> plan = MakePlan(graph);
+  // The last of the first block: it adds the stem's output, and carries its
+  // gradient there; what it makes goes to a convolution and the next one.
+  const PlanStep& last = plan[5];
+  EXPECT_EQ(last.inputs, (std::vector<int>{6, 2}));
+  EXPECT_EQ(last.convolution, 6);
+  EXPECT_EQ(last.carries_to, 2);
+  EXPECT_TRUE(last.is_carried_to);
+  EXPECT_TRUE(last.compact);
+  EXPECT_TRUE(plan[1].is_carried_to);
+  EXPECT_FALSE(plan[3].is_carried_to);
 }
 
 TEST(PlanTest, BlocksTakeAnyNumberOfChannels) {
