@@ -322,7 +322,10 @@ std::vector<std::string> AddLayer(const Operation& operation,
   writer.Add(
       weight, "DequantizeLinear",
       {writer.Integers(weight + ".bytes", kInt8, sizes, layer.weight.values),
-       writer.Constant(weight + ".scale", {outputs}, layer.weight.scale)},
+       writer.Constant(weight + ".scale", {outputs}, layer.weight.scale),
+       // 0, which is left out elsewhere, and ONNX Runtime's QGemm wants.
+       writer.Integers(weight + ".zero_point", kInt8, {outputs},
+                       std::vector<int8_t>(outputs, 0))},
       by_output);
   writer.Add(
       bias, "DequantizeLinear",

@@ -181,7 +181,9 @@ TEST_F(ExportTest, RefusesWhatItCannotDo) {
   };
   const Case cases[] = {
       {[&] { options_.format = "pdf"; }, 2, "must be one of onnx"},
-      {[&] { options_.int8 = true; }, 2, "--int8 is given"},
+      {[&] { options_.int8 = true; }, 2, "pass --dataset or --data_dir"},
+      {[&] { options_.format = "html", options_.int8 = true; }, 2,
+       "--int8 is given"},
       {[&] { options_.format = "c", options_.pixels = false; }, 2,
        "--nopixels is given"},
       {[&] { options_.output = ""; }, 2, "--output is missing"},
