@@ -69,6 +69,7 @@ class Layout {
   void ForAll(const std::vector<at::Tensor>& tensors, size_t read,
               const Run& run) const {
     std::vector<char*> data;
+    data.reserve(tensors.size());
     for (const at::Tensor& one : tensors) {
       data.push_back(one.defined() ? static_cast<char*>(one.data_ptr())
                                    : nullptr);

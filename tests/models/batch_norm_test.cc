@@ -7,6 +7,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
+#include "ATen/core/grad_mode.h"
 #include "base/random.h"
 #include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
@@ -48,8 +49,7 @@ Found Compute(const Norm& norm, const at::Tensor& images,
   const at::Tensor x = images.detach().clone().requires_grad_(training);
   at::Tensor add;
   if (added.defined()) add = added.detach().clone().requires_grad_(training);
-  const at::NoGradGuard no_grad;
-  at::AutoGradMode grad(training);
+  const at::AutoGradMode grad(training);
   found.out = norm(x, found.state, add, relu, training);
   if (training) {
     (found.out * weights.to(found.out.scalar_type())).sum().backward();
