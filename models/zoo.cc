@@ -42,7 +42,7 @@ constexpr Name kNames[] = {
 // More would be a mistake of the hand.
 constexpr int64_t kLargestSize = 65536;
 
-// Of one group.
+// Of a residual net: a short word can say many.
 constexpr int64_t kMostBlocks = 1000;
 
 // Appends the size that `word` is to `sizes`; false if it is none.
@@ -200,11 +200,15 @@ std::string BuildResNet(Words words, int64_t classes, Builder& net) {
   if (projects) words.pop_back();
   std::vector<int64_t> size;  // Blocks, channels.
   if (!Sizes(words[0], 2, &size)) return NoSize(words[0], "BLOCKSxCHANNELS");
-  int64_t channels = size[1];
+  int64_t channels = size[1], blocks = 0;
   net.Normalized("conv1", "bn1", "relu1", channels, 3, 1);
   for (size_t group = 1; group <= words.size(); ++group) {
-    if (!Sizes(words[group - 1], 2, &size) || size[0] > kMostBlocks) {
+    if (!Sizes(words[group - 1], 2, &size)) {
       return NoSize(words[group - 1], "BLOCKSxCHANNELS");
+    }
+    blocks += size[0];
+    if (blocks > kMostBlocks) {
+      return absl::StrCat(", which has more than ", kMostBlocks, " blocks");
     }
     if (!projects && (size[1] < channels || (size[1] - channels) % 2 != 0)) {
       return absl::StrCat(", in which \"", words[group - 1],
