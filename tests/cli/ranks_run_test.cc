@@ -169,13 +169,13 @@ TEST_F(MpiTest, OtherRunsThanRankZerosAreRefused) {
   for (const auto& [one, other, found] :
        std::vector<std::tuple<std::string, std::string, std::string>>{
            {Program("--seeds=3"), Program("--seeds=3 --ranks_per_run=2"),
-            "ranks_per_run was 0 and is 2 here"},
+            "ranks_per_run was \"0\" and is \"2\" here"},
            {Program("--seeds=3"), Program("--seeds=4"),
             "seeds was 3 and is 4 here"},
            {sweep + "--temperature=1,2", sweep + "--temperature=1,4",
-            "temperature was 1,2 and is 1,4 here"}}) {
+            "temperature was \"1,2\" and is \"1,4\" here"}}) {
     const ProcessResult run =
-        RunInShell(absl::StrCat(MpiRun(1), one, ": -np 1 ", other, " 2>&1"));
+        RunInShell(absl::StrCat(MpiRun(1), one, " : -np 1 ", other, " 2>&1"));
     EXPECT_NE(run.exit_code, 0);
     EXPECT_TRUE(absl::StrContains(run.out, found)) << run.out;
     // On stdout too.
