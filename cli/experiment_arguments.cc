@@ -137,6 +137,7 @@ absl::Status CheckSame(const Compute& compute, Settings& settings,
                           : absl::StrCat("are ", ranks.size(), " processes"),
         "; pass no more than that"));
   }
+  if (ranks.size() == 1) return absl::OkStatus();
   Json first = Json::parse(ranks.Broadcast(JsonText(configuration)));
   // (Each may have a GPU of its own, and those on other machines other
   // processors.)

@@ -20,6 +20,7 @@
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
 #include "absl/status/status.h"
+#include "models/batch_norm.h"
 #include "models/graph.h"
 #include "models/network.h"
 
@@ -64,11 +65,9 @@ Folded Fold(const Network& model) {
     Layer layer;
     if (o.kind == Kind::kBatchNorm) {
       const int before = operation.inputs[0];
-      const at::Tensor scale =
-          state[o.name + ".weight"] /
-          (state[o.name + ".running_var"] + kBatchNormEpsilon).sqrt();
-      const at::Tensor shift =
-          state[o.name + ".bias"] - state[o.name + ".running_mean"] * scale;
+      const auto [scale, shift] = ByRunningStatistics(
+          {state[o.name + ".weight"], state[o.name + ".bias"],
+           state[o.name + ".running_mean"], state[o.name + ".running_var"]});
       if (before != kImages && users[before] == 1 &&
           graph.operations[before].kind == Kind::kConvolution) {
         Layer& of_convolution = folded.layers[o.inputs[0]];

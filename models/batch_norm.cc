@@ -14,6 +14,7 @@
 #include "ATen/ops/batch_norm.h"
 #include "ATen/ops/empty_like.h"
 #include "ATen/ops/relu.h"
+#include "ATen/ops/rsqrt.h"
 #include "ATen/ops/tensor.h"
 #include "base/known_gradient.h"
 #include "models/graph.h"
@@ -323,6 +324,15 @@ void CheckArguments(const at::Tensor& x, const BatchNormState& state,
 }
 
 }  // namespace
+
+ScaleAndShift ByRunningStatistics(const BatchNormState& state) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor scale =
+      state.weight.to(at::kDouble) *
+      at::rsqrt(state.running_var.to(at::kDouble) + kBatchNormEpsilon);
+  return {scale, state.bias.to(at::kDouble) -
+                     state.running_mean.to(at::kDouble) * scale};
+}
 
 bool HasBatchNormKernel(const at::Tensor& x) {
   return x.is_cpu() &&

@@ -21,6 +21,12 @@ struct BatchNormState {
   at::Tensor weight, bias, running_mean, running_var;
 };
 
+// What batch norm does in eval mode: x scale + shift, [channels] float64 each.
+struct ScaleAndShift {
+  at::Tensor scale, shift;
+};
+ScaleAndShift ByRunningStatistics(const BatchNormState& state);
+
 // relu(norm(x) + add): of a batch's own mean and variance in train mode, which
 // move the running ones (momentum kBatchNormMomentum; of the variance the
 // unbiased one, as PyTorch does it), else of the running ones.

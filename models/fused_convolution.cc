@@ -9,7 +9,6 @@
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/relu.h"
-#include "ATen/ops/rsqrt.h"
 #include "models/kernel_choice.h"
 
 namespace distill {
@@ -46,14 +45,11 @@ FusedConvolution::FusedConvolution(const Operation& convolution,
                (dtype == at::kFloat ||
                 kernels::IsaSupported(kernels::Isa::kAvx512))) {
   const at::NoGradGuard no_grad;
-  const at::Tensor scale =
-      norm.weight.to(at::kDouble) *
-      at::rsqrt(norm.running_var.to(at::kDouble) + kBatchNormEpsilon);
-  at::Tensor shift = -norm.running_mean.to(at::kDouble);
-  if (bias.defined()) shift = shift + bias.to(at::kDouble);
+  auto [scale, shift] = ByRunningStatistics(norm);
+  if (bias.defined()) shift = shift + bias.to(at::kDouble) * scale;
   weight_ =
       ChannelsLast(weight.to(at::kDouble) * scale.view({-1, 1, 1, 1}), dtype);
-  bias_ = (shift * scale + norm.bias.to(at::kDouble)).to(dtype);
+  bias_ = shift.to(dtype);
   if (!one_dnn_) return;
   weight_ = Call(
       "mkldnn::_reorder_convolution_weight", "",

@@ -22,13 +22,12 @@ Farm::Farm(Ranks& ranks, int64_t ranks_per_run,
            std::function<absl::Status(const std::string&)> take,
            Observer& observer)
     : ranks_(ranks),
-      group_(ranks.Group(std::max<int64_t>(ranks_per_run, 1))),
+      size_(std::max<int64_t>(ranks_per_run, 1)),
+      group_(ranks.Group(size_)),
       take_(std::move(take)),
-      watch_(*this, observer) {
-  const int64_t size = std::max<int64_t>(ranks_per_run, 1);
-  takes_first_ = ranks.rank() < size;
-  others_at_work_ = (ranks.size() + size - 1) / size - 1;
-}
+      watch_(*this, observer),
+      takes_first_(ranks.rank() < size_),
+      others_at_work_((ranks.size() - 1) / size_) {}
 
 void Farm::Send(const std::string& message) {
   if (ranks_.rank() > 0) {

@@ -65,6 +65,7 @@ class Farm {
   void TakeMessages();
 
   Ranks& ranks_;
+  const int64_t size_;  // Of a group.
   const std::unique_ptr<Ranks> group_;
   const std::function<absl::Status(const std::string&)> take_;
   Watch watch_;

@@ -78,19 +78,7 @@ def main(path, seed, precision):
                 few.train(model, lambda _, logits, labels: nn.functional.cross_entropy(logits, labels))
                 few.all_logits(model, images[:256])
                 model.load_state_dict(before)
-    with stages.time("teacher"):
-        training.train(teacher, lambda _, logits, labels: nn.functional.cross_entropy(logits, labels))
-    with stages.time("logits"):
-        teacher_logits = training.all_logits(teacher, images)
-    with stages.time("student"):
-        training.train(student, lambda indices, logits, labels: models.distillation_loss(
-            logits, teacher_logits[indices], labels))
-    with stages.time("test"):
-        accuracies = [
-            (training.all_logits(model, test_images).argmax(1) == test_labels).float().mean().item()
-            for model in (teacher, student)
-        ]
-    stages.report(*accuracies)
+    tuned.distil(stages, training, teacher, student, test_images, test_labels)
 
 
 if __name__ == "__main__":

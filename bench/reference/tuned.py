@@ -100,6 +100,23 @@ class Training:
         return logits.clone()
 
 
+def distil(stages, training, teacher, student, test_images, test_labels):
+    """Both stages and the test, timed; prints the line of JSON."""
+    with stages.time("teacher"):
+        training.train(teacher, lambda _, logits, labels: nn.functional.cross_entropy(logits, labels))
+    with stages.time("logits"):
+        teacher_logits = training.all_logits(teacher, training.images)
+    with stages.time("student"):
+        training.train(student, lambda indices, logits, labels: models.distillation_loss(
+            logits, teacher_logits[indices], labels))
+    with stages.time("test"):
+        accuracies = [
+            (training.all_logits(model, test_images).argmax(1) == test_labels).float().mean().item()
+            for model in (teacher, student)
+        ]
+    stages.report(*accuracies)
+
+
 def main(data_dir, seed, precision, device="cpu"):
     stages = models.Stages()
     torch.manual_seed(int(seed))
@@ -114,19 +131,7 @@ def main(data_dir, seed, precision, device="cpu"):
     training = Training(images, labels, precision == "bf16", graph)
     teacher, student = (model.to(device, memory_format=torch.channels_last)
                         for model in (models.Teacher(relu_first=False), models.Student(relu_first=False)))
-    with stages.time("teacher"):
-        training.train(teacher, lambda _, logits, labels: nn.functional.cross_entropy(logits, labels))
-    with stages.time("logits"):
-        teacher_logits = training.all_logits(teacher, images)
-    with stages.time("student"):
-        training.train(student, lambda indices, logits, labels: models.distillation_loss(
-            logits, teacher_logits[indices], labels))
-    with stages.time("test"):
-        accuracies = [
-            (training.all_logits(model, test_images).argmax(1) == test_labels).float().mean().item()
-            for model in (teacher, student)
-        ]
-    stages.report(*accuracies)
+    distil(stages, training, teacher, student, test_images, test_labels)
 
 
 if __name__ == "__main__":

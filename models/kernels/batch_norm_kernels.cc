@@ -10,17 +10,8 @@ extern const BatchNormKernels kBatchNormAvx512;
 extern const BatchNormKernels kBatchNormAvx512Bf16;
 
 const BatchNormKernels& BatchNormKernelsFor(Isa isa) {
-  switch (isa) {
-    case Isa::kPlain:
-      break;
-    case Isa::kAvx2:
-      return kBatchNormAvx2;
-    case Isa::kAvx512:
-      return kBatchNormAvx512;
-    case Isa::kAvx512Bf16:
-      return kBatchNormAvx512Bf16;
-  }
-  return kBatchNormPlain;
+  return KernelsFor(isa, kBatchNormPlain, kBatchNormAvx2, kBatchNormAvx512,
+                    kBatchNormAvx512Bf16);
 }
 
 }  // namespace kernels

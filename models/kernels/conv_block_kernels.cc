@@ -10,17 +10,8 @@ extern const ConvBlockKernels kConvBlockAvx512;
 extern const ConvBlockKernels kConvBlockAvx512Bf16;
 
 const ConvBlockKernels& ConvBlockKernelsFor(Isa isa) {
-  switch (isa) {
-    case Isa::kPlain:
-      break;
-    case Isa::kAvx2:
-      return kConvBlockAvx2;
-    case Isa::kAvx512:
-      return kConvBlockAvx512;
-    case Isa::kAvx512Bf16:
-      return kConvBlockAvx512Bf16;
-  }
-  return kConvBlockPlain;
+  return KernelsFor(isa, kConvBlockPlain, kConvBlockAvx2, kConvBlockAvx512,
+                    kConvBlockAvx512Bf16);
 }
 
 }  // namespace kernels

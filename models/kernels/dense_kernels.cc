@@ -10,17 +10,8 @@ extern const DenseKernels kDenseAvx512;
 extern const DenseKernels kDenseAvx512Bf16;
 
 const DenseKernels& DenseKernelsFor(Isa isa) {
-  switch (isa) {
-    case Isa::kPlain:
-      break;
-    case Isa::kAvx2:
-      return kDenseAvx2;
-    case Isa::kAvx512:
-      return kDenseAvx512;
-    case Isa::kAvx512Bf16:
-      return kDenseAvx512Bf16;
-  }
-  return kDensePlain;
+  return KernelsFor(isa, kDensePlain, kDenseAvx2, kDenseAvx512,
+                    kDenseAvx512Bf16);
 }
 
 }  // namespace kernels

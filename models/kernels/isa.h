@@ -19,6 +19,23 @@ bool IsaSupported(Isa isa);
 // The best one that is supported.
 Isa BestIsa();
 
+// The one of the same kernels, compiled for each, that is for `isa`.
+template <typename Kernels>
+const Kernels& KernelsFor(Isa isa, const Kernels& plain, const Kernels& avx2,
+                          const Kernels& avx512, const Kernels& avx512_bf16) {
+  switch (isa) {
+    case Isa::kPlain:
+      break;
+    case Isa::kAvx2:
+      return avx2;
+    case Isa::kAvx512:
+      return avx512;
+    case Isa::kAvx512Bf16:
+      return avx512_bf16;
+  }
+  return plain;
+}
+
 }  // namespace kernels
 }  // namespace distill
 

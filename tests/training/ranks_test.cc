@@ -107,6 +107,20 @@ class ThreadRank : public Ranks {
   const int64_t rank_, size_;
 };
 
+// Calls run(ranks) in a thread of each of `size` ranks, and waits for all.
+template <typename Run>
+void OnRanks(int64_t size, const Run& run) {
+  Meeting meeting(size);
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&meeting, &run, rank, size] {
+      ThreadRank ranks(meeting, rank, size);
+      run(ranks);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 struct Trained {
   std::vector<at::Tensor> parameters;
   TrainResult result;
@@ -132,17 +146,11 @@ Trained TrainOn(Ranks& ranks, uint64_t seed) {
 }
 
 std::vector<Trained> TrainOnRanks(int64_t size) {
-  Meeting meeting(size);
   std::vector<Trained> trained(size);
-  std::vector<std::thread> threads;
-  for (int64_t rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      ThreadRank ranks(meeting, rank, size);
-      // Other initial weights than rank 0's, which it must take over.
-      trained[rank] = TrainOn(ranks, /*seed=*/rank);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  OnRanks(size, [&](Ranks& ranks) {
+    // Other initial weights than rank 0's, which it must take over.
+    trained[ranks.rank()] = TrainOn(ranks, /*seed=*/ranks.rank());
+  });
   return trained;
 }
 
@@ -167,27 +175,21 @@ TEST(RanksTest, TakeEachThingOnceAndAboutAsManyEach) {
 std::vector<absl::Status> Share(
     int64_t size, int64_t count, std::multiset<std::string>& heard,
     const std::function<absl::Status(int64_t)>& run) {
-  Meeting meeting(size);
   std::vector<absl::Status> ends(size);
-  std::vector<std::thread> threads;
-  for (int64_t rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      ThreadRank ranks(meeting, rank, size);
-      Observer nobody;
-      Farm farm(
-          ranks, /*ranks_per_run=*/0,
-          [&](const std::string& message) {
-            heard.insert(message);
-            return absl::OkStatus();
-          },
-          nobody);
-      ends[rank] = farm.Run(count, [&](int64_t i) {
-        farm.Send(absl::StrCat("run ", i));
-        return run(i);
-      });
+  OnRanks(size, [&](Ranks& ranks) {
+    Observer nobody;
+    Farm farm(
+        ranks, /*ranks_per_run=*/0,
+        [&](const std::string& message) {
+          heard.insert(message);
+          return absl::OkStatus();
+        },
+        nobody);
+    ends[ranks.rank()] = farm.Run(count, [&](int64_t i) {
+      farm.Send(absl::StrCat("run ", i));
+      return run(i);
     });
-  }
-  for (std::thread& thread : threads) thread.join();
+  });
   return ends;
 }
 
@@ -255,43 +257,37 @@ TEST(RanksTest, SeveralTrainTheModelThatOneTrains) {
 
 // Losses of three ranks' steps, and what they leave.
 std::vector<Trained> StepOnRanks(bool on_device) {
-  constexpr int64_t kSize = 3;
-  Meeting meeting(kSize);
-  std::vector<Trained> trained(kSize);
-  std::vector<std::thread> threads;
-  for (int64_t rank = 0; rank < kSize; ++rank) {
-    threads.emplace_back([&, rank] {
-      ThreadRank ranks(meeting, rank, kSize);
-      ToyOptions toy;
-      toy.count = 41;
-      BatchesOptions options;
-      options.batch_size = 8;
-      const Batches batches = *Batches::Create(ToyDataset(toy), options);
-      Random random(0, "test weights");
-      Network model(StudentGraph(), random);
-      const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
-                              batches.batch_count()};
-      const Objective objective = LabelObjective();
-      const StepperInputs inputs = {model,    batches, objective,
-                                    schedule, {},      ranks};
-      const auto stepper = on_device ? MakeDeviceStepper(inputs, at::kCPU)
-                                     : MakeHostStepper(inputs);
-      stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
-      for (int64_t i = 0; i < batches.batch_count(); ++i) {
-        stepper->Step(/*count_correct=*/true);
-      }
-      LossSums sums;
-      for (const StepLosses& step : stepper->Read()) {
-        sums.Add(step);
-        trained[rank].result.late_correct += step.correct;
-        trained[rank].result.late_samples += step.samples;
-      }
-      trained[rank].result.epochs = {sums.Means()};
-      trained[rank].parameters = model.parameters();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  return trained;
+  std::vector<Trained> all(3);
+  OnRanks(3, [&](Ranks& ranks) {
+    Trained& trained = all[ranks.rank()];
+    ToyOptions toy;
+    toy.count = 41;
+    BatchesOptions options;
+    options.batch_size = 8;
+    const Batches batches = *Batches::Create(ToyDataset(toy), options);
+    Random random(0, "test weights");
+    Network model(StudentGraph(), random);
+    const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
+                            batches.batch_count()};
+    const Objective objective = LabelObjective();
+    const StepperInputs inputs = {model,    batches, objective,
+                                  schedule, {},      ranks};
+    const auto stepper = on_device ? MakeDeviceStepper(inputs, at::kCPU)
+                                   : MakeHostStepper(inputs);
+    stepper->BeginEpoch({batches.Order(0), {}, 0, 0});
+    for (int64_t i = 0; i < batches.batch_count(); ++i) {
+      stepper->Step(/*count_correct=*/true);
+    }
+    LossSums sums;
+    for (const StepLosses& step : stepper->Read()) {
+      sums.Add(step);
+      trained.result.late_correct += step.correct;
+      trained.result.late_samples += step.samples;
+    }
+    trained.result.epochs = {sums.Means()};
+    trained.parameters = model.parameters();
+  });
+  return all;
 }
 
 TEST(RanksTest, OnADeviceTheyStepAsOnTheHost) {
