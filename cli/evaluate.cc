@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -61,9 +62,20 @@ Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
   return classes;
 }
 
+// Bytes of the weights and biases; in 8 bits with the multipliers and shifts.
+int64_t BytesOf(const QuantizedModel& model) {
+  int64_t bytes = 0;
+  for (const auto& layer : model.layers) {
+    if (!layer) continue;
+    bytes += static_cast<int64_t>(layer->weight.values.size() +
+                                  9 * layer->bias.size());
+  }
+  return bytes;
+}
+
 void Write(const JudgedModel& judged, const EvaluateOptions& options,
            const std::string& path, const ModelMetrics& metrics,
-           std::ostream& out) {
+           const EvaluatedInBytes* in_bytes, std::ostream& out) {
   const ModelInfo& info = judged.info;
   const DatasetForModel& data = judged.data;
   const Dataset& dataset = *data.dataset;
@@ -91,6 +103,11 @@ void Write(const JudgedModel& judged, const EvaluateOptions& options,
              "negative log-likelihood %.4f nats, expected calibration error "
              "%.4f\n",
              metrics.nll, metrics.ece);
+  if (in_bytes != nullptr) {
+    out << "in 8 bits: " << in_bytes->Describe() << "; "
+        << WithCommas(BytesOf(in_bytes->model)) << " bytes instead of "
+        << WithCommas(judged.model->ParameterCount() * 4) << "\n";
+  }
   if (metrics.top5) {
     out << "top-5 accuracy " << Percent(*metrics.top5) << "\n";
   }
@@ -131,6 +148,21 @@ absl::StatusOr<JudgedModel> Load(const EvaluateOptions& options,
   return judged;
 }
 
+absl::StatusOr<EvaluatedInBytes> InBytes(const JudgedModel& judged,
+                                         const EvaluateOptions& options,
+                                         const Evaluated& in_float,
+                                         Observer& observer) {
+  const auto network = std::dynamic_pointer_cast<Network>(judged.model);
+  if (network == nullptr) {
+    return Unexpected(absl::StatusCode::kInvalidArgument,
+                      absl::StrCat("--int8 with ", options.model),
+                      "a TorchScript file", "a model of distill's own file",
+                      "Leave --int8 away.");
+  }
+  return EvaluateInBytes({judged.info, network}, options.data,
+                         judged.data.dataset, in_float, observer);
+}
+
 }  // namespace
 
 int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
@@ -147,11 +179,21 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   Console console(out, err, console_options);
   const auto judged = Load(options, console, &path);
   if (!judged.ok()) return fail(judged.status());
-  const auto metrics =
+  const auto evaluated =
       EvaluateModel(judged->info, judged->model, judged->data.dataset, console);
-  if (!metrics.ok()) return fail(metrics.status());
+  if (!evaluated.ok()) return fail(evaluated.status());
+  const ModelMetrics* const metrics = &evaluated->metrics;
+  std::optional<EvaluatedInBytes> in_bytes;
+  if (options.int8) {
+    auto found = InBytes(*judged, options, *evaluated, console);
+    if (!found.ok()) return fail(found.status());
+    in_bytes = *std::move(found);
+  }
 
-  if (!console_options.quiet) Write(*judged, options, path, *metrics, out);
+  if (!console_options.quiet) {
+    Write(*judged, options, path, *metrics, in_bytes ? &*in_bytes : nullptr,
+          out);
+  }
   const double mega_flop = MegaFlop(*judged->model);
   Json result = {{"status", "success"},
                  {"message", "The model has been evaluated."},
@@ -168,6 +210,12 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
                  {"ece", Number(metrics->ece)}};
   if (metrics->top5) result["top5Accuracy"] = *metrics->top5;
   if (metrics->balanced) result["balancedAccuracy"] = *metrics->balanced;
+  if (in_bytes) {
+    result["int8"] = {{"errors", in_bytes->metrics.errors},
+                      {"accuracy", IntervalJson(in_bytes->metrics.accuracy)},
+                      {"changedPredictions", in_bytes->changed},
+                      {"bytes", BytesOf(in_bytes->model)}};
+  }
   result["classes"] = ClassesJson(judged->info, *metrics);
   PrintResult(result, console_options.brief, out);
   return 0;

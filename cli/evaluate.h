@@ -17,6 +17,7 @@ struct EvaluateOptions {
   std::string model = "student.safetensors";
   DataOptions data;
   std::string split = "test";  // Or "train".
+  bool int8 = false;           // In 8 bits too.
   OutputOptions output = {};
   ScriptOptions script = {};
 
@@ -32,6 +33,9 @@ struct EvaluateOptions {
         .Path();
     table.Add("split", &split, "The images to judge by: test or train.")
         .Common("test or train");
+    table.Add("int8", &int8,
+              "Also says how good the model is in 8-bit integers, as `export "
+              "--int8` writes it.");
     script.AddSettings(table, "model");
     data.AddSettings(table);
     output.AddSettings(table);

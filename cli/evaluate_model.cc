@@ -1,9 +1,11 @@
 #include "cli/evaluate_model.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "ATen/ops/cat.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,10 +13,12 @@
 #include "absl/strings/strip.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "base/torch_status.h"
 #include "data/batches.h"
 #include "data/formats/picture_folder.h"
 #include "export/onnx.h"
+#include "models/integers.h"
 #include "training/evaluation.h"
 
 namespace distill {
@@ -146,21 +150,67 @@ absl::StatusOr<JudgedModel> LoadScriptWithData(const std::string& bytes,
   return judged;
 }
 
-absl::StatusOr<ModelMetrics> EvaluateModel(
+absl::StatusOr<Evaluated> EvaluateModel(
     const ModelInfo& info, std::shared_ptr<Classifier> model,
     const std::shared_ptr<const Dataset>& dataset, Observer& observer) {
   BatchesOptions options;
   options.normalization = info.normalization;
   ASSIGN_OR_RETURN(const auto batches, Batches::Create(dataset, options));
-  ModelMetrics metrics;
+  Evaluated evaluated;
   RETURN_IF_ERROR(CatchTorchErrors("evaluating the model", [&] {
     const at::Tensor logits =
         ComputeLogits(FrozenClassifier(std::move(model)), batches, at::kCPU,
                       "evaluating", observer);
-    metrics = Measure(PredictionsOf(logits), dataset->labels);
+    Predictions predictions = PredictionsOf(logits);
+    evaluated.metrics = Measure(predictions, dataset->labels);
+    evaluated.predicted = std::move(predictions.predicted);
     return absl::OkStatus();
   }));
-  return metrics;
+  return evaluated;
+}
+
+namespace {
+
+// Of the training images, as many as scales of 8 bits are chosen by.
+constexpr int64_t kCalibrationImages = 512;
+
+}  // namespace
+
+std::string EvaluatedInBytes::Describe() const {
+  return absl::StrCat(
+      "accuracy ", Percent(metrics.accuracy.mean), " (95 % interval ",
+      Percent(metrics.accuracy.low), " to ", Percent(metrics.accuracy.high),
+      "), ", Count(metrics.errors, "error"), ", ", WithCommas(changed), " of ",
+      WithCommas(metrics.samples), " predictions changed");
+}
+
+absl::StatusOr<EvaluatedInBytes> EvaluateInBytes(
+    const LoadedModel& loaded, const DataOptions& options,
+    const std::shared_ptr<const Dataset>& dataset, const Evaluated& in_float,
+    Observer& observer) {
+  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options,
+                                                   observer, Split::kTrain));
+  BatchesOptions batches_options;
+  batches_options.normalization = loaded.info.normalization;
+  ASSIGN_OR_RETURN(const auto batches,
+                   Batches::Create(data.dataset, batches_options));
+  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
+  std::vector<at::Tensor> images;
+  images.reserve(count);
+  for (int64_t i = 0; i < count; ++i) {
+    images.push_back(
+        batches.Range(i * batches.sample_count() / count, 1).images);
+  }
+  EvaluatedInBytes result;
+  ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, at::cat(images)));
+  ASSIGN_OR_RETURN(const auto evaluated,
+                   EvaluateModel(loaded.info, Simulate(result.model), dataset,
+                                 observer));
+  result.metrics = evaluated.metrics;
+  for (size_t i = 0; i < evaluated.predicted.size(); ++i) {
+    result.changed += evaluated.predicted[i] != in_float.predicted[i] ? 1 : 0;
+  }
+  return result;
 }
 
 }  // namespace distill

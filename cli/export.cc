@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "ATen/ops/cat.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -21,13 +20,12 @@
 #include "base/text.h"
 #include "cli/errors.h"
 #include "cli/evaluate_model.h"
-#include "data/batches.h"
 #include "data/safetensors.h"
 #include "export/c_header.h"
+#include "export/c_integers.h"
 #include "export/html.h"
-#include "export/int8.h"
 #include "export/onnx.h"
-#include "export/quantize.h"
+#include "models/quantize.h"
 #include "models/weights.h"
 #include "report/metrics.h"
 #include "report/result_json.h"
@@ -43,46 +41,59 @@ struct FormatOptions {
   bool pixels = true;
   std::string prefix;
   std::vector<std::string> remarks;           // How good it is, for people.
-  const QuantizedModel* quantized = nullptr;  // With int8, where it is one.
+  const QuantizedModel* quantized = nullptr;  // With int8.
   const LoadedModel* teacher = nullptr;       // If there is one.
+};
+
+// What a format makes.
+struct Exported {
+  std::string contents;
+  // Of the C header; 0: unknown.
+  int64_t constant_bytes = 0, scratch_bytes = 0;
 };
 
 struct Format {
   const char* name;
   const char* help;
-  // The file's contents.
-  absl::StatusOr<std::string> (*contents)(const LoadedModel&,
-                                          const FormatOptions&);
+  absl::StatusOr<Exported> (*make)(const LoadedModel&, const FormatOptions&);
   // Which of the flags mean something to it, with commas between them.
   const char* settings;
 };
 
-absl::StatusOr<std::string> Onnx(const LoadedModel& loaded,
-                                 const FormatOptions& options) {
+absl::StatusOr<Exported> Onnx(const LoadedModel& loaded,
+                              const FormatOptions& options) {
   OnnxOptions onnx;
   onnx.pixels = options.pixels;
-  return options.int8 ? OnnxFile(*options.quantized, onnx)
-                      : OnnxFile(loaded, onnx);
+  return Exported{options.int8 ? OnnxFile(*options.quantized, onnx)
+                               : OnnxFile(loaded, onnx)};
 }
 
-absl::StatusOr<std::string> SafeTensorsFile(const LoadedModel& loaded,
-                                            const FormatOptions&) {
-  return SerializeSafeTensors(
-      ModelFile(FrozenClassifier(loaded.model).State(), loaded.info));
+absl::StatusOr<Exported> SafeTensorsFile(const LoadedModel& loaded,
+                                         const FormatOptions&) {
+  ASSIGN_OR_RETURN(
+      std::string bytes,
+      SerializeSafeTensors(
+          ModelFile(FrozenClassifier(loaded.model).State(), loaded.info)));
+  return Exported{std::move(bytes)};
 }
 
-absl::StatusOr<std::string> C(const LoadedModel& loaded,
+absl::StatusOr<Exported> C(const LoadedModel& loaded,
+                           const FormatOptions& options) {
+  const CHeaderOptions header = {options.prefix, options.remarks};
+  CHeaderFile file;
+  if (options.int8) {
+    file = CHeader(*options.quantized, header);
+  } else {
+    ASSIGN_OR_RETURN(file, CHeader(loaded, header));
+  }
+  return Exported{std::move(file.text), file.constant_bytes,
+                  file.scratch_bytes};
+}
+
+absl::StatusOr<Exported> Html(const LoadedModel& loaded,
                               const FormatOptions& options) {
-  CHeaderOptions header;
-  header.int8 = options.int8;
-  header.prefix = options.prefix;
-  header.remarks = options.remarks;
-  return CHeader(loaded, header);
-}
-
-absl::StatusOr<std::string> Html(const LoadedModel& loaded,
-                                 const FormatOptions& options) {
-  return HtmlPage(loaded, options.teacher);
+  ASSIGN_OR_RETURN(std::string page, HtmlPage(loaded, options.teacher));
+  return Exported{std::move(page)};
 }
 
 constexpr Format kFormats[] = {
@@ -138,36 +149,9 @@ struct ExportEvaluation {
   std::vector<std::string> remarks;
   Json json;
   std::vector<std::string> files;  // That were read.
-  // With --int8 and --format=onnx.
+  // With --int8.
   std::optional<QuantizedModel> quantized;
 };
-
-// Of the training images, as many as scales of 8 bits are chosen by.
-constexpr int64_t kCalibrationImages = 512;
-
-absl::StatusOr<QuantizedModel> QuantizeFor(const LoadedModel& loaded,
-                                           const ExportOptions& options,
-                                           Observer& observer) {
-  if (!options.has_data()) {
-    return absl::InvalidArgumentError(
-        "--int8 with --format=onnx chooses scales by training images; pass "
-        "--dataset or --data_dir");
-  }
-  ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options.data,
-                                                   observer, Split::kTrain));
-  BatchesOptions batches_options;
-  batches_options.normalization = loaded.info.normalization;
-  ASSIGN_OR_RETURN(const auto batches,
-                   Batches::Create(data.dataset, batches_options));
-  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
-  std::vector<at::Tensor> images;
-  images.reserve(count);
-  for (int64_t i = 0; i < count; ++i) {
-    images.push_back(
-        batches.Range(i * batches.sample_count() / count, 1).images);
-  }
-  return QuantizeModel(loaded, at::cat(images));
-}
 
 std::string Remark(const std::string& what, const ModelMetrics& metrics,
                    const Dataset& dataset) {
@@ -183,16 +167,11 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
                                                 Observer& observer) {
   ExportEvaluation result;
   result.json = {{"testAccuracy", nullptr}, {"floatTestAccuracy", nullptr}};
-  if (options.int8 && options.format == "onnx") {
-    ASSIGN_OR_RETURN(result.quantized, QuantizeFor(loaded, options, observer));
-  }
   if (!options.has_data()) {
-    if (options.int8) {
-      result.remarks.push_back(
-          "Accuracy with int8 weights: not measured (export measures it with "
-          "--dataset or --data_dir)");
-    }
-    return result;
+    if (!options.int8) return result;
+    return absl::InvalidArgumentError(
+        "--int8 chooses scales by training images; pass --dataset or "
+        "--data_dir");
   }
   ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options.data,
                                                    observer, Split::kTest));
@@ -201,38 +180,25 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
   result.files = data.files;
   ASSIGN_OR_RETURN(const auto floats,
                    EvaluateModel(loaded.info, loaded.model, dataset, observer));
-  result.remarks.push_back(Remark("with float weights", floats, *dataset));
-  result.json["floatTestAccuracy"] = IntervalJson(floats.accuracy);
-  result.json["testAccuracy"] = IntervalJson(floats.accuracy);
+  const ModelMetrics& metrics = floats.metrics;
+  result.remarks.push_back(Remark("in float32", metrics, *dataset));
+  result.json["floatTestAccuracy"] = IntervalJson(metrics.accuracy);
+  result.json["testAccuracy"] = IntervalJson(metrics.accuracy);
   if (options.int8) {
-    const bool weights_alone = !result.quantized;
-    const std::shared_ptr<Classifier> model =
-        weights_alone ? WithInt8Weights(loaded).model
-                      : Simulate(*result.quantized);
-    ASSIGN_OR_RETURN(const auto bytes,
-                     EvaluateModel(loaded.info, model, dataset, observer));
-    result.remarks.push_back(Remark(
-        weights_alone ? "with int8 weights" : "in 8 bits", bytes, *dataset));
-    result.json["testAccuracy"] = IntervalJson(bytes.accuracy);
-    if (!weights_alone) {
-      std::map<std::string, std::string>& notes = result.quantized->info.notes;
-      notes["float_test_accuracy"] =
-          absl::StrFormat("%.6f", floats.accuracy.mean);
-      notes["test_accuracy"] = absl::StrFormat("%.6f", bytes.accuracy.mean);
-    }
+    ASSIGN_OR_RETURN(auto bytes, EvaluateInBytes(loaded, options.data, dataset,
+                                                 floats, observer));
+    result.remarks.push_back(
+        absl::StrCat("In 8 bits: ", bytes.Describe()));
+    result.json["testAccuracy"] = IntervalJson(bytes.metrics.accuracy);
+    result.json["changedPredictions"] = bytes.changed;
+    result.quantized = std::move(bytes.model);
+    std::map<std::string, std::string>& notes = result.quantized->info.notes;
+    notes["float_test_accuracy"] =
+        absl::StrFormat("%.6f", metrics.accuracy.mean);
+    notes["test_accuracy"] =
+        absl::StrFormat("%.6f", bytes.metrics.accuracy.mean);
   }
   return result;
-}
-
-// Bytes that matter to a microcontroller.
-void AddCSizes(const LoadedModel& loaded, const ExportOptions& options,
-               std::ostream& out, Json& json) {
-  const CHeaderSize size = SizeOfCHeader(loaded, options.int8);
-  out << "compiled: " << WithCommas(size.constant_bytes)
-      << " bytes of constants, " << WithCommas(size.scratch_bytes)
-      << " bytes of scratch memory\n";
-  json["constantBytes"] = size.constant_bytes;
-  json["scratchBytes"] = size.scratch_bytes;
 }
 
 absl::Status Export(const ExportOptions& options, std::ostream& out,
@@ -256,12 +222,11 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
     if (!teacher.ok()) return teacher.status();
     format_options.teacher = &*teacher;
   }
-  ASSIGN_OR_RETURN(const auto contents,
-                   format->contents(loaded, format_options));
+  ASSIGN_OR_RETURN(const auto made, format->make(loaded, format_options));
   RETURN_IF_ERROR(CheckNotAnInput(options, evaluation.files));
-  RETURN_IF_ERROR(WriteFile(options.output, contents));
+  RETURN_IF_ERROR(WriteFile(options.output, made.contents));
 
-  const auto bytes = static_cast<int64_t>(contents.size());
+  const auto bytes = static_cast<int64_t>(made.contents.size());
   std::ostream silent(nullptr);
   std::ostream& lines = console_options.quiet ? silent : out;
   lines << options.output << ": " << loaded.info.architecture << " as "
@@ -278,7 +243,13 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
                {"output", options.output},
                {"bytes", bytes}};
   json.update(evaluation.json);
-  if (options.format == "c") AddCSizes(loaded, options, lines, json);
+  if (made.constant_bytes > 0) {
+    lines << "compiled: " << WithCommas(made.constant_bytes)
+          << " bytes of constants, " << WithCommas(made.scratch_bytes)
+          << " bytes of scratch memory\n";
+    json["constantBytes"] = made.constant_bytes;
+    json["scratchBytes"] = made.scratch_bytes;
+  }
   PrintResult(json, console_options.brief, out);
   return absl::OkStatus();
 }

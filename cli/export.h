@@ -22,7 +22,7 @@ struct ExportOptions {
   std::string model = "student.safetensors";
   std::string output;
   std::string format = "onnx";
-  bool int8 = false;               // See CHeaderOptions.
+  bool int8 = false;
   bool pixels = true;              // See OnnxOptions.
   std::string prefix = "distill";  // See CHeaderOptions.
   std::string teacher;             // A model for the page to show too; or none.
@@ -55,11 +55,10 @@ struct ExportOptions {
     table
         .Add(
             "int8", &int8,
-            "With --format=c: weights of one byte instead of four. With "
-            "--format=onnx: all products of 8-bit integers, with scales chosen "
-            "by training images. With --dataset or --data_dir, which onnx "
-            "needs, the cost in accuracy is measured.")
-        .Common("8 bits (of c: the weights)");
+            "With --format=c or onnx: all products of 8-bit integers, with "
+            "scales chosen by training images. Needs --dataset or --data_dir; "
+            "the cost in accuracy is measured.")
+        .Common("8-bit integers");
     table.Add("prefix", &prefix,
               "With --format=c: what the header's names begin with, "
               "student_predict and STUDENT_WIDTH for example, so that one "

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "export/quantize.h"
+#include "models/quantize.h"
 #include "models/weights.h"
 
 namespace distill {

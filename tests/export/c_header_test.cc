@@ -12,8 +12,9 @@
 #include "ATen/ops/max.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "export/int8.h"
+#include "export/c_integers.h"
 #include "gtest/gtest.h"
+#include "models/quantize.h"
 #include "tests/export/proof.h"
 #include "tests/testing/python.h"
 
@@ -59,11 +60,7 @@ void ExpectLogits(const ProofFolder& folder, const std::string& header,
 
 void ExpectProven(const LoadedModel& model, const Dataset& dataset,
                   int64_t count, const std::string& flags = kFlags) {
-  ExpectLogits(ProofFolder(model, dataset, count), *CHeader(model), flags);
-  CHeaderOptions options;
-  options.int8 = true;
-  ExpectLogits(ProofFolder(WithInt8Weights(model), dataset, count),
-               *CHeader(model, options), flags);
+  ExpectLogits(ProofFolder(model, dataset, count), CHeader(model)->text, flags);
 }
 
 TEST(CHeaderTest, StudentOnAllTestImages) {
@@ -136,11 +133,12 @@ TEST(CHeaderTest, StrictCompilersHaveNoComplaint) {
     model.model->parameters()[0].fill_(2);
   }
   model.info.normalization = {{-0.5f}, {1}};
-  CHeaderOptions int8;
-  int8.int8 = true;
-  ExpectStrictlyCompiles({*CHeader(model)}, {"distill"});
-  ExpectStrictlyCompiles({*CHeader(model, int8)}, {"distill"});
-  ExpectStrictlyCompiles({*CHeader(RandomModel("mlp:4", {1, 8, 8}, 2))},
+  ExpectStrictlyCompiles({CHeader(model)->text}, {"distill"});
+  const at::Tensor images = testing::NormalizedImages(
+      model, testing::RandomImages(9, {1, 9, 14}));
+  ExpectStrictlyCompiles({CHeader(*QuantizeModel(model, images)).text},
+                         {"distill"});
+  ExpectStrictlyCompiles({CHeader(RandomModel("mlp:4", {1, 8, 8}, 2))->text},
                          {"distill"});
 }
 
@@ -148,14 +146,13 @@ TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
   CHeaderOptions student, teacher;
   student.prefix = "student";
   teacher.prefix = "Teacher2";
-  teacher.int8 = true;
   // Names of classes are the user's, whatever they look like.
   LoadedModel model = RandomModel("cnn:4", {1, 8, 8}, 2);
   model.info.class_names = {"distill_a", "DISTILL_B"};
-  const std::string header = *CHeader(model, student);
+  const std::string header = CHeader(model, student)->text;
   EXPECT_NE(header.find("\"distill_a\",\"DISTILL_B\""), std::string::npos);
   ExpectStrictlyCompiles(
-      {header, *CHeader(RandomModel("cnn:4,fc5", {1, 9, 8}, 3), teacher),
+      {header, CHeader(RandomModel("cnn:4,fc5", {1, 9, 8}, 3), teacher)->text,
        header},
       {"student", "Teacher2"});
 }
@@ -163,9 +160,9 @@ TEST(CHeaderTest, TwoModelsGoIntoOneProgramUnderTwoPrefixes) {
 TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
   const testing::TempFolder folder;
   testing::WriteFile(folder.File("a.h"),
-                     *CHeader(RandomModel("cnn:4", {1, 8, 8}, 2)));
+                     CHeader(RandomModel("cnn:4", {1, 8, 8}, 2))->text);
   testing::WriteFile(folder.File("b.h"),
-                     *CHeader(RandomModel("cnn:5", {1, 8, 8}, 2)));
+                     CHeader(RandomModel("cnn:5", {1, 8, 8}, 2))->text);
   testing::WriteFile(folder.File("main.c"),
                      "#include \"a.h\"\n#include \"b.h\"\n"
                      "int main(void) { return 0; }\n");
@@ -179,14 +176,14 @@ TEST(CHeaderTest, TwoModelsOfOnePrefixAreAnErrorThatSaysSo) {
 TEST(CHeaderTest, IsAlsoCPlusPlus) {
   const LoadedModel model = RandomModel("cnn:4", {1, 8, 8}, 2);
   ExpectLogits(ProofFolder(model, testing::RandomImages(20, {1, 8, 8}), 20),
-               *CHeader(model), "-x c++ -Wall -Wextra -Werror -pedantic");
+               CHeader(model)->text, "-x c++ -Wall -Wextra -Werror -pedantic");
 }
 
 TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
   const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   const ProofFolder folder(model, MnistTest(), 100);
   const auto result =
-      CompileAndRun(folder, *CHeader(model), "docs/examples/predict.c", kFlags);
+      CompileAndRun(folder, CHeader(model)->text, "docs/examples/predict.c", kFlags);
   const at::Tensor expected = folder.logits().argmax(1);
   std::string names;
   for (int64_t i = 0; i < 100; ++i) {
@@ -199,18 +196,15 @@ TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
 TEST(CHeaderTest, SaysHowLargeAndHowGoodItIs) {
   const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   CHeaderOptions options;
-  options.int8 = true;
   options.remarks = {"Accuracy: 98 % of 10,000 images. */ int x;"};
-  const std::string header = *CHeader(model, options);
+  const CHeaderFile file = *CHeader(model, options);
+  const std::string& header = file.text;
   EXPECT_NE(header.find(" * Accuracy: 98 % of 10,000 images. _/ int x;\n"),
             std::string::npos);
-  // 31,530 parameters: 26 biases, as many scales, and the weights.
-  EXPECT_NE(header.find("31712 bytes of constants"), std::string::npos);
-  EXPECT_EQ(SizeOfCHeader(model, true).constant_bytes, 31504 + 26 * 8);
-  EXPECT_EQ(SizeOfCHeader(model, false).constant_bytes, 31530 * 4);
+  EXPECT_NE(header.find("126120 bytes of constants"), std::string::npos);
+  EXPECT_EQ(file.constant_bytes, 31530 * 4);
   // An image with its frame, and 16 maps of 14 x 14 without.
-  EXPECT_EQ(SizeOfCHeader(model, false).scratch_bytes,
-            (30 * 30 + 16 * 14 * 14) * 4);
+  EXPECT_EQ(file.scratch_bytes, (30 * 30 + 16 * 14 * 14) * 4);
 }
 
 }  // namespace

@@ -3,11 +3,12 @@
 
 #include "student.h"
 
-static float scratch[DISTILL_SCRATCH];
+static distill_number scratch[DISTILL_SCRATCH];
 
 int main(void) {
-  unsigned char pixels[DISTILL_HEIGHT * DISTILL_WIDTH];
-  float logits[DISTILL_CLASSES];
+  static unsigned char
+      pixels[DISTILL_HEIGHT * DISTILL_WIDTH * DISTILL_CHANNELS];
+  distill_logit logits[DISTILL_CLASSES];
   while (fread(pixels, sizeof pixels, 1, stdin) == 1) {
     distill_logits_in(pixels, scratch, logits);
     fwrite(logits, sizeof logits, 1, stdout);

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/observer.h"
 #include "base/random.h"
+#include "base/uniform_tensor.h"
 #include "c10/util/Exception.h"
+#include "data/batches.h"
 #include "data/load.h"
 #include "models/network.h"
 #include "models/zoo.h"
@@ -38,6 +40,27 @@ LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
     parameter.mul_(3);
   }
   return loaded;
+}
+
+LoadedModel MakeTrainedModel(const std::string& spelling,
+                             const ImageSpec& image) {
+  LoadedModel model = RandomModel(spelling, image, 5);
+  Random random(1, "test");
+  model.model->train();
+  for (int i = 0; i < 30; ++i) {
+    model.model->Logits(UniformTensor(
+        {20, image.channels, image.height, image.width}, 2, random));
+  }
+  model.model->eval();
+  return model;
+}
+
+at::Tensor NormalizedImages(const LoadedModel& model, const Dataset& dataset) {
+  BatchesOptions options;
+  options.normalization = model.info.normalization;
+  return Batches::Create(std::make_shared<Dataset>(dataset), options)
+      ->Range(0, dataset.count)
+      .images;
 }
 
 const Dataset& MnistTest() {

@@ -25,6 +25,21 @@ namespace testing {
 LoadedModel RandomModel(const std::string& architecture, const ImageSpec& image,
                         int64_t classes);
 
+// A spelling of each family, and images that are small enough for all.
+constexpr const char* kFamilies[] = {
+    "cnn:8,8,fc16",         "cnn:4b,8b,fc16",    "mlp:32,16",
+    "resnet:1x8,2x16",      "resnet:1x8,1x16,b", "wrn:10,1",
+    "mobile:8,8s,8x3,16x2s"};
+constexpr ImageSpec kSmallColour = {3, 16, 12};
+
+// RandomModel of five classes, with running statistics as of random images, in
+// eval mode.
+LoadedModel MakeTrainedModel(const std::string& spelling,
+                             const ImageSpec& image);
+
+// All images of `dataset` as the model takes them.
+at::Tensor NormalizedImages(const LoadedModel& model, const Dataset& dataset);
+
 // MNIST's test images. Aborts if they are missing: see kNoMnist.
 const Dataset& MnistTest();
 

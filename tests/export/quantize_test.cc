@@ -1,4 +1,3 @@
-#include "export/quantize.h"
 
 #include <iostream>
 #include <memory>
@@ -10,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/uniform_tensor.h"
-#include "data/batches.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
+#include "models/integers.h"
 #include "nlohmann/json.hpp"
 #include "tests/export/proof.h"
 #include "tests/testing/python.h"
@@ -22,33 +21,14 @@ namespace distill {
 namespace {
 
 using testing::FailsWith;
+using testing::kFamilies;
+using testing::NormalizedImages;
 using testing::ProofFolder;
-using testing::RandomModel;
 
-constexpr const char* kFamilies[] = {
-    "cnn:8,8,fc16",         "cnn:4b,8b,fc16",    "mlp:32,16",
-    "resnet:1x8,2x16",      "resnet:1x8,1x16,b", "wrn:10,1",
-    "mobile:8,8s,8x3,16x2s"};
-const ImageSpec kImage = {3, 16, 12};
+constexpr ImageSpec kImage = testing::kSmallColour;
 
-// With running statistics as of random images.
 LoadedModel MakeModel(const std::string& spelling) {
-  LoadedModel model = RandomModel(spelling, kImage, 5);
-  Random random(1, "test");
-  model.model->train();
-  for (int i = 0; i < 30; ++i) {
-    model.model->Logits(UniformTensor({20, 3, 16, 12}, 2, random));
-  }
-  model.model->eval();
-  return model;
-}
-
-at::Tensor ImagesOf(const LoadedModel& model, const Dataset& dataset) {
-  BatchesOptions options;
-  options.normalization = model.info.normalization;
-  return Batches::Create(std::make_shared<Dataset>(dataset), options)
-      ->Range(0, dataset.count)
-      .images;
+  return testing::MakeTrainedModel(spelling, kImage);
 }
 
 at::Tensor Logits(Classifier& model, const at::Tensor& images) {
@@ -62,7 +42,7 @@ TEST(QuantizeTest, IsNearTheFloatModelInEachFamily) {
   for (const char* spelling : kFamilies) {
     SCOPED_TRACE(spelling);
     const LoadedModel model = MakeModel(spelling);
-    const at::Tensor images = ImagesOf(model, dataset);
+    const at::Tensor images = NormalizedImages(model, dataset);
     const auto quantized = QuantizeModel(model, images);
     ASSERT_TRUE(quantized.ok()) << quantized.status();
     const at::Tensor floats = Logits(*model.model, images);
@@ -113,7 +93,7 @@ TEST(QuantizeTest, OnnxRuntimeFindsTheSame) {
   for (const char* spelling : kFamilies) {
     SCOPED_TRACE(spelling);
     const LoadedModel model = MakeModel(spelling);
-    const at::Tensor images = ImagesOf(model, dataset);
+    const at::Tensor images = NormalizedImages(model, dataset);
     const QuantizedModel quantized = *QuantizeModel(model, images);
     const at::Tensor logits = Logits(*Simulate(quantized), images).contiguous();
     const ProofFolder folder(model, dataset, dataset.count);

@@ -1,0 +1,113 @@
+// A model whose products are of integers of 8 bits, as ONNX Runtime, TFLite and
+// CMSIS-NN compute them.
+#ifndef DISTILL_MODELS_QUANTIZE_H_
+#define DISTILL_MODELS_QUANTIZE_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "models/weights.h"
+
+namespace distill {
+
+// A layer's weights, symmetrically quantised by output: weight[o][i] is nearly
+// scale[o] * values[o][i], with values from -127 to 127, and 0 is 0 exactly.
+// scale[o] is the largest |weight[o][i]| / 127, so that no weight is cut off
+// and none is off by more than half of scale[o]. (R. Krishnamoorthi,
+// "Quantizing deep convolutional networks for efficient inference", 2018,
+// section 3.1.2: per-channel, symmetric.)
+struct Int8Weights {
+  std::vector<int8_t> values;  // [outputs, weights of one output], row-major.
+  std::vector<float>
+      scale;  // [outputs]; 1 where all weights are 0, or as good as.
+};
+
+// `weight` [outputs, weights of one output], row-major. No scale is smaller
+// than that of its output in `least_scale` [outputs].
+Int8Weights Quantize(const std::vector<float>& weight,
+                     const std::vector<float>& least_scale);
+
+// Numbers as bytes from -128 to 127: value = scale (byte - zero_point). 0 is a
+// byte exactly. (B. Jacob and others, "Quantization and Training of Neural
+// Networks for Efficient Integer-Arithmetic-Only Inference", 2018, equation 1.)
+struct ByteScale {
+  double scale = 1;
+  int64_t zero_point = 0;
+};
+
+// A convolution or a fully connected layer in integers.
+struct QuantizedLayer {
+  Int8Weights weight;  // By output.
+  // Of the bias, in units of the input's scale times the weight's; below 2^29.
+  std::vector<int32_t> bias;
+
+  // The largest sum of products, with the bias, that any input gives output
+  // `o`: it is below 2^31.
+  int64_t LargestSum(int64_t o) const;
+};
+
+struct QuantizedModel {
+  ModelInfo info;
+  // Without batch norm: it is in the weights of the convolution before it, or a
+  // convolution of its own with a window of one pixel.
+  Graph graph;
+  // Of each operation, for convolutions and fully connected layers.
+  std::vector<std::optional<QuantizedLayer>> layers;
+  // Of the images, and of what each operation makes; none where it is passed on
+  // as it is: what ReLU alone takes, what pooling, flattening and padding leave
+  // as it was, and the logits.
+  ByteScale images;
+  std::vector<std::optional<ByteScale>> outputs;
+
+  // The scale of what operation `index`, or kImages, has as its output.
+  const ByteScale& ScaleOf(int index) const;
+};
+
+// Weights are quantised as `Quantize` does it. Scales of what operations make
+// are chosen by `images` [count, channels, height, width], normalised, of the
+// training set: of the ranges from all of what was found there down to three
+// tenths of it, the one with the least squared error.
+//
+// InvalidArgument where there are no images, or so many inputs of one output
+// that 32 bits could not hold their sum; c10::Error (TORCH_CHECK) for images of
+// another shape.
+absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
+                                             const at::Tensor& images);
+
+// The weights [out, ...] and biases [out] of a convolution or a fully connected
+// layer; undefined of another operation.
+struct LayerTensors {
+  at::Tensor weight, bias;
+};
+
+// A model without its batch norms, which are in the weights of the convolutions
+// before them, or are convolutions of their own with a window of one pixel.
+struct FoldedModel {
+  Graph graph;
+  std::vector<LayerTensors> layers;  // Of each operation; float32.
+};
+
+// Of a model in eval mode: batch norm by running statistics. Gradients flow to
+// the parameters unless the caller has switched them off.
+FoldedModel Fold(const Network& model);
+
+// Whether the output of each of its operations becomes bytes.
+std::vector<bool> BecomeBytes(const Graph& graph);
+
+// The output [batch, ...] of an operation of that graph, by LibTorch.
+at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
+                    const std::vector<at::Tensor>& inputs);
+
+// The last operation's output. `output` is told each operation and its inputs,
+// in order, and returns what it makes of them.
+at::Tensor Walk(const Graph& graph, const at::Tensor& images,
+                const std::function<at::Tensor(
+                    int index, const std::vector<at::Tensor>&)>& output);
+
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_QUANTIZE_H_
