@@ -62,17 +62,6 @@ Json ClassesJson(const ModelInfo& info, const ModelMetrics& metrics) {
   return classes;
 }
 
-// Bytes of the weights and biases; in 8 bits with the multipliers and shifts.
-int64_t BytesOf(const QuantizedModel& model) {
-  int64_t bytes = 0;
-  for (const auto& layer : model.layers) {
-    if (!layer) continue;
-    bytes += static_cast<int64_t>(layer->weight.values.size() +
-                                  9 * layer->bias.size());
-  }
-  return bytes;
-}
-
 void Write(const JudgedModel& judged, const EvaluateOptions& options,
            const std::string& path, const ModelMetrics& metrics,
            const EvaluatedInBytes* in_bytes, std::ostream& out) {
@@ -105,7 +94,7 @@ void Write(const JudgedModel& judged, const EvaluateOptions& options,
              metrics.nll, metrics.ece);
   if (in_bytes != nullptr) {
     out << "in 8 bits: " << in_bytes->Describe() << "; "
-        << WithCommas(BytesOf(in_bytes->model)) << " bytes instead of "
+        << WithCommas(in_bytes->model.bytes()) << " bytes instead of "
         << WithCommas(judged.model->ParameterCount() * 4) << "\n";
   }
   if (metrics.top5) {
@@ -148,10 +137,10 @@ absl::StatusOr<JudgedModel> Load(const EvaluateOptions& options,
   return judged;
 }
 
-absl::StatusOr<EvaluatedInBytes> InBytes(const JudgedModel& judged,
-                                         const EvaluateOptions& options,
-                                         const Evaluated& in_float,
-                                         Observer& observer) {
+absl::StatusOr<EvaluatedInBytes> JudgeInBytes(const JudgedModel& judged,
+                                              const EvaluateOptions& options,
+                                              const Evaluated& in_float,
+                                              Observer& observer) {
   const auto network = std::dynamic_pointer_cast<Network>(judged.model);
   if (network == nullptr) {
     return Unexpected(absl::StatusCode::kInvalidArgument,
@@ -185,7 +174,7 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
   const ModelMetrics* const metrics = &evaluated->metrics;
   std::optional<EvaluatedInBytes> in_bytes;
   if (options.int8) {
-    auto found = InBytes(*judged, options, *evaluated, console);
+    auto found = JudgeInBytes(*judged, options, *evaluated, console);
     if (!found.ok()) return fail(found.status());
     in_bytes = *std::move(found);
   }
@@ -214,7 +203,7 @@ int RunEvaluate(const EvaluateOptions& options, std::ostream& out,
     result["int8"] = {{"errors", in_bytes->metrics.errors},
                       {"accuracy", IntervalJson(in_bytes->metrics.accuracy)},
                       {"changedPredictions", in_bytes->changed},
-                      {"bytes", BytesOf(in_bytes->model)}};
+                      {"bytes", in_bytes->model.bytes()}};
   }
   result["classes"] = ClassesJson(judged->info, *metrics);
   PrintResult(result, console_options.brief, out);

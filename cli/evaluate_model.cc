@@ -1,11 +1,9 @@
 #include "cli/evaluate_model.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
-#include "ATen/ops/cat.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -169,13 +167,6 @@ absl::StatusOr<Evaluated> EvaluateModel(
   return evaluated;
 }
 
-namespace {
-
-// Of the training images, as many as scales of 8 bits are chosen by.
-constexpr int64_t kCalibrationImages = 512;
-
-}  // namespace
-
 std::string EvaluatedInBytes::Describe() const {
   return absl::StrCat(
       "accuracy ", Percent(metrics.accuracy.mean), " (95 % interval ",
@@ -190,22 +181,11 @@ absl::StatusOr<EvaluatedInBytes> EvaluateInBytes(
     Observer& observer) {
   ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options,
                                                    observer, Split::kTrain));
-  BatchesOptions batches_options;
-  batches_options.normalization = loaded.info.normalization;
-  ASSIGN_OR_RETURN(const auto batches,
-                   Batches::Create(data.dataset, batches_options));
-  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
-  std::vector<at::Tensor> images;
-  images.reserve(count);
-  for (int64_t i = 0; i < count; ++i) {
-    images.push_back(
-        batches.Range(i * batches.sample_count() / count, 1).images);
-  }
   EvaluatedInBytes result;
-  ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, at::cat(images)));
-  ASSIGN_OR_RETURN(const auto evaluated,
-                   EvaluateModel(loaded.info, Simulate(result.model), dataset,
-                                 observer));
+  ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, data.dataset));
+  ASSIGN_OR_RETURN(
+      const auto evaluated,
+      EvaluateModel(loaded.info, Simulate(result.model), dataset, observer));
   result.metrics = evaluated.metrics;
   for (size_t i = 0; i < evaluated.predicted.size(); ++i) {
     result.changed += evaluated.predicted[i] != in_float.predicted[i] ? 1 : 0;

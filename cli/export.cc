@@ -70,10 +70,9 @@ absl::StatusOr<Exported> Onnx(const LoadedModel& loaded,
 
 absl::StatusOr<Exported> SafeTensorsFile(const LoadedModel& loaded,
                                          const FormatOptions&) {
-  ASSIGN_OR_RETURN(
-      std::string bytes,
-      SerializeSafeTensors(
-          ModelFile(FrozenClassifier(loaded.model).State(), loaded.info)));
+  ASSIGN_OR_RETURN(std::string bytes,
+                   SerializeSafeTensors(ModelFile(
+                       FrozenClassifier(loaded.model).State(), loaded.info)));
   return Exported{std::move(bytes)};
 }
 
@@ -187,8 +186,7 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
   if (options.int8) {
     ASSIGN_OR_RETURN(auto bytes, EvaluateInBytes(loaded, options.data, dataset,
                                                  floats, observer));
-    result.remarks.push_back(
-        absl::StrCat("In 8 bits: ", bytes.Describe()));
+    result.remarks.push_back(absl::StrCat("In 8 bits: ", bytes.Describe()));
     result.json["testAccuracy"] = IntervalJson(bytes.metrics.accuracy);
     result.json["changedPredictions"] = bytes.changed;
     result.quantized = std::move(bytes.model);

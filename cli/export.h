@@ -53,11 +53,10 @@ struct ExportOptions {
     table.Add("format", &format, ExportFormatsHelp() + ".")
         .Common("onnx, c or html");
     table
-        .Add(
-            "int8", &int8,
-            "With --format=c or onnx: all products of 8-bit integers, with "
-            "scales chosen by training images. Needs --dataset or --data_dir; "
-            "the cost in accuracy is measured.")
+        .Add("int8", &int8,
+             "With --format=c or onnx: all products of 8-bit integers, with "
+             "scales chosen by training images. Needs --dataset or --data_dir; "
+             "the cost in accuracy is measured.")
         .Common("8-bit integers");
     table.Add("prefix", &prefix,
               "With --format=c: what the header's names begin with, "

@@ -152,6 +152,17 @@ void LogStage(const Stages& stages, const std::string& name,
       WithCommas(training.steps)));
 }
 
+void LogInBytes(const Stages& stages, const std::string& name,
+                const InBytes& result) {
+  stages.observer().OnLine(absl::StrFormat(
+      "%-8s in 8 bits %s, %s errors, loss %.4f; %s of %s predictions changed; "
+      "%s bytes",
+      name + ":", Percent(result.test.accuracy()),
+      WithCommas(result.test.errors), result.test.loss,
+      WithCommas(result.changed), WithCommas(result.test.samples),
+      WithCommas(result.bytes)));
+}
+
 void LogOmitted(const Stages& stages, const std::string& name,
                 const StageResult& stage) {
   const OmittedResult& omitted = *stage.omitted;

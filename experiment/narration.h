@@ -24,6 +24,10 @@ void LogStudent(const Stages& stages,
 void LogStage(const Stages& stages, const std::string& name,
               const StageResult& stage);
 
+// How a model does in 8 bits.
+void LogInBytes(const Stages& stages, const std::string& name,
+                const InBytes& result);
+
 // How a model does on classes that it never saw (stage.omitted).
 void LogOmitted(const Stages& stages, const std::string& name,
                 const StageResult& stage);

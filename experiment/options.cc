@@ -1,5 +1,7 @@
 #include "experiment/options.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "base/settings.h"
 
@@ -29,6 +31,16 @@ absl::Status ExperimentOptions::Validate() const {
     }
   }
   status.Update(CheckRanges(*this));
+  if (quantize_from > static_cast<double>(student_epochs)) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--quantize_from is ", quantize_from, " with ",
+                     student_epochs, " epochs; it must be at most that")));
+  }
+  if (quantize != Quantize::kNone && keep == Keep::kBest) {
+    status.Update(absl::InvalidArgumentError(
+        "--keep=best would choose weights from before 8 bits are simulated; "
+        "leave out --quantize or --keep"));
+  }
   if (loss.method == "rkd" && loss.rkd_angle_weight > 0 &&
       batch_size > kLargestAngleBatch) {
     status.Update(absl::InvalidArgumentError(
@@ -53,6 +65,13 @@ absl::Status ExperimentOptions::Validate() const {
                      labels, " most have none: pass --transfer_set=labelled")));
   }
   return status;
+}
+
+int64_t ExperimentOptions::QuantizeFromStep(int64_t steps) const {
+  const double share =
+      quantize_from < 0 ? 0.75
+                        : quantize_from / static_cast<double>(student_epochs);
+  return std::llround(share * static_cast<double>(steps));
 }
 
 }  // namespace distill

@@ -24,6 +24,9 @@ enum class Keep {
   kBest,  // Those that were best on the validation images after an epoch.
 };
 
+// What a student is trained for besides float32.
+enum class Quantize { kNone, kInt8 };
+
 // What a student with few labels learns from.
 enum class TransferSet {
   kAll,  // Every image; those without a label have the teacher's term alone.
@@ -70,6 +73,10 @@ struct ExperimentOptions {
   // Classes whose images the student and the control never train on; the
   // teacher does.
   std::vector<int64_t> omit_classes;
+  Quantize quantize = Quantize::kNone;
+  // With kInt8: epochs after which the student and the control train in
+  // simulated 8 bits; below 0: three quarters of them.
+  double quantize_from = -1;
   // Training images held out of all training, to choose by: the same for every
   // seed, in equal shares of the classes. At least 0.
   int64_t validation = 0;
@@ -184,6 +191,23 @@ struct ExperimentOptions {
              "never train on. The teacher does, and its predictions for other "
              "images tell of them (Hinton et al. 2015, section 3).")
         .InConfigurationAs("omittedClasses");
+    table.Group("8 bits");
+    table.Add("quantize", &quantize,
+              std::vector<std::pair<const char*, Quantize>>{
+                  {"none", Quantize::kNone}, {"int8", Quantize::kInt8}},
+              "int8: the student and the control are trained for 8-bit "
+              "integers (quantisation-aware training), and judged in them too. "
+              "The teacher is not.");
+    table
+        .Add("quantize_from", &quantize_from,
+             "With --quantize=int8: the epochs after which 8 bits are "
+             "simulated in training, like 22.5; --student_epochs: not in "
+             "training. Default (-1): three quarters of them.")
+        .Unless([this] {
+          return std::string(quantize == Quantize::kNone
+                                 ? "--quantize=none does not use it"
+                                 : "");
+        });
     table.Group("Proof");
     table.Add("control", &control,
               "Also train the same student without the teacher, to see what "
@@ -196,6 +220,9 @@ struct ExperimentOptions {
         .AtLeast(0)
         .InConfigurationAs("validationImages");
   }
+
+  // The steps of so many after which 8 bits are simulated.
+  int64_t QuantizeFromStep(int64_t steps) const;
 
   // What teacher_augment says; it must be valid.
   Augment TeacherAugment() const;

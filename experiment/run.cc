@@ -15,6 +15,9 @@
 #include "base/torch_status.h"
 #include "experiment/learnt.h"
 #include "experiment/narration.h"
+#include "models/integers.h"
+#include "models/quantized_training.h"
+#include "models/weights.h"
 #include "models/zoo.h"
 
 namespace distill {
@@ -85,6 +88,12 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
   Plan plan;
   ASSIGN_OR_RETURN(plan.teacher, teacher.Outline(options, train));
   ASSIGN_OR_RETURN(plan.student, student.Outline(options, train));
+  if (options.quantize != Quantize::kNone &&
+      dynamic_cast<const SpelledStudent*>(&student) == nullptr) {
+    return absl::InvalidArgumentError(
+        "--quantize is given, and --student_from is a TorchScript file, whose "
+        "inside is not known; leave one out");
+  }
   const Method& method = *FindMethod(options.loss.method);
   if (splits.unlabelled != nullptr && method.needs_labels) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -171,6 +180,27 @@ StagePlan StudentPlan(const Stages& stages,
   return plan;
 }
 
+absl::StatusOr<InBytes> EvaluateInBytes(const Stages& stages,
+                                        const std::string& name,
+                                        const StageResult& stage,
+                                        const StudentSource& source) {
+  const DataDivision& data = stages.data();
+  const auto train = std::make_shared<const Dataset>(data.train.dataset());
+  ASSIGN_OR_RETURN(const SafeTensors file,
+                   source.File(stages.options(), stage, *train));
+  ASSIGN_OR_RETURN(const LoadedModel loaded, ModelFromFile(file, name));
+  ASSIGN_OR_RETURN(const QuantizedModel model, QuantizeModel(loaded, train));
+  const at::Tensor logits =
+      ComputeLogits(FrozenClassifier(Simulate(model)), data.test, at::kCPU,
+                    name + ": testing in 8 bits", stages.observer());
+  InBytes result;
+  result.test = EvaluateLogits(logits, data.test.dataset());
+  result.changed =
+      (logits.argmax(1) != stage.test_logits.argmax(1)).sum().item<int64_t>();
+  result.bytes = model.bytes();
+  return result;
+}
+
 // Trains a student, which the control is too, and so starts from the same
 // weights.
 absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
@@ -179,9 +209,22 @@ absl::StatusOr<StageResult> TrainStudent(const Stages& stages,
                                          const StudentSource& source,
                                          const StagePlan& plan) {
   ASSIGN_OR_RETURN(auto model, source.Make(stages));
+  const ExperimentOptions& options = stages.options();
+  const bool in_bytes = options.quantize == Quantize::kInt8;
+  if (in_bytes) {
+    const int64_t steps =
+        plan.steps > 0 ? plan.steps : plan.epochs * plan.batches.batch_count();
+    model = TrainForBytes(std::dynamic_pointer_cast<Network>(model),
+                          options.QuantizeFromStep(steps));
+  }
   ASSIGN_OR_RETURN(StageResult stage,
                    stages.Train(name, outline, std::move(model), plan));
   LogStage(stages, name, stage);
+  if (in_bytes) {
+    ASSIGN_OR_RETURN(stage.in_bytes,
+                     EvaluateInBytes(stages, name, stage, source));
+    LogInBytes(stages, name, *stage.in_bytes);
+  }
   const DataDivision& data = stages.data();
   const LearningBar bar = BarOf(data.train.dataset());
   if (stage.test.accuracy() < bar.bar) {
@@ -254,6 +297,12 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                                   const TeacherSource& teacher,
                                   const StudentSource& student,
                                   RunCheckpoints* checkpoints, const Use& use) {
+  if (options.quantize != Quantize::kNone && compute.ranks->size() > 1) {
+    return absl::UnimplementedError(
+        absl::StrCat("--quantize is given to ", compute.ranks->size(),
+                     " processes that train together; it is for one: start it "
+                     "alone, or pass --ranks_per_run=1"));
+  }
   ASSIGN_OR_RETURN(const Plan plan,
                    MakePlan(options, splits, teacher, student));
   ASSIGN_OR_RETURN(const DataDivision data,

@@ -38,6 +38,13 @@ struct ModelOutline {
 
 ModelOutline OutlineOf(const Graph& graph);
 
+// A model in 8-bit integers (models/integers.h), on the test images.
+struct InBytes {
+  Evaluation test;
+  int64_t changed = 0;  // Images of another class than in float32.
+  int64_t bytes = 0;    // As QuantizedModel::bytes.
+};
+
 struct StageResult {
   ModelOutline outline;
   TrainResult training;
@@ -46,6 +53,7 @@ struct StageResult {
   // If classes were omitted: of the test images, with a bias chosen by the
   // validation images, or if there are none by the test images.
   std::optional<OmittedResult> omitted;
+  std::optional<InBytes> in_bytes;  // Where it is trained for that.
   // What learnt, for good; null of a teacher that is no model of ours.
   std::shared_ptr<const FrozenClassifier> model;
   // [images, classes] float32, on the CPU; the first undefined if no images

@@ -185,9 +185,8 @@ absl::StatusOr<CHeaderFile> CHeader(const LoadedModel& loaded,
       "\nstatic inline void distill_logits_in(const unsigned char *pixels,\n"
       "                                     float *scratch, float *logits) {\n",
       Calls(info, layers, plan), "}\n");
-  return CFile(info, options, "",
-               static_cast<int64_t>(numbers * sizeof(float)), plan.scratch,
-               sizeof(float), code);
+  return CFile(info, options, "", static_cast<int64_t>(numbers * sizeof(float)),
+               plan.scratch, sizeof(float), code);
 }
 
 }  // namespace distill

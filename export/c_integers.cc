@@ -53,8 +53,9 @@ int64_t SizeOf(const Shape& shape) {
 int64_t Arrange(std::vector<Area>& areas) {
   std::vector<Area*> by_size;
   for (Area& area : areas) by_size.push_back(&area);
-  std::stable_sort(by_size.begin(), by_size.end(),
-                   [](const Area* a, const Area* b) { return a->size > b->size; });
+  std::stable_sort(
+      by_size.begin(), by_size.end(),
+      [](const Area* a, const Area* b) { return a->size > b->size; });
   int64_t end = 0;
   std::vector<const Area*> placed;  // By their places.
   for (Area* const area : by_size) {
@@ -269,9 +270,9 @@ std::vector<int64_t> WeightsOf(const QuantizedModel& model, int layer) {
       from = operations[from].inputs[0];
     }
     const ImageSpec& image = model.graph.image;
-    const Shape shape =
-        from == kImages ? Shape{image.channels, image.height, image.width}
-                        : AsImage(shapes[from]);
+    const Shape shape = from == kImages
+                            ? Shape{image.channels, image.height, image.width}
+                            : AsImage(shapes[from]);
     pixels = shape[1] * shape[2];
   }
   const int64_t of_one = static_cast<int64_t>(values.size()) / outputs;
@@ -280,8 +281,7 @@ std::vector<int64_t> WeightsOf(const QuantizedModel& model, int layer) {
   weights.reserve(values.size());
   for (int64_t i = 0; i < outputs * of_one; ++i) {
     const int64_t pixel = i % of_one / channels, channel = i % channels;
-    weights.push_back(
-        values[i / of_one * of_one + channel * pixels + pixel]);
+    weights.push_back(values[i / of_one * of_one + channel * pixels + pixel]);
   }
   return weights;
 }
@@ -305,7 +305,8 @@ static inline void distill_logits_in(const unsigned char *pixels,
 }
 )";
 
-constexpr char kAbout[] = R"( * Numbers are 8-bit integers, sums 32; there is no float. A logit is a number
+constexpr char kAbout[] =
+    R"( * Numbers are 8-bit integers, sums 32; there is no float. A logit is a number
  * of units of 1 / DISTILL_LOGIT_ONE.
  *
 )";
@@ -317,7 +318,8 @@ CHeaderFile CHeader(const QuantizedModel& model,
   const Planner planner(model);
   const std::vector<Step>& steps = planner.steps();
   const std::vector<int64_t> pixels = BytesOfPixels(model);
-  int64_t bytes = static_cast<int64_t>(pixels.size() + steps.size() * kStepBytes);
+  int64_t bytes =
+      static_cast<int64_t>(pixels.size() + steps.size() * kStepBytes);
   std::string code = absl::StrCat(
       "/* What a logit of 1 is. */\n#define DISTILL_LOGIT_ONE ",
       int64_t{1} << LogitBits(model), "\n#define DISTILL_STEPS ", steps.size(),
@@ -355,17 +357,30 @@ CHeaderFile CHeader(const QuantizedModel& model,
     }
     table.push_back(absl::StrCat(
         "\n{",
-        absl::StrJoin(
-            std::vector<int64_t>{
-                s.kind,       planner.PlaceOf(s.in), planner.PlaceOf(s.other),
-                planner.PlaceOf(s.out), s.from[0],   s.from[1],
-                s.from[2],    s.to[0],               s.to[1],
-                s.to[2],      s.kernel,              s.stride,
-                s.padding,    s.of_one,              s.pool,
-                s.first,      s.in_zero,             s.other_zero,
-                s.zero,       s.out_zero,            s.sum.times,
-                s.sum.other_times, s.sum.shift},
-            ","),
+        absl::StrJoin(std::vector<int64_t>{s.kind,
+                                           planner.PlaceOf(s.in),
+                                           planner.PlaceOf(s.other),
+                                           planner.PlaceOf(s.out),
+                                           s.from[0],
+                                           s.from[1],
+                                           s.from[2],
+                                           s.to[0],
+                                           s.to[1],
+                                           s.to[2],
+                                           s.kernel,
+                                           s.stride,
+                                           s.padding,
+                                           s.of_one,
+                                           s.pool,
+                                           s.first,
+                                           s.in_zero,
+                                           s.other_zero,
+                                           s.zero,
+                                           s.out_zero,
+                                           s.sum.times,
+                                           s.sum.other_times,
+                                           s.sum.shift},
+                      ","),
         ",\n", weight, ",", bias, ",", multiplier, ",", shift, "}"));
   }
   code += CArray("distill_step ", "distill_steps", table) + kLogits;

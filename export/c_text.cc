@@ -139,14 +139,14 @@ CHeaderFile CFile(const ModelInfo& info, const CHeaderOptions& options,
   absl::StrAppend(&comment, " * ", constant_bytes, " bytes of constants, ",
                   scratch * bytes_of_number, " bytes of scratch memory.\n *\n",
                   WithPrefix(options.prefix, about + kUsage));
-  std::string body = WithPrefix(
-      options.prefix,
-      absl::StrCat("#define DISTILL_HEIGHT ", info.image.height,
-                   "\n#define DISTILL_WIDTH ", info.image.width,
-                   "\n#define DISTILL_CHANNELS ", info.image.channels,
-                   "\n#define DISTILL_CLASSES ", info.classes,
-                   "\n#define DISTILL_SCRATCH ", scratch, "\n\n", code,
-                   kFunctions));
+  std::string body =
+      WithPrefix(options.prefix,
+                 absl::StrCat("#define DISTILL_HEIGHT ", info.image.height,
+                              "\n#define DISTILL_WIDTH ", info.image.width,
+                              "\n#define DISTILL_CHANNELS ",
+                              info.image.channels, "\n#define DISTILL_CLASSES ",
+                              info.classes, "\n#define DISTILL_SCRATCH ",
+                              scratch, "\n\n", code, kFunctions));
   // What the user has named keeps its name.
   std::vector<std::string> names;
   for (const std::string& name : info.class_names) names.push_back(CWord(name));
@@ -154,13 +154,13 @@ CHeaderFile CFile(const ModelInfo& info, const CHeaderOptions& options,
                   "  return names[predicted];\n}\n");
   const std::string guard = WithPrefix(options.prefix, "DISTILL_MODEL_H");
   const std::string id = absl::StrFormat("0x%08xu", Crc32(body));
-  return {absl::StrCat(
-              comment, "#ifndef ", guard, "\n#define ", guard, " ", id, "\n\n",
-              body, "\n#elif ", guard, " != ", id,
-              "\n#error \"Two models have names that begin with ",
-              options.prefix,
-              ": export one of them with another --prefix.\"\n#endif\n"),
-          constant_bytes, scratch * bytes_of_number};
+  return {
+      absl::StrCat(comment, "#ifndef ", guard, "\n#define ", guard, " ", id,
+                   "\n\n", body, "\n#elif ", guard, " != ", id,
+                   "\n#error \"Two models have names that begin with ",
+                   options.prefix,
+                   ": export one of them with another --prefix.\"\n#endif\n"),
+      constant_bytes, scratch * bytes_of_number};
 }
 
 }  // namespace distill

@@ -326,7 +326,6 @@ void CheckArguments(const at::Tensor& x, const BatchNormState& state,
 }  // namespace
 
 ScaleAndShift ByRunningStatistics(const BatchNormState& state) {
-  const at::NoGradGuard no_grad;
   const at::Tensor scale =
       state.weight.to(at::kDouble) *
       at::rsqrt(state.running_var.to(at::kDouble) + kBatchNormEpsilon);

@@ -44,8 +44,8 @@ at::Tensor Rescaled(const at::Tensor& sums,
       for (int64_t i = plane * size; i < (plane + 1) * size; ++i) {
         const int64_t product =
             static_cast<int64_t>(x[i]) * factor.multiplier + half;
-        y[i] = static_cast<double>(
-            std::clamp(product >> factor.shift, low, high));
+        y[i] =
+            static_cast<double>(std::clamp(product >> factor.shift, low, high));
       }
     }
   });
@@ -122,7 +122,7 @@ class Simulation : public Classifier {
     } else {
       y = OutputOf(o, {}, inputs);
       if (!model_.outputs[index]) return y;  // Passed on.
-      const int before = o.inputs[0];  // (Of ReLU.)
+      const int before = o.inputs[0];        // (Of ReLU.)
       if (before == kImages || model_.outputs[before] ||
           !WrittenIn(model_, before)) {
         const FixedSum sum = SumOf(model_, index);
@@ -137,8 +137,7 @@ class Simulation : public Classifier {
                       std::numeric_limits<int32_t>::max());
     }
     const int64_t zero = WrittenIn(model_, index)->zero_point;
-    return Rescaled(y, factors, kLowest - zero, kHighest - zero)
-        .to(at::kFloat);
+    return Rescaled(y, factors, kLowest - zero, kHighest - zero).to(at::kFloat);
   }
 
   const QuantizedModel model_;
@@ -163,8 +162,8 @@ FixedSum ToFixedSum(double times, double other_times) {
   std::frexp(std::max(times, other_times), &exponent);
   const int shift = std::clamp(kBits - exponent, 1, 30);
   const auto integer = [&](double factor) {
-    return static_cast<int32_t>(std::min(
-        std::round(std::ldexp(factor, shift)), std::ldexp(1., kBits)));
+    return static_cast<int32_t>(
+        std::min(std::round(std::ldexp(factor, shift)), std::ldexp(1., kBits)));
   };
   return {integer(times), integer(other_times), shift};
 }
@@ -219,8 +218,8 @@ int LogitBits(const QuantizedModel& model) {
       model.ScaleOf(model.graph.operations[last].inputs[0]).scale;
   double largest = 0;
   for (size_t o = 0; o < layer.bias.size(); ++o) {
-    largest = std::max(largest, static_cast<double>(layer.LargestSum(
-                                    static_cast<int64_t>(o))) *
+    largest = std::max(largest, static_cast<double>(
+                                    layer.LargestSum(static_cast<int64_t>(o))) *
                                     input * layer.weight.scale[o]);
   }
   int exponent = 0;

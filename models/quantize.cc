@@ -11,6 +11,7 @@
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/adaptive_avg_pool2d.h"
+#include "ATen/ops/cat.h"
 #include "ATen/ops/constant_pad_nd.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/fake_quantize_per_tensor_affine.h"
@@ -21,6 +22,8 @@
 #include "ATen/ops/zeros.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "data/batches.h"
 #include "models/batch_norm.h"
 #include "models/graph.h"
 #include "models/network.h"
@@ -31,14 +34,10 @@ namespace {
 using Kind = Operation::Kind;
 
 constexpr int64_t kLowest = -128, kHighest = 127;
+constexpr int64_t kCalibrationImages = 512;
 constexpr float kLargestWeight = 127;
 // A bias has no more than a quarter of the sum's 32 bits.
 constexpr double kLargestBias = 1 << 29;
-
-at::Tensor AsBytes(const at::Tensor& x, const ByteScale& scale) {
-  return at::fake_quantize_per_tensor_affine(x, scale.scale, scale.zero_point,
-                                             kLowest, kHighest);
-}
 
 // Of the range [low, high], which 0 is made part of.
 ByteScale ScaleOfRange(double low, double high) {
@@ -51,6 +50,37 @@ ByteScale ScaleOfRange(double low, double high) {
       kLowest - std::llround(low / scale.scale), kLowest, kHighest);
   return scale;
 }
+
+// Whether the output of each operation becomes bytes.
+std::vector<bool> BecomeBytes(const Graph& graph) {
+  const int count = static_cast<int>(graph.operations.size());
+  std::vector<std::vector<int>> users(count);
+  for (int i = 0; i < count; ++i) {
+    for (const int input : graph.operations[i].inputs) {
+      if (input != kImages) users[input].push_back(i);
+    }
+  }
+  std::vector<bool> result;
+  for (int i = 0; i < count; ++i) {
+    const Kind kind = graph.operations[i].kind;
+    const bool is_cut = users[i].size() == 1 &&
+                        graph.operations[users[i][0]].kind == Kind::kRelu;
+    const bool computes = kind == Kind::kConvolution || kind == Kind::kLinear ||
+                          kind == Kind::kAdd || kind == Kind::kRelu ||
+                          kind == Kind::kGlobalAveragePool;
+    result.push_back(computes && !is_cut && i + 1 < count);
+  }
+  return result;
+}
+
+}  // namespace
+
+at::Tensor AsBytes(const at::Tensor& x, const ByteScale& scale) {
+  return at::fake_quantize_per_tensor_affine(x, scale.scale, scale.zero_point,
+                                             kLowest, kHighest);
+}
+
+namespace {
 
 ByteScale BestScale(const at::Tensor& values) {
   const double low = values.min().item<double>();
@@ -72,8 +102,8 @@ ByteScale BestScale(const at::Tensor& values) {
 
 }  // namespace
 
-Int8Weights Quantize(const std::vector<float>& weight,
-                     const std::vector<float>& least_scale) {
+Int8Weights QuantizeWeights(const std::vector<float>& weight,
+                            const std::vector<float>& least_scale) {
   Int8Weights result;
   const size_t of_one = weight.size() / least_scale.size();
   result.values.reserve(weight.size());
@@ -111,6 +141,17 @@ const ByteScale& QuantizedModel::ScaleOf(int index) const {
     index = graph.operations[index].inputs[0];
   }
   return index == kImages ? images : *outputs[index];
+}
+
+int64_t QuantizedModel::bytes() const {
+  int64_t bytes = 0;
+  for (const auto& layer : layers) {
+    if (!layer) continue;
+    // By output a bias and a multiplier of 4 bytes each, and a shift.
+    bytes += static_cast<int64_t>(layer->weight.values.size() +
+                                  9 * layer->bias.size());
+  }
+  return bytes;
 }
 
 FoldedModel Fold(const Network& model) {
@@ -168,27 +209,6 @@ FoldedModel Fold(const Network& model) {
   return folded;
 }
 
-std::vector<bool> BecomeBytes(const Graph& graph) {
-  const int count = static_cast<int>(graph.operations.size());
-  std::vector<std::vector<int>> users(count);
-  for (int i = 0; i < count; ++i) {
-    for (const int input : graph.operations[i].inputs) {
-      if (input != kImages) users[input].push_back(i);
-    }
-  }
-  std::vector<bool> result;
-  for (int i = 0; i < count; ++i) {
-    const Kind kind = graph.operations[i].kind;
-    const bool is_cut = users[i].size() == 1 &&
-                        graph.operations[users[i][0]].kind == Kind::kRelu;
-    const bool computes = kind == Kind::kConvolution || kind == Kind::kLinear ||
-                          kind == Kind::kAdd || kind == Kind::kRelu ||
-                          kind == Kind::kGlobalAveragePool;
-    result.push_back(computes && !is_cut && i + 1 < count);
-  }
-  return result;
-}
-
 at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
                     const std::vector<at::Tensor>& inputs) {
   const Operation& o = operation;
@@ -223,9 +243,10 @@ at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
   TORCH_CHECK(false, "the batch norm ", o.name, " was folded");
 }
 
-at::Tensor Walk(const Graph& graph, const at::Tensor& images,
-                const std::function<at::Tensor(
-                    int index, const std::vector<at::Tensor>&)>& output) {
+at::Tensor Walk(
+    const Graph& graph, const at::Tensor& images,
+    const std::function<at::Tensor(int index, const std::vector<at::Tensor>&)>&
+        output) {
   const int count = static_cast<int>(graph.operations.size());
   std::vector<int> last_user(count, 0);
   for (int i = 0; i < count; ++i) {
@@ -247,6 +268,22 @@ at::Tensor Walk(const Graph& graph, const at::Tensor& images,
   return values.back();
 }
 
+OutputScales ChooseScales(const FoldedModel& model, const at::Tensor& images,
+                          ByteScale* of_images) {
+  const at::NoGradGuard no_grad;
+  *of_images = BestScale(images);
+  const std::vector<bool> become_bytes = BecomeBytes(model.graph);
+  OutputScales scales(become_bytes.size());
+  Walk(model.graph, images,
+       [&](int index, const std::vector<at::Tensor>& inputs) {
+         const at::Tensor y = OutputOf(model.graph.operations[index],
+                                       model.layers[index], inputs);
+         if (become_bytes[index]) scales[index] = BestScale(y);
+         return y;
+       });
+  return scales;
+}
+
 absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
                                              const at::Tensor& images) {
   if (images.dim() < 1 || images.size(0) < 1) {
@@ -259,16 +296,7 @@ absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
   model.info = loaded.info;
   model.graph = folded.graph;
   model.layers.resize(folded.layers.size());
-  model.outputs.resize(folded.layers.size());
-  model.images = BestScale(images);
-  const std::vector<bool> become_bytes = BecomeBytes(model.graph);
-  Walk(model.graph, images,
-       [&](int index, const std::vector<at::Tensor>& inputs) {
-         const at::Tensor y = OutputOf(model.graph.operations[index],
-                                       folded.layers[index], inputs);
-         if (become_bytes[index]) model.outputs[index] = BestScale(y);
-         return y;
-       });
+  model.outputs = ChooseScales(folded, images, &model.images);
   for (size_t i = 0; i < folded.layers.size(); ++i) {
     const LayerTensors& layer = folded.layers[i];
     if (!layer.weight.defined()) continue;
@@ -286,7 +314,7 @@ absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
     }
     QuantizedLayer quantized;
     quantized.weight =
-        Quantize({weight, weight + layer.weight.numel()}, least_scale);
+        QuantizeWeights({weight, weight + layer.weight.numel()}, least_scale);
     for (int64_t o = 0; o < outputs; ++o) {
       quantized.bias.push_back(static_cast<int32_t>(
           std::nearbyint(bias[o] / (input * quantized.weight.scale[o]))));
@@ -304,6 +332,21 @@ absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
     model.layers[i] = std::move(quantized);
   }
   return model;
+}
+
+absl::StatusOr<QuantizedModel> QuantizeModel(
+    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& train) {
+  BatchesOptions options;
+  options.normalization = loaded.info.normalization;
+  ASSIGN_OR_RETURN(const Batches batches, Batches::Create(train, options));
+  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
+  std::vector<at::Tensor> images;
+  images.reserve(count);
+  for (int64_t i = 0; i < count; ++i) {
+    images.push_back(
+        batches.Range(i * batches.sample_count() / count, 1).images);
+  }
+  return QuantizeModel(loaded, at::cat(images));
 }
 
 }  // namespace distill

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -28,8 +29,8 @@ struct Int8Weights {
 
 // `weight` [outputs, weights of one output], row-major. No scale is smaller
 // than that of its output in `least_scale` [outputs].
-Int8Weights Quantize(const std::vector<float>& weight,
-                     const std::vector<float>& least_scale);
+Int8Weights QuantizeWeights(const std::vector<float>& weight,
+                            const std::vector<float>& least_scale);
 
 // Numbers as bytes from -128 to 127: value = scale (byte - zero_point). 0 is a
 // byte exactly. (B. Jacob and others, "Quantization and Training of Neural
@@ -57,11 +58,13 @@ struct QuantizedModel {
   Graph graph;
   // Of each operation, for convolutions and fully connected layers.
   std::vector<std::optional<QuantizedLayer>> layers;
-  // Of the images, and of what each operation makes; none where it is passed on
-  // as it is: what ReLU alone takes, what pooling, flattening and padding leave
-  // as it was, and the logits.
+  // Of the images, and of what each operation makes; none where it is passed
+  // on: see OutputScales.
   ByteScale images;
   std::vector<std::optional<ByteScale>> outputs;
+
+  // Of weights, biases, and what requantises.
+  int64_t bytes() const;
 
   // The scale of what operation `index`, or kImages, has as its output.
   const ByteScale& ScaleOf(int index) const;
@@ -77,6 +80,15 @@ struct QuantizedModel {
 // another shape.
 absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
                                              const at::Tensor& images);
+
+// The same by `train`: by 512 of its images, spread over all of it, or by all
+// if there are fewer. Batches::Create's errors too.
+absl::StatusOr<QuantizedModel> QuantizeModel(
+    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& train);
+
+// What bytes of that scale stand for, instead of `x`. Gradients pass where x is
+// in their range.
+at::Tensor AsBytes(const at::Tensor& x, const ByteScale& scale);
 
 // The weights [out, ...] and biases [out] of a convolution or a fully connected
 // layer; undefined of another operation.
@@ -95,8 +107,16 @@ struct FoldedModel {
 // the parameters unless the caller has switched them off.
 FoldedModel Fold(const Network& model);
 
-// Whether the output of each of its operations becomes bytes.
-std::vector<bool> BecomeBytes(const Graph& graph);
+// In what bytes each of its operations' outputs is; none where it is passed on
+// as it is: what ReLU alone takes, what pooling, flattening and padding leave
+// as it was, and the logits.
+using OutputScales = std::vector<std::optional<ByteScale>>;
+
+// The scales of `images` (*of_images) and of what each operation makes of them:
+// of the ranges from all that is found there down to three tenths of it, each
+// with 0, that with the least squared error.
+OutputScales ChooseScales(const FoldedModel& model, const at::Tensor& images,
+                          ByteScale* of_images);
 
 // The output [batch, ...] of an operation of that graph, by LibTorch.
 at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
@@ -104,9 +124,10 @@ at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
 
 // The last operation's output. `output` is told each operation and its inputs,
 // in order, and returns what it makes of them.
-at::Tensor Walk(const Graph& graph, const at::Tensor& images,
-                const std::function<at::Tensor(
-                    int index, const std::vector<at::Tensor>&)>& output);
+at::Tensor Walk(
+    const Graph& graph, const at::Tensor& images,
+    const std::function<at::Tensor(int index, const std::vector<at::Tensor>&)>&
+        output);
 
 }  // namespace distill
 

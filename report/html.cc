@@ -189,6 +189,37 @@ PageSection SummarySection(const ReportContext& context,
           html};
 }
 
+PageSection InBytesSection(const Analysis& analysis) {
+  const std::vector<StageAnalysis>& stages = analysis.first().stages;
+  if (!stages[kStudentStage].stage->in_bytes) return {};
+  StageTable table(stages, kStudentStage);
+  table.Add("accuracy in float32", [](const StageAnalysis& s) {
+    return Percent(s.metrics.accuracy.mean);
+  });
+  table.Add("accuracy in 8 bits", [](const StageAnalysis& s) {
+    return Percent(s.stage->in_bytes->test.accuracy());
+  });
+  table.Add("errors in 8 bits", [](const StageAnalysis& s) {
+    return WithCommas(s.stage->in_bytes->test.errors);
+  });
+  table.Add("test images of another class than in float32",
+            [](const StageAnalysis& s) {
+              return WithCommas(s.stage->in_bytes->changed);
+            });
+  table.Add("bytes in float32", [](const StageAnalysis& s) {
+    return WithCommas(WeightBytes(*s.stage));
+  });
+  table.Add("bytes in 8 bits", [](const StageAnalysis& s) {
+    return WithCommas(s.stage->in_bytes->bytes);
+  });
+  return {"In 8-bit integers",
+          table.Html() +
+              Paragraph("All products are of 8-bit integers, as export --int8 "
+                        "writes the model. Bytes are those of weights and "
+                        "biases, in 8 bits also of multipliers and shifts.",
+                        "note")};
+}
+
 PageSection OmittedSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   if (!stages[kStudentStage].stage->omitted) return {};
@@ -657,8 +688,9 @@ std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
       absl::StrCat(
           FirstScreen(result, analysis),
           Sections({SeedsSection(analysis), SummarySection(context, analysis),
-                    OmittedSection(analysis), CurvesSection(analysis),
-                    FidelitySection(analysis), CalibrationSection(analysis),
+                    InBytesSection(analysis), OmittedSection(analysis),
+                    CurvesSection(analysis), FidelitySection(analysis),
+                    CalibrationSection(analysis),
                     ClassesSection(analysis, names),
                     ConfusionSection(analysis, names),
                     AloneSection(context, analysis, names),

@@ -27,6 +27,14 @@ Json StageJson(const StageResult& stage) {
         {"correctedTestErrors", omitted.corrected_omitted_errors},
         {"correctedTestErrorsOfAll", omitted.corrected_errors}};
   }
+  if (stage.in_bytes) {
+    const InBytes& bytes = *stage.in_bytes;
+    json["int8"] = {{"testAccuracy", bytes.test.accuracy()},
+                    {"testErrors", bytes.test.errors},
+                    {"testLoss", Number(bytes.test.loss)},
+                    {"changedPredictions", bytes.changed},
+                    {"bytes", bytes.bytes}};
+  }
   if (stage.validation) {
     json["validationAccuracy"] = stage.validation->accuracy();
   }

@@ -70,6 +70,18 @@ TEST_F(EvaluateTest, SaysWhatTheEvaluationSays) {
             std::string::npos);
 }
 
+TEST_F(EvaluateTest, SaysWhatThatOfEightBitsIs) {
+  options_.int8 = true;
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const json result = Last();
+  EXPECT_LE(result["int8"]["changedPredictions"], 9);
+  EXPECT_LE(result["int8"]["errors"], result["errors"].get<int64_t>() + 9);
+  // 676 weights, and for each of 14 outputs 9 bytes.
+  EXPECT_EQ(result["int8"]["bytes"], 676 + 14 * 9);
+  EXPECT_NE(out_.str().find("in 8 bits: accuracy "), std::string::npos);
+  EXPECT_NE(out_.str().find("802 bytes instead of 2,760"), std::string::npos);
+}
+
 // By its checksums, and not by a name that has those of another split.
 TEST_F(EvaluateTest, SaysWhetherTheModelWasTrainedOnTheTrainingImagesHere) {
   const auto with_notes = [this](uint32_t images, uint32_t labels) {

@@ -10,8 +10,8 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "export/c_header.h"
+#include "export/c_integers.h"
 #include "export/html.h"
-#include "export/int8.h"
 #include "export/onnx.h"
 #include "gtest/gtest.h"
 #include "models/network.h"
@@ -148,11 +148,8 @@ TEST_F(ExportTest, WritesSafetensorsAgain) {
 TEST_F(ExportTest, WritesCWithoutAMeasurement) {
   options_.format = "c";
   ASSERT_EQ(Run(), 0) << err_.str();
-  EXPECT_EQ(Output(), *CHeader(*LoadModel(model_path_)));
+  EXPECT_EQ(Output(), CHeader(*LoadModel(model_path_))->text);
   EXPECT_EQ(Last()["constantBytes"], 690 * 4);
-  options_.int8 = true;
-  ASSERT_EQ(Run(), 0) << err_.str();
-  EXPECT_NE(Output().find("int8 weights: not measured"), std::string::npos);
 }
 
 TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
@@ -160,17 +157,23 @@ TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
   options_.int8 = true;
   options_.data.data_dir = folder_.path();
   ASSERT_EQ(Run(), 0) << err_.str();
-  // 690 parameters, of which 14 are biases; 14 scales.
-  EXPECT_EQ(Last()["constantBytes"], 676 + 14 * 8);
   EXPECT_NEAR(Last()["floatTestAccuracy"]["mean"], Expected(*test_).accuracy(),
               1e-12);
-  model_ = WithInt8Weights(*LoadModel(model_path_));
-  EXPECT_NEAR(Last()["testAccuracy"]["mean"], Expected(*test_).accuracy(),
-              1e-12);
+  const auto quantized = QuantizeModel(*LoadModel(model_path_), train_);
+  ASSERT_TRUE(quantized.ok()) << quantized.status();
+  CHeaderFile expected = CHeader(*quantized);
+  EXPECT_EQ(Last()["constantBytes"], expected.constant_bytes);
+  EXPECT_EQ(Last()["scratchBytes"], expected.scratch_bytes);
   for (const std::string& text : {out_.str(), Output()}) {
-    EXPECT_NE(text.find("Accuracy with int8 weights: "), std::string::npos);
+    EXPECT_NE(text.find("In 8 bits: accuracy "), std::string::npos);
+    EXPECT_NE(text.find(" of 90 predictions changed"), std::string::npos);
     EXPECT_NE(text.find(" of 90 test images"), std::string::npos);
   }
+  // All but the remarks at its top.
+  const auto code = [](const std::string& text) {
+    return text.substr(text.find("#ifndef"));
+  };
+  EXPECT_EQ(code(Output()), code(expected.text));
 }
 
 TEST_F(ExportTest, RefusesWhatItCannotDo) {
@@ -214,7 +217,7 @@ TEST_F(ExportTest, TheProgramReadsItsFlags) {
       "' --model=m.safetensors --format=c --int8 --data_dir=. --output=m.h");
   ASSERT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(json::parse(result.LastLine())["output"], "m.h");
-  EXPECT_NE(testing::ReadFile(folder_.File("m.h")).find("signed char"),
+  EXPECT_NE(testing::ReadFile(folder_.File("m.h")).find("int8_t"),
             std::string::npos);
   EXPECT_EQ(testing::RunInShell("'" + program + "' --formt=x 2>&1").exit_code,
             2);

@@ -155,6 +155,13 @@ TEST_F(ResumeTest, WithBatchNormToo) {
                     "predictions.csv", "student.onnx"});
 }
 
+// From inside the training in simulated 8 bits, too.
+TEST_F(ResumeTest, WithTrainingForBytesToo) {
+  more_ = {"--teacher=cnn:8b", "--student=resnet:1x4,1x8",
+           "--learning_rate=0.01", "--quantize=int8", "--quantize_from=0.4"};
+  KillAndResume(6, {"student.safetensors", "predictions.csv", "student.onnx"});
+}
+
 // With batch norm and dropout, whose masks come from LibTorch's generator.
 TEST_F(ResumeTest, WithModelsOfOthersToo) {
   const std::string student = testing::WriteFile(

@@ -85,6 +85,37 @@ TEST(ExperimentTest, ClassesWithoutATrainingImageAreNamed) {
       << lines.all;
 }
 
+TEST(ExperimentTest, AStudentForBytesIsJudgedInThem) {
+  ExperimentOptions options = ToyExperiment();
+  options.student = "cnn:8b";
+  options.student_epochs = 3;
+  options.quantize = Quantize::kInt8;
+  const Splits splits = {ToySplit(600, Split::kTrain),
+                         ToySplit(200, Split::kTest)};
+  Lines lines;
+  const auto result = RunExperiment(options, Cpu(), splits, lines);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->teacher.in_bytes.has_value());
+  for (const StageResult* stage : {&result->student, &*result->control}) {
+    ASSERT_TRUE(stage->in_bytes.has_value());
+    EXPECT_EQ(stage->in_bytes->test.samples, 200);
+    EXPECT_GT(stage->in_bytes->test.accuracy(), 0.9);
+    EXPECT_LE(stage->in_bytes->changed, 20);
+    // 8 * 9 weights and 8 * 14 * 14 * 10, and for each of 18 outputs 9 bytes.
+    EXPECT_EQ(stage->in_bytes->bytes, 72 + 15680 + 18 * 9);
+  }
+  EXPECT_TRUE(lines.Has("student: in 8 bits ")) << lines.all;
+  // Quantised or not, what is trained in float32 alone is the same.
+  options.quantize_from = 3;
+  const auto late = RunExperiment(options, Cpu(), splits, lines);
+  options.quantize = Quantize::kNone;
+  const auto never = RunExperiment(options, Cpu(), splits, lines);
+  ASSERT_TRUE(late.ok() && never.ok());
+  EXPECT_EQ(late->student.test.loss, never->student.test.loss);
+  EXPECT_NE(late->student.test.loss, result->student.test.loss);
+  EXPECT_FALSE(never->student.in_bytes.has_value());
+}
+
 TEST(ExperimentTest, WithAlphaZeroTheStudentIsTheControl) {
   // The proof that the control has the student's initial weights, batches,
   // steps and rates: without a teacher's share nothing is left to differ.

@@ -134,8 +134,8 @@ TEST(CHeaderTest, StrictCompilersHaveNoComplaint) {
   }
   model.info.normalization = {{-0.5f}, {1}};
   ExpectStrictlyCompiles({CHeader(model)->text}, {"distill"});
-  const at::Tensor images = testing::NormalizedImages(
-      model, testing::RandomImages(9, {1, 9, 14}));
+  const at::Tensor images =
+      testing::NormalizedImages(model, testing::RandomImages(9, {1, 9, 14}));
   ExpectStrictlyCompiles({CHeader(*QuantizeModel(model, images)).text},
                          {"distill"});
   ExpectStrictlyCompiles({CHeader(RandomModel("mlp:4", {1, 8, 8}, 2))->text},
@@ -182,8 +182,8 @@ TEST(CHeaderTest, IsAlsoCPlusPlus) {
 TEST(CHeaderTest, TheDocumentedProgramPrintsTheClasses) {
   const LoadedModel model = RandomModel("cnn:16", {1, 28, 28}, 10);
   const ProofFolder folder(model, MnistTest(), 100);
-  const auto result =
-      CompileAndRun(folder, CHeader(model)->text, "docs/examples/predict.c", kFlags);
+  const auto result = CompileAndRun(folder, CHeader(model)->text,
+                                    "docs/examples/predict.c", kFlags);
   const at::Tensor expected = folder.logits().argmax(1);
   std::string names;
   for (int64_t i = 0; i < 100; ++i) {

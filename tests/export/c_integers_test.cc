@@ -53,10 +53,10 @@ void ExpectSameBits(const LoadedModel& model, const Dataset& dataset,
   }
   testing::WriteFile(folder.File("images"), bytes);
   for (const std::string& compiler : compilers) {
-    const auto result = testing::RunInShell(absl::StrCat(
-        "cd '", folder.path(), "' && ", compiler, " -I. ",
-        testing::Source("tests/export/logits.c"),
-        " -o program 2>&1 && exec ./program < images"));
+    const auto result = testing::RunInShell(
+        absl::StrCat("cd '", folder.path(), "' && ", compiler, " -I. ",
+                     testing::Source("tests/export/logits.c"),
+                     " -o program 2>&1 && exec ./program < images"));
     ASSERT_EQ(result.exit_code, 0) << compiler << result.out.substr(0, 2000);
     ASSERT_EQ(result.out.size(), expected.numel() * sizeof(int32_t))
         << compiler << result.out.substr(0, 2000);

@@ -76,7 +76,7 @@ TEST(LayersTest, AHeaderInCIsOfGreyImages) {
 
 TEST(LayersTest, DropoutIsNothingInAFinishedModel) {
   LoadedModel model = testing::RandomModel("mlp:4,5", {1, 8, 8}, 3);
-  const std::string header = *CHeader(model);
+  const std::string header = CHeader(model)->text;
   Random random(0, "test");
   const auto drops = std::make_shared<Network>(
       *ParseModel("m", "mlp:4,5", {1, 8, 8}, 3, /*dropout=*/0.5), random);
@@ -84,7 +84,7 @@ TEST(LayersTest, DropoutIsNothingInAFinishedModel) {
     one.value.set_data(model.model->parameter(one.name).detach());
   }
   model.model = drops;
-  EXPECT_EQ(*CHeader(model), header);
+  EXPECT_EQ(CHeader(model)->text, header);
 }
 
 }  // namespace
