@@ -83,6 +83,8 @@ struct ExperimentOptions {
   // Whether a model is judged after every epoch's steps, by the held out images
   // or else the test images (TrainResult::accuracies). Changes nothing else.
   bool judges_epochs = false;
+  // Whether batch norm takes the statistics of all processes' parts of a batch.
+  bool sync_batch_norm = false;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -134,6 +136,10 @@ struct ExperimentOptions {
               "down), cosine (half a wave down), or constant, at which 0.01 "
               "stops the teacher from "
               "learning with one seed in three.");
+    table.Add("sync_batch_norm", &sync_batch_norm,
+              "Of several processes: batch norm takes the statistics of the "
+              "whole batch, as one process would, and not of each process's "
+              "part of it.");
     table.Add("keep", &keep,
               std::vector<std::pair<const char*, Keep>>{{"last", Keep::kLast},
                                                         {"best", Keep::kBest}},

@@ -66,6 +66,11 @@ std::shared_ptr<Network> Stages::Make(const Graph& graph,
   auto model = std::make_shared<Network>(graph, random);
   model->to(compute_.device);
   model->set_compute_dtype(compute_.dtype);
+  if (options_.sync_batch_norm && compute_.ranks->size() > 1) {
+    model->set_batch_sum([ranks = compute_.ranks](const at::Tensor& values) {
+      ranks->Sum(values);
+    });
+  }
   return model;
 }
 
@@ -112,6 +117,19 @@ absl::StatusOr<StageResult> Stages::Train(const std::string& name,
                                           const ModelOutline& outline,
                                           std::shared_ptr<Classifier> model,
                                           const StagePlan& plan) const {
+  const int64_t ranks = compute_.ranks->size();
+  if (options_.sync_batch_norm && ranks > 1) {
+    const int64_t last =
+        (plan.batches.sample_count() - 1) % plan.batches.options().batch_size +
+        1;
+    if (last < ranks || !compute_.device.is_cpu()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--sync_batch_norm of ", ranks, " processes: the ", name, "'s last ",
+          "batch has ", Count(last, "image"), " on ", compute_.device_name,
+          "; it must have one for each process, on the CPU. Choose another "
+          "--batch_size or --device, or leave it out."));
+    }
+  }
   TrainOptions train_options;
   train_options.name = name;
   train_options.epochs = plan.epochs;

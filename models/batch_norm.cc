@@ -146,7 +146,35 @@ class Layout {
 
 struct Moments {
   std::vector<double> mean, variance;  // [channels]; the biased variance.
+  double count = 0;                    // Values of each channel.
 };
+
+// Those of all parts of a batch, of which `own` are of one.
+Moments OfAllParts(const Moments& own, const BatchSum& sum) {
+  std::vector<double> sums = {own.count};
+  for (size_t i = 0; i < own.mean.size(); ++i) {
+    sums.push_back(own.count * own.mean[i]);
+  }
+  const auto all = [&] {
+    const at::Tensor values = at::tensor(sums, at::kDouble);
+    sum(values);
+    const double* const data = values.const_data_ptr<double>();
+    return std::vector<double>(data, data + values.numel());
+  };
+  Moments moments = own;
+  sums = all();
+  moments.count = sums[0];
+  for (size_t i = 0; i < own.mean.size(); ++i) {
+    moments.mean[i] = sums[i + 1] / moments.count;
+    const double difference = own.mean[i] - moments.mean[i];
+    sums[i + 1] = own.count * (own.variance[i] + difference * difference);
+  }
+  sums = all();
+  for (size_t i = 0; i < own.mean.size(); ++i) {
+    moments.variance[i] = sums[i + 1] / moments.count;
+  }
+  return moments;
+}
 
 Moments MomentsOf(const Layout& layout, const at::Tensor& x) {
   const void* const data = x.const_data_ptr();
@@ -180,6 +208,7 @@ Moments MomentsOf(const Layout& layout, const at::Tensor& x) {
     for (int64_t i = 0; i < channels; ++i) add(i, row[i], 0, 1);
   }
   for (int64_t i = 0; i < channels; ++i) all.variance[i] /= count[i];
+  all.count = static_cast<double>(layout.rows());
   return all;
 }
 
@@ -225,7 +254,8 @@ std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
                                   const std::vector<at::Tensor>& saved,
                                   const at::Tensor& given,
                                   const at::Tensor& more, bool relu,
-                                  const std::vector<bool>& needed) {
+                                  const std::vector<bool>& needed,
+                                  const BatchSum& sum) {
   const at::Tensor &x = saved[0], &out = saved[1];
   const at::Tensor gradient = given.to(x.scalar_type());
   const void* const from = x.const_data_ptr();
@@ -276,14 +306,20 @@ std::vector<at::Tensor> Gradients(const Layout& layout, const Moments& moments,
   // grad_x = weight / deviation (g - mean of g - normalised x * mean of g times
   // normalised x), as factors of g and x.
   std::vector<double> a = NumbersOf(saved[2]), b(channels), c(channels),
-                      of_weight(channels);
-  const double count = static_cast<double>(layout.rows());
+                      of_weight = of_product, all = of_gradient;
+  all.insert(all.end(), of_product.begin(), of_product.end());
+  if (sum) {
+    const at::Tensor values = at::tensor(all, at::kDouble);
+    sum(values);
+    all = NumbersOf(values);
+  }
   for (int64_t i = 0; i < channels; ++i) {
     const double deviation = std::sqrt(moments.variance[i] + kBatchNormEpsilon);
-    of_weight[i] = of_product[i] / deviation;
+    of_weight[i] /= deviation;
     a[i] /= deviation;
-    b[i] = -a[i] * of_weight[i] / (count * deviation);
-    c[i] = -a[i] * of_gradient[i] / count - b[i] * moments.mean[i];
+    b[i] =
+        -a[i] * (all[channels + i] / deviation) / (moments.count * deviation);
+    c[i] = -a[i] * all[i] / moments.count - b[i] * moments.mean[i];
   }
   const std::vector<float> as = layout.Repeated(a), bs = layout.Repeated(b),
                            cs = layout.Repeated(c);
@@ -318,7 +354,7 @@ void CheckArguments(const at::Tensor& x, const BatchNormState& state,
   TORCH_CHECK(!add.defined() || (add.sizes() == x.sizes() &&
                                  add.scalar_type() == x.scalar_type()),
               "what is added is not of x's shape and dtype");
-  TORCH_CHECK(!training || x.numel() > x.size(3),
+  TORCH_CHECK(!training || state.sum || x.numel() > x.size(3),
               "a batch has one value a channel; batch norm in train mode needs "
               "two at least: take larger batches");
 }
@@ -358,9 +394,9 @@ at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
   Moments moments;
   if (training) {
     moments = MomentsOf(layout, inputs[0]);
+    if (state.sum) moments = OfAllParts(moments, state.sum);
     std::vector<double> unbiased = moments.variance;
-    const double count = static_cast<double>(layout.rows());
-    for (double& one : unbiased) one *= count / (count - 1);
+    for (double& one : unbiased) one *= moments.count / (moments.count - 1);
     state.running_mean.mul_(1 - kBatchNormMomentum)
         .add_(at::tensor(moments.mean, at::kFloat), kBatchNormMomentum);
     state.running_var.mul_(1 - kBatchNormMomentum)
@@ -376,15 +412,15 @@ at::Tensor BatchNorm(const at::Tensor& x, const BatchNormState& state,
       out, inputs,
       {inputs[0], relu && add.defined() ? out : at::Tensor(), state.weight},
       [layout, moments = std::move(moments), factors = std::move(factors), relu,
-       leaves,
-       takes](const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
-              const std::vector<bool>& needed) {
+       leaves, takes, sum = state.sum](const std::vector<at::Tensor>& saved,
+                                       const at::Tensor& gradient,
+                                       const std::vector<bool>& needed) {
         at::Tensor more;
         if (takes != nullptr) std::swap(more, takes->value);
         std::vector<bool> wanted = needed;
         if (leaves != nullptr) wanted[3] = true;
         std::vector<at::Tensor> gradients = Gradients(
-            layout, moments, factors, saved, gradient, more, relu, wanted);
+            layout, moments, factors, saved, gradient, more, relu, wanted, sum);
         if (leaves != nullptr) std::swap(leaves->value, gradients[3]);
         return gradients;
       });

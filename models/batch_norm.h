@@ -2,6 +2,7 @@
 #ifndef DISTILL_MODELS_BATCH_NORM_H_
 #define DISTILL_MODELS_BATCH_NORM_H_
 
+#include <functional>
 #include <memory>
 
 #include "ATen/core/Tensor.h"
@@ -16,9 +17,16 @@ struct CarriedGradient {
   at::Tensor value;
 };
 
+// Replaces numbers by their sums over the processes that share a batch, each of
+// which calls it as often and in the same order.
+using BatchSum = std::function<void(const at::Tensor& values)>;
+
 // Of one layer, [channels] float32 each.
 struct BatchNormState {
   at::Tensor weight, bias, running_mean, running_var;
+  // In train mode statistics are those of all that share the batch (CPU's
+  // kernel alone); not given: of this part of it.
+  BatchSum sum = nullptr;
 };
 
 // What batch norm does in eval mode: x scale + shift, [channels] float64 each.

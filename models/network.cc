@@ -136,8 +136,8 @@ at::Tensor Network::Compute(const PlanStep& step,
         carried[step.last] = takes;
       }
       const at::Tensor y =
-          BatchNorm(x, {state[0], state[1], state[2], state[3]}, add, relu,
-                    is_training(), leaves, takes);
+          BatchNorm(x, {state[0], state[1], state[2], state[3], batch_sum_},
+                    add, relu, is_training(), leaves, takes);
       return (step.compact ? y : y.to(at::kFloat)).movedim(3, 1);
     }
     case PlanStep::Kind::kOperation:

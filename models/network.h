@@ -7,11 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "base/random.h"
 #include "c10/core/ScalarType.h"
+#include "models/batch_norm.h"
 #include "models/classifier.h"
 #include "models/fused_convolution.h"
 #include "models/graph.h"
@@ -40,6 +42,10 @@ class Network : public Classifier {
 
   const Graph& graph() const { return graph_; }
   const std::vector<PlanStep>& plan() const { return plan_; }
+
+  // Has batch norm take the statistics of all processes that share a batch, on
+  // the CPU.
+  void set_batch_sum(BatchSum sum) { batch_sum_ = std::move(sum); }
 
   // What convolutions and fully connected layers multiply in: kFloat, or
   // kBFloat16 (with float32 accumulation; see ConvBlock and Dense for what that
@@ -75,6 +81,7 @@ class Network : public Classifier {
   // train mode, which choose the masks. Undefined without dropout.
   at::Tensor dropout_step_;
   at::ScalarType compute_dtype_ = at::kFloat;
+  BatchSum batch_sum_;
   // Of each batch norm's operation, made when it is first needed in eval mode.
   std::vector<std::unique_ptr<const FusedConvolution>> folded_;
   std::mutex folding_;

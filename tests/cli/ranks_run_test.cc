@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <random>
@@ -150,6 +151,20 @@ def forward(self, x):
                           path, "'"));
   ASSERT_EQ(run.exit_code, 0) << run.out;
   EXPECT_GT(json::parse(run.LastLine())["student"]["testAccuracy"], 0.8);
+}
+
+// A batch norm of the whole batch: the same losses as of one process.
+TEST_F(MpiTest, ASyncedBatchNormIsThatOfOneProcess) {
+  const auto loss = [&](int ranks, const std::string& more) {
+    const ProcessResult run =
+        Run(ranks,
+            "--student=resnet:1x4,1x8 --nocontrol --student_epochs=1 " + more);
+    EXPECT_EQ(run.exit_code, 0) << run.out;
+    return json::parse(run.LastLine())["finalLoss"].get<double>();
+  };
+  const double one = loss(1, "");
+  EXPECT_NEAR(loss(3, "--sync_batch_norm"), one, 1e-3 * one);
+  EXPECT_GT(std::fabs(loss(3, "") - one), 1e-3 * one);
 }
 
 TEST_F(MpiTest, ARankWithOtherSettingsIsNamed) {

@@ -135,12 +135,10 @@ TEST(OnnxTest, EachFamily) {
        {"cnn:4b,8b,fc16", "resnet:1x4,2x8", "resnet:1x4,2x8,b", "wrn:10,1",
         "mobile:4,8s,8x3,16x2s"}) {
     SCOPED_TRACE(spelling);
-    LoadedModel model = RandomModel(spelling, {3, 16, 12}, 5);
-    Random random(1, "test");
-    for (int i = 0; i < 20; ++i) {
-      model.model->Logits(UniformTensor({20, 3, 16, 12}, 2, random));
-    }
-    ExpectProven(model, testing::RandomImages(300, {3, 16, 12}), 300, {});
+    ExpectProven(testing::MakeTrainedModel(spelling, testing::kSmallColour),
+                 testing::RandomImages(300, testing::kSmallColour), 300, {});
+    ExpectProven(testing::MakeTrainedModel(spelling, {1, 28, 28}), MnistTest(),
+                 10000, {});
   }
 }
 

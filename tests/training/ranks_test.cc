@@ -14,11 +14,16 @@
 
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/allclose.h"
+#include "ATen/ops/cat.h"
 #include "ATen/ops/equal.h"
+#include "ATen/ops/linspace.h"
+#include "ATen/ops/ones.h"
 #include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
+#include "models/batch_norm.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
@@ -119,6 +124,53 @@ void OnRanks(int64_t size, const Run& run) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+// Values, gradients and running statistics.
+struct Normalized {
+  at::Tensor out, grad_x, grad_weight, mean, variance;
+};
+
+Normalized Normalize(const at::Tensor& images, const at::Tensor& weights,
+                     const BatchSum& sum) {
+  const int64_t channels = images.size(3);
+  const BatchNormState state = {at::linspace(0.5, 2, channels).requires_grad_(),
+                                at::linspace(-1, 1, channels).requires_grad_(),
+                                at::zeros({channels}), at::ones({channels}),
+                                sum};
+  const at::Tensor x = images.detach().clone().requires_grad_();
+  const at::Tensor out = BatchNorm(x, state, {}, /*relu=*/true, true);
+  (out * weights).sum().backward();
+  return {out.detach(), x.grad(), state.weight.grad(), state.running_mean,
+          state.running_var};
+}
+
+TEST(RanksTest, ASyncedBatchNormIsThatOfTheWholeBatch) {
+  Random random(1, "test images");
+  const at::Tensor x = UniformTensor({13, 5, 3, 6}, 2, random) + 3;
+  const at::Tensor weights = UniformTensor({13, 5, 3, 6}, 1, random);
+  const Normalized whole = Normalize(x, weights, nullptr);
+  constexpr int64_t kSize = 3;
+  std::vector<Normalized> parts(kSize);
+  OnRanks(kSize, [&](Ranks& ranks) {
+    const Span part = ranks.SpanOf(13);
+    parts[ranks.rank()] =
+        Normalize(x.narrow(0, part.first, part.count),
+                  weights.narrow(0, part.first, part.count),
+                  [&](const at::Tensor& values) { ranks.Sum(values); });
+  });
+  std::vector<at::Tensor> outs, gradients;
+  at::Tensor of_weight = at::zeros({6});
+  for (const Normalized& part : parts) {
+    outs.push_back(part.out);
+    gradients.push_back(part.grad_x);
+    of_weight += part.grad_weight;
+    EXPECT_TRUE(at::allclose(part.mean, whole.mean, 1e-6, 1e-6));
+    EXPECT_TRUE(at::allclose(part.variance, whole.variance, 1e-6, 1e-6));
+  }
+  EXPECT_TRUE(at::allclose(at::cat(outs), whole.out, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(at::cat(gradients), whole.grad_x, 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(of_weight, whole.grad_weight, 1e-4, 1e-4));
 }
 
 struct Trained {
