@@ -14,6 +14,9 @@
 #include <vector>
 
 #include "ATen/Parallel.h"
+#include "ATen/ops/ones.h"
+#include "ATen/ops/randn.h"
+#include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/random.h"
@@ -21,6 +24,7 @@
 #include "bench/matrix_rate.h"
 #include "benchmark/benchmark.h"
 #include "losses/kernels/kd_row.h"
+#include "models/batch_norm.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/conv_block_kernels.h"
 #include "models/kernels/dense_kernels.h"
@@ -228,6 +232,34 @@ void AddKdRow(int64_t classes) {
   });
 }
 
+// Batch norm, an addition and ReLU of ResNet-20's first maps, in training, with
+// its backward pass: our kernel, and LibTorch's operations.
+void AddBatchNorm() {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const bool composed : {false, true}) {
+      AddRow(absl::StrCat("batch norm, add, ReLU, both passes/32 x 32 x 16, ",
+                          composed ? "LibTorch/" : "own/",
+                          dtype == at::kFloat ? "f32" : "bf16"),
+             0, dtype, [=] {
+               const std::vector<int64_t> sizes = {kBatch, 32, 32, 16};
+               const at::Tensor x = at::randn(sizes).to(dtype).requires_grad_();
+               const at::Tensor add =
+                   at::randn(sizes).to(dtype).requires_grad_();
+               const at::Tensor gradient = at::randn(sizes).to(dtype);
+               const BatchNormState state = {at::ones({16}).requires_grad_(),
+                                             at::zeros({16}).requires_grad_(),
+                                             at::zeros({16}), at::ones({16})};
+               return [=] {
+                 const at::Tensor y =
+                     composed ? BatchNormComposed(x, state, add, true, true)
+                              : BatchNorm(x, state, add, true, true);
+                 y.backward(gradient);
+               };
+             });
+    }
+  }
+}
+
 void AddRows() {
   const auto block = [](int side, int in, int out, bool last) {
     ConvBlockParams p;
@@ -251,6 +283,7 @@ void AddRows() {
   AddDense("teacher.fc1", dense(3136, 128, true));
   AddDense("teacher.fc2", dense(128, 10, false));
   AddDense("student.fc1", dense(3136, 10, false));
+  AddBatchNorm();
   AddKdRow(10);
   AddKdRow(1000);
 }

@@ -169,7 +169,7 @@ FoldedModel Fold(const Network& model) {
   FoldedModel folded;
   folded.graph.spelling = graph.spelling;
   folded.graph.image = graph.image;
-  std::vector<int> now;  // Where the output of each operation is found.
+  std::vector<int>& now = folded.made_by;
   for (const Operation& operation : graph.operations) {
     Operation o = operation;
     for (int& input : o.inputs) input = input == kImages ? kImages : now[input];

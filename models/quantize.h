@@ -101,6 +101,9 @@ struct LayerTensors {
 struct FoldedModel {
   Graph graph;
   std::vector<LayerTensors> layers;  // Of each operation; float32.
+  // Of each operation of the model: that which makes its output here. A
+  // convolution's and its batch norm's are one.
+  std::vector<int> made_by;
 };
 
 // Of a model in eval mode: batch norm by running statistics. Gradients flow to

@@ -1,15 +1,21 @@
 #include "models/quantized_training.h"
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/amax.h"
+#include "ATen/ops/batch_norm.h"
 #include "ATen/ops/fake_quantize_per_channel_affine.h"
+#include "ATen/ops/rsqrt.h"
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
+#include "absl/strings/str_cat.h"
 #include "models/quantize.h"
 
 namespace distill {
@@ -35,6 +41,9 @@ class QuantizedTraining : public Classifier {
     }
     for (const NamedTensor& one : network_->named_buffers()) {
       AddBuffer(one.name, one.value, one.persistent);
+    }
+    for (const NamedTensor& one : network_->State()) {
+      state_[one.name] = one.value;
     }
     const at::NoGradGuard no_grad;
     const auto operations =
@@ -84,7 +93,11 @@ class QuantizedTraining : public Classifier {
 
   Outputs InBytes(const at::Tensor& images,
                   const std::vector<std::string>& features, bool chooses) {
-    const FoldedModel folded = Fold(*network_);
+    const Graph& graph = network_->graph();
+    const FoldedModel folded = [&] {
+      const at::NoGradGuard no_grad;
+      return Fold(*network_);
+    }();
     if (chooses) Choose(folded, images);
     const at::Tensor scales = scales_.cpu();
     const double* const scale = scales.const_data_ptr<double>();
@@ -96,13 +109,18 @@ class QuantizedTraining : public Classifier {
     Outputs outputs;
     outputs.features.resize(features.size());
     outputs.logits =
-        Walk(folded.graph, rounded(kImages, images),
+        Walk(graph, rounded(kImages, images),
              [&](int index, const std::vector<at::Tensor>& inputs) {
-               const Operation& o = folded.graph.operations[index];
-               LayerTensors layer = folded.layers[index];
-               if (layer.weight.defined())
-                 layer.weight = RoundedWeight(layer.weight);
-               const at::Tensor y = rounded(index, OutputOf(o, layer, inputs));
+               const Operation& o = graph.operations[index];
+               const int made_by = folded.made_by[index];
+               at::Tensor y = o.kind == Operation::Kind::kBatchNorm
+                                  ? Normalized(o, inputs[0])
+                                  : OutputOf(o, LayerOf(index, folded), inputs);
+               // Not between a convolution and its batch norm.
+               const auto& all = folded.made_by;
+               const bool is_inner = std::find(all.begin() + index + 1,
+                                               all.end(), made_by) != all.end();
+               if (!is_inner) y = rounded(made_by, y);
                for (size_t i = 0; i < features.size(); ++i) {
                  if (o.feature == features[i]) outputs.features[i] = y;
                }
@@ -111,7 +129,52 @@ class QuantizedTraining : public Classifier {
     return outputs;
   }
 
+  at::Tensor& State(const Operation& o, const char* name) {
+    return state_.at(absl::StrCat(o.name, ".", name));
+  }
+
+  // Of a batch, as the network does it.
+  at::Tensor Normalized(const Operation& o, const at::Tensor& x) {
+    {
+      const at::NoGradGuard no_grad;
+      State(o, "num_batches_tracked").add_(1);
+    }
+    return at::batch_norm(x, State(o, "weight"), State(o, "bias"),
+                          State(o, "running_mean"), State(o, "running_var"),
+                          /*training=*/true, kBatchNormMomentum,
+                          kBatchNormEpsilon, /*cudnn_enabled=*/true);
+  }
+
+  // With weights that are rounded as they will be with their batch norm in
+  // them.
+  LayerTensors LayerOf(int index, const FoldedModel& folded) {
+    const Graph& graph = network_->graph();
+    const Operation& o = graph.operations[index];
+    if (o.kind != Operation::Kind::kConvolution &&
+        o.kind != Operation::Kind::kLinear) {
+      return {};
+    }
+    LayerTensors layer = {State(o, "weight"), {}};
+    if (o.bias) layer.bias = State(o, "bias");
+    const auto norm = std::find(folded.made_by.begin() + index + 1,
+                                folded.made_by.end(), folded.made_by[index]);
+    if (norm == folded.made_by.end()) {
+      layer.weight = RoundedWeight(layer.weight);
+      return layer;
+    }
+    const Operation& of_norm = graph.operations[norm - folded.made_by.begin()];
+    const at::Tensor factor =
+        (State(of_norm, "weight").detach() *
+         at::rsqrt(State(of_norm, "running_var") + kBatchNormEpsilon))
+            .view({-1, 1, 1, 1});
+    // (One that is 0 has no weights to round.)
+    const at::Tensor divisor = factor.masked_fill(factor == 0, 1);
+    layer.weight = RoundedWeight(layer.weight * divisor) / divisor;
+    return layer;
+  }
+
   const std::shared_ptr<Network> network_;
+  std::map<std::string, at::Tensor> state_;  // The network's.
   const int64_t begin_;
   at::Tensor step_;  // [] int64: forward passes in train mode.
   // [1 + operations, 2]: scale, or 0, and zero point.

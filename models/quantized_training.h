@@ -11,14 +11,14 @@
 namespace distill {
 
 // `network`, with which it shares its state, as it is to be trained for
-// QuantizeModel (quantize.h): from forward pass `begin` in train mode on it
-// computes in float32 what 8 bits would: batch norm is in the weights before
-// it, by the running statistics, which stay as they are from then on; weights
-// and what lies between operations are rounded to bytes. Gradients pass the
-// rounding as if it were not there, but for what is cut off. (Jacob and others
-// 2018, section 3; batch norm as R. Krishnamoorthi 2018, section 3.2.2, freezes
-// it.) The scales of what lies between are those that QuantizeModel would
-// choose by the batch, chosen anew every 100 steps.
+// QuantizeModel (quantize.h): from forward pass `begin` in train mode on
+// weights, and what lies between operations, are rounded to what bytes would
+// stand for, in float32. Gradients pass the rounding as if it were not there,
+// but for what is cut off (Jacob and others 2018, section 3). Weights are
+// rounded as they will be with batch norm's running statistics in them, and
+// batch norm itself goes on to take those of the batch (R. Krishnamoorthi 2018,
+// section 3.2.2). The scales of what lies between are those that QuantizeModel
+// would choose by the batch, chosen anew every 100 steps.
 //
 // In eval mode, and before, it is `network`. Its two own buffers are no part of
 // a finished model. Not capturable.

@@ -17,9 +17,13 @@ namespace {
 
 constexpr ImageSpec kImage = {3, 16, 12};
 
+// Of colours and contrasts of their own: what is alike in all images batch norm
+// takes out.
 at::Tensor Images(int seed) {
   Random random(seed, "test images");
-  return UniformTensor({32, 3, 16, 12}, 2, random);
+  return UniformTensor({32, 3, 16, 12}, 2, random) *
+             UniformTensor({32, 3, 1, 1}, 1, random) +
+         UniformTensor({32, 3, 1, 12}, 2, random);
 }
 
 // With running statistics of such images.
@@ -31,15 +35,9 @@ std::shared_ptr<Network> MakeNetwork(const std::string& spelling) {
   return network;
 }
 
-std::vector<at::Tensor> Copies(const std::vector<NamedTensor>& state) {
-  std::vector<at::Tensor> copies;
-  for (const NamedTensor& one : state)
-    copies.push_back(one.value.detach().clone());
-  return copies;
-}
-
 constexpr const char* kFamilies[] = {"cnn:4,4b,fc8", "resnet:1x4,1x8,b",
-                                     "wrn:10,1", "mobile:4,4x3,8x2s", "mlp:8"};
+                                     "wrn:10,1",     "mobile:4,4x3,8x2s",
+                                     "mlp:8",        "cnn:4,fc8"};
 
 // It computes what a program of 8 bits does, with scales by the same images.
 TEST(QuantizedTrainingTest, ComputesWhatTheIntegersWill) {
@@ -48,18 +46,21 @@ TEST(QuantizedTrainingTest, ComputesWhatTheIntegersWill) {
     LoadedModel loaded;
     loaded.model = MakeNetwork(spelling);
     const auto training = TrainForBytes(loaded.model, 0);
-    const at::Tensor images = Images(30);
-    const at::Tensor logits = training->Logits(images).detach();
-    training->eval();
     const at::NoGradGuard no_grad;
+    const at::Tensor images = Images(30);
+    // Until the running statistics are those of this batch.
+    for (int i = 0; i < 200; ++i) loaded.model->Logits(images);
+    const at::Tensor logits = training->Logits(images);
+    training->eval();
     const at::Tensor expected =
         Simulate(*QuantizeModel(loaded, images))->Logits(images);
-    // Rounding decides otherwise where two bytes are as good as equal, and each
-    // such byte changes others.
+    // Rounding decides otherwise where two bytes are as good as equal, each
+    // such byte changes others, and a batch's statistics are those of the
+    // rounded.
     const double noise = (logits - expected).square().mean().item<double>();
     EXPECT_LT(noise, 1e-3 * expected.var().item<double>());
     const at::Tensor floats = training->Logits(images);
-    if (spelling == std::string("wrn:10,1")) continue;  // Of too many layers.
+    if (loaded.model->graph().Has(Operation::Kind::kBatchNorm)) continue;
     EXPECT_LT(4 * noise, (expected - floats).square().mean().item<double>());
   }
 }
@@ -85,42 +86,50 @@ TEST(QuantizedTrainingTest, IsTheNetworkBeforeThatAndInEvalMode) {
   EXPECT_TRUE(at::equal(training->Logits(Images(9)), one->Logits(Images(9))));
 }
 
-TEST(QuantizedTrainingTest, RunningStatisticsStayAndGradientsArrive) {
+TEST(QuantizedTrainingTest, StatisticsMoveAndGradientsArrive) {
   for (const char* spelling : kFamilies) {
     SCOPED_TRACE(spelling);
     const auto network = MakeNetwork(spelling);
+    const auto exact = MakeNetwork(spelling);
     const auto training = TrainForBytes(network, 0);
-    const auto before = Copies(network->named_buffers());
     training->Logits(Images(3)).square().sum().backward();
-    const auto after = Copies(network->named_buffers());
-    for (size_t i = 0; i < before.size(); ++i) {
-      EXPECT_TRUE(at::equal(before[i], after[i]));
+    exact->Logits(Images(3));
+    const auto& found = network->named_buffers();
+    for (size_t i = 0; i < found.size(); ++i) {
+      const at::Tensor expected =
+          exact->named_buffers()[i].value.to(at::kDouble);
+      EXPECT_LT((found[i].value - expected).abs().max().item<double>(),
+                0.02 * (1 + expected.abs().max().item<double>()))
+          << found[i].name;
     }
     for (const NamedTensor& one : network->named_parameters()) {
       ASSERT_TRUE(one.value.grad().defined()) << one.name;
+      // (Batch norm takes a convolution's bias out again.)
+      if (one.name.find("conv") != std::string::npos) continue;
       EXPECT_GT(one.value.grad().abs().max().item<float>(), 0) << one.name;
     }
   }
 }
 
-// The gradient is nearly that of the float model in eval mode.
+// (Of nets without batch norm, which leaves little of it in random nets.)
 TEST(QuantizedTrainingTest, GradientsPassTheRounding) {
-  const auto network = MakeNetwork("resnet:1x4,1x8,b");
-  const at::Tensor images = Images(4);
-  const auto gradient_of = [&](Classifier& model) {
-    model.Logits(images).square().sum().backward();
-    const at::Tensor first = network->parameters()[0];
-    const at::Tensor gradient = first.grad().clone();
-    for (at::Tensor& one : network->parameters()) {
-      one.mutable_grad() = at::Tensor();
-    }
-    return gradient;
-  };
-  const at::Tensor rounded = gradient_of(*TrainForBytes(network, 0));
-  network->eval();
-  const at::Tensor exact = gradient_of(*network);
-  EXPECT_LT((rounded - exact).norm().item<double>(),
-            0.3 * exact.norm().item<double>());
+  for (const char* spelling : {"mlp:8", "cnn:8,fc16"}) {
+    const auto network = MakeNetwork(spelling);
+    const auto gradients_of = [&](Classifier& model) {
+      model.Logits(Images(4)).square().sum().backward();
+      std::vector<at::Tensor> gradients;
+      for (at::Tensor& one : network->parameters()) {
+        gradients.push_back(one.grad().flatten().clone());
+        one.mutable_grad() = at::Tensor();
+      }
+      return at::cat(gradients);
+    };
+    const at::Tensor rounded = gradients_of(*TrainForBytes(network, 0));
+    const at::Tensor exact = gradients_of(*network);
+    EXPECT_LT((rounded - exact).norm().item<double>(),
+              0.1 * exact.norm().item<double>())
+        << spelling;
+  }
 }
 
 TEST(QuantizedTrainingTest, FeaturesAreThoseOfTheSameNames) {
