@@ -56,8 +56,7 @@ FusedConvolution::FusedConvolution(const Operation& convolution,
       {weight_, Both(padding_), Both(stride_), Both(1), groups_, images.vec()});
 }
 
-at::Tensor FusedConvolution::operator()(const at::Tensor& x,
-                                        const at::Tensor& add,
+at::Tensor FusedConvolution::operator()(const at::Tensor& x, at::Tensor add,
                                         bool relu) const {
   const at::Tensor in = ChannelsLast(x, dtype_);
   if (!one_dnn_) {
@@ -70,7 +69,12 @@ at::Tensor FusedConvolution::operator()(const at::Tensor& x,
   const std::vector<c10::IValue> convolution = {
       weight_, bias_, Both(padding_), Both(stride_), Both(1), groups_};
   std::vector<c10::IValue> arguments = {in};
-  if (add.defined()) arguments.emplace_back(ChannelsLast(add, dtype_));
+  if (add.defined()) {
+    // (The operation that leaves it alone would copy it.)
+    at::Tensor sum = ChannelsLast(add, dtype_);
+    if (sum.is_same(add) && add.use_count() > 2) sum = sum.clone();
+    arguments = {std::move(sum), in};
+  }
   arguments.insert(arguments.end(), convolution.begin(), convolution.end());
   if (!add.defined()) {
     for (c10::IValue one : std::initializer_list<c10::IValue>{
@@ -84,7 +88,8 @@ at::Tensor FusedConvolution::operator()(const at::Tensor& x,
            no_scalars, c10::IValue()}) {
     arguments.push_back(std::move(one));
   }
-  return Call("mkldnn::_convolution_pointwise", "binary", std::move(arguments));
+  return Call("mkldnn::_convolution_pointwise_", "binary",
+              std::move(arguments));
 }
 
 }  // namespace distill

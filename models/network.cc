@@ -91,8 +91,7 @@ const FusedConvolution& Network::Folded(const PlanStep& step,
 }
 
 at::Tensor Network::Compute(const PlanStep& step,
-                            const std::vector<at::Tensor>& inputs,
-                            Carried& carried) {
+                            std::vector<at::Tensor> inputs, Carried& carried) {
   const std::vector<at::Tensor>& state = state_[step.first];
   switch (step.kind) {
     case PlanStep::Kind::kConvBlock: {
@@ -113,8 +112,9 @@ at::Tensor Network::Compute(const PlanStep& step,
       const bool relu =
           graph_.operations[step.last].kind == Operation::Kind::kRelu;
       if (step.convolution != PlanStep::kNone && IsFolded()) {
-        const at::Tensor y = Folded(step, inputs[0])(
-            inputs[0], inputs.size() > 1 ? inputs[1] : at::Tensor(), relu);
+        if (inputs.size() == 1) inputs.emplace_back();
+        const at::Tensor y =
+            Folded(step, inputs[0])(inputs[0], std::move(inputs[1]), relu);
         return step.compact ? y : y.to(at::kFloat);
       }
       if (is_training()) state[4].add_(1);
@@ -215,7 +215,7 @@ Outputs Network::Forward(const at::Tensor& images,
     for (const int input : step.done) values[input] = at::Tensor();
     values[step.last] = folded.count(step.first) > 0
                             ? inputs[0]
-                            : Compute(step, inputs, carried);
+                            : Compute(step, std::move(inputs), carried);
     const std::string& name = graph_.operations[step.last].feature;
     for (size_t i = 0; i < features.size() && !name.empty(); ++i) {
       if (features[i] == name) {

@@ -67,8 +67,8 @@ class Network : public Classifier {
   // The output of a step: [batch, channels, height, width] in any memory
   // layout, or [batch, width]; float32, or where the plan says so the dtype
   // that is computed with.
-  at::Tensor Compute(const PlanStep& step,
-                     const std::vector<at::Tensor>& inputs, Carried& carried);
+  at::Tensor Compute(const PlanStep& step, std::vector<at::Tensor> inputs,
+                     Carried& carried);
   at::Tensor ComputeByLibTorch(int index, bool compact,
                                const std::vector<at::Tensor>& inputs);
 
