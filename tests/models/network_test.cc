@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "ATen/core/grad_mode.h"
 #include "base/random.h"
 #include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
@@ -231,6 +232,29 @@ TEST(NetworkTest, GivesItsFeaturesByName) {
   EXPECT_TRUE(near(out.features[2], conv2));
   EXPECT_THROW(net.Forward(images, {"fc2"}), c10::Error) << "those are logits";
   EXPECT_THROW(net.Forward(images, {"conv3"}), c10::Error);
+}
+
+// In eval mode an addition takes the place of what it adds to.
+TEST(NetworkTest, AnAdditionOverwritesNothingThatIsStillWanted) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    Network net = Make(*ParseModel("m", "resnet:2x4,2x8", {1, 12, 8}, 5));
+    net.set_compute_dtype(dtype);
+    net.eval();
+    const at::Tensor images = RandomImages(6, 12, 8);
+    const at::Tensor before = images.clone();
+    const at::NoGradGuard no_grad;
+    std::vector<std::string> names;
+    for (const Feature& one : net.Features()) names.push_back(one.name);
+    ASSERT_GE(names.size(), 2u);
+    const Outputs all = net.Forward(images, names);
+    for (size_t i = 0; i < names.size(); ++i) {
+      const Outputs one = net.Forward(images, {names[i]});
+      EXPECT_TRUE(at::equal(one.features[0], all.features[i])) << names[i];
+      EXPECT_TRUE(at::equal(one.logits, all.logits)) << names[i];
+    }
+    EXPECT_TRUE(at::equal(net.Logits(images), all.logits));
+    EXPECT_TRUE(at::equal(images, before));
+  }
 }
 
 TEST(NetworkTest, DropsHiddenUnitsInTrainModeOnly) {
