@@ -237,8 +237,8 @@ void AddKdRow(int64_t classes) {
 void AddBatchNorm() {
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
     for (const bool composed : {false, true}) {
-      AddRow(absl::StrCat("batch norm, add, ReLU, both passes/32 x 32 x 16, ",
-                          composed ? "LibTorch/" : "own/",
+      AddRow(absl::StrCat("batch_norm", composed ? "_libtorch" : "",
+                          "/resnet20.layer1/",
                           dtype == at::kFloat ? "f32" : "bf16"),
              0, dtype, [=] {
                const std::vector<int64_t> sizes = {kBatch, 32, 32, 16};

@@ -292,17 +292,18 @@ std::string ProgramAsTyped(const DistillOptions& options,
   return absl::StrCat(program.substr(0, program.rfind('/') + 1), name);
 }
 
-// A command of this program with the flags that `is_kept`, and then `more`, as
+// A command of `program` with the flags that `is_kept`, and then `more`, as
 // its user would type it.
 std::string CommandWith(
     const DistillOptions& options, const Settings& settings,
+    const std::string& program,
     const std::function<bool(const Setting&)>& is_kept,
     const std::vector<std::pair<std::string, std::string>>& more) {
   // Of one run alone, or said anew.
   std::set<std::string> passed_over = {"output_dir", "overwrite", "resume",
                                        "print_config"};
   for (const auto& [name, value] : more) passed_over.insert(name);
-  std::string command = ProgramAsTyped(options, "distill");
+  std::string command = ProgramAsTyped(options, program);
   std::set<const void*> said;  // A setting may have two names.
   for (const Setting& row : settings.rows()) {
     if (!is_kept(row) || passed_over.count(row.name()) > 0) continue;
@@ -328,7 +329,7 @@ std::string RepeatCommand(const DistillOptions& options,
     return row.IsGiven() && row.name() != "config" && row.name() != "json" &&
            row.name() != "quiet";
   };
-  return CommandWith(options, settings, is_kept, {});
+  return CommandWith(options, settings, "distill", is_kept, {});
 }
 
 // A command worth trying after this run: its own with more flags, or the export
@@ -353,16 +354,25 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
         Quoted(absl::StrCat("--model=", options.output_dir, "/", kScriptFile)),
         " --trust_model_code");
   } else {
-    return absl::StrCat(
-        ProgramAsTyped(options, "export"), " ",
-        Quoted(absl::StrCat("--model=", options.output_dir, "/", kStudentFile)),
-        " --format=c --output=student.h");
+    DataOptions data = options.data;
+    Settings of_data = SettingsOf(data);
+    more = {{"model", Quoted(options.output_dir + "/" + kStudentFile)},
+            {"format", "c"},
+            {"int8", "true"},
+            {"output", "student.h"}};
+    if (options.data.dataset.empty() && options.data.data_dir.empty()) {
+      more.emplace_back("dataset", "mnist");
+    }
+    const auto is_data = [&of_data](const Setting& row) {
+      return row.typed() && of_data.Find(row.name()) != nullptr;
+    };
+    return CommandWith(options, settings, "export", is_data, more);
   }
   if (!options.output_dir.empty()) {
     more.emplace_back("output_dir", Quoted(options.output_dir + "_2"));
   }
   const auto is_kept = [](const Setting& row) { return row.typed(); };
-  return CommandWith(options, settings, is_kept, more);
+  return CommandWith(options, settings, "distill", is_kept, more);
 }
 
 absl::Status CheckOptions(const DistillOptions& options,

@@ -28,15 +28,17 @@ TEST(KernelsBenchmarkTest, EveryKernelHasARowWithItsShare) {
     const std::string name = row["name"];
     kernels.insert(name.substr(0, name.find('/')));
     EXPECT_GT(row["items_per_second"].get<double>(), 0) << row;
+    // They have no products of matrices.
     if (name.rfind("kd_row", 0) == 0) continue;
+    if (name.rfind("batch_norm", 0) == 0) continue;
     EXPECT_GT(row["of_matrix_rate"].get<double>(), 0) << row;
   }
   EXPECT_EQ(kernels,
             (std::set<std::string>{
-                "conv_block_forward", "conv_block_forward_training",
-                "conv_block_input_gradient", "conv_block_weight_gradient",
-                "dense_forward", "dense_input_gradient",
-                "dense_weight_gradient", "kd_row"}));
+                "batch_norm", "batch_norm_libtorch", "conv_block_forward",
+                "conv_block_forward_training", "conv_block_input_gradient",
+                "conv_block_weight_gradient", "dense_forward",
+                "dense_input_gradient", "dense_weight_gradient", "kd_row"}));
 }
 
 TEST(KernelsBenchmarkTest, RefusesUnknownFlags) {
