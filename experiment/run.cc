@@ -3,8 +3,12 @@
 #include <chrono>
 #include <utility>
 
+#include "ATen/TensorOperators.h"
+#include "ATen/ops/argmax.h"
 #include "ATen/ops/index_fill.h"
 #include "ATen/ops/index_select.h"
+#include "ATen/ops/ne.h"
+#include "ATen/ops/sum.h"
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"

@@ -52,6 +52,7 @@ int64_t SizeOf(const Shape& shape) {
 // it can be. Returns the end of the highest.
 int64_t Arrange(std::vector<Area>& areas) {
   std::vector<Area*> by_size;
+  by_size.reserve(areas.size());
   for (Area& area : areas) by_size.push_back(&area);
   std::stable_sort(
       by_size.begin(), by_size.end(),

@@ -56,7 +56,8 @@ FusedConvolution::FusedConvolution(const Operation& convolution,
       {weight_, Both(padding_), Both(stride_), Both(1), groups_, images.vec()});
 }
 
-at::Tensor FusedConvolution::operator()(const at::Tensor& x, at::Tensor add,
+at::Tensor FusedConvolution::operator()(const at::Tensor& x,
+                                        const at::Tensor& add,
                                         bool relu) const {
   const at::Tensor in = ChannelsLast(x, dtype_);
   if (!one_dnn_) {

@@ -23,12 +23,13 @@ class FusedConvolution {
                    at::ScalarType dtype, at::IntArrayRef images);
 
   // relu(norm(convolution(x)) + add) in `dtype`, which takes the place of `add`
-  // where the caller gives that away: `x` and `add`, which may be undefined,
+  // where the caller alone holds that: `x` and `add`, which may be undefined,
   // [batch, channels, height, width] in any layout, the result in
   // channels-last. On the CPU oneDNN's convolution that adds and cuts what it
   // has in registers, by LibTorch's operations for compiled models. Without a
   // graph; may be called from several threads.
-  at::Tensor operator()(const at::Tensor& x, at::Tensor add, bool relu) const;
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& add,
+                        bool relu) const;
 
  private:
   int64_t stride_, padding_, groups_;

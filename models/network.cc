@@ -114,7 +114,7 @@ at::Tensor Network::Compute(const PlanStep& step,
       if (step.convolution != PlanStep::kNone && IsFolded()) {
         if (inputs.size() == 1) inputs.emplace_back();
         const at::Tensor y =
-            Folded(step, inputs[0])(inputs[0], std::move(inputs[1]), relu);
+            Folded(step, inputs[0])(inputs[0], inputs[1], relu);
         return step.compact ? y : y.to(at::kFloat);
       }
       if (is_training()) state[4].add_(1);

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/allclose.h"
 #include "ATen/ops/cat.h"
