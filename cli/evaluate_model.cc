@@ -38,8 +38,9 @@ absl::StatusOr<LoadedModel> LoadModelOrTwin(std::string* path) {
   if (bytes != OnnxFile(twin) && bytes != OnnxFile(twin, normalized)) {
     return absl::FailedPreconditionError(
         absl::StrCat(onnx, ": found another model than in ", *path,
-                     " beside it; expected what export makes of that. Pass the "
-                     "safetensors file itself, or export it again."));
+                     " beside it; expected what export makes of that (without "
+                     "--int8). Pass the safetensors file itself, with --int8 "
+                     "for one in 8 bits, or export it again."));
   }
   return twin;
 }
@@ -182,6 +183,12 @@ absl::StatusOr<EvaluatedInBytes> EvaluateInBytes(
   ASSIGN_OR_RETURN(const auto data, LoadDatasetFor(loaded.info, options,
                                                    observer, Split::kTrain));
   EvaluatedInBytes result;
+  if (data.dataset->count < kCalibrationImages) {
+    observer.OnLine(absl::StrCat("note: the scales of 8 bits were chosen by ",
+                                 Count(data.dataset->count, "image"),
+                                 " alone; ", kCalibrationImages,
+                                 " or more are better"));
+  }
   ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, data.dataset));
   ASSIGN_OR_RETURN(
       const auto evaluated,

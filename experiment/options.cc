@@ -31,10 +31,12 @@ absl::Status ExperimentOptions::Validate() const {
     }
   }
   status.Update(CheckRanges(*this));
-  if (quantize_from > static_cast<double>(student_epochs)) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--quantize_from is ", quantize_from, " with ",
-                     student_epochs, " epochs; it must be at most that")));
+  if (quantize_from != -1 &&
+      !(quantize_from >= 0 &&
+        quantize_from <= static_cast<double>(student_epochs))) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "--quantize_from is ", quantize_from, " with ", student_epochs,
+        " epochs; it must be from 0 to that, or -1 for three quarters")));
   }
   if (quantize != Quantize::kNone && keep == Keep::kBest) {
     status.Update(absl::InvalidArgumentError(

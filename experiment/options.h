@@ -75,7 +75,7 @@ struct ExperimentOptions {
   std::vector<int64_t> omit_classes;
   Quantize quantize = Quantize::kNone;
   // With kInt8: epochs after which the student and the control train in
-  // simulated 8 bits; below 0: three quarters of them.
+  // simulated 8 bits; -1: three quarters of them.
   double quantize_from = -1;
   // Training images held out of all training, to choose by: the same for every
   // seed, in equal shares of the classes. At least 0.
@@ -209,6 +209,7 @@ struct ExperimentOptions {
              "With --quantize=int8: the epochs after which 8 bits are "
              "simulated in training, like 22.5; --student_epochs: not in "
              "training. Default (-1): three quarters of them.")
+        .AtLeast(-1)
         .Unless([this] {
           return std::string(quantize == Quantize::kNone
                                  ? "--quantize=none does not use it"

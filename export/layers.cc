@@ -13,7 +13,9 @@ absl::Status NotALayer(const LoadedModel& loaded, const std::string& found) {
       "the model ", loaded.info.architecture, " (", loaded.model->Describe(),
       "): found ", found,
       "; this format has convolutions 3x3 with ReLU and max-pooling 2x2, then "
-      "fully connected layers with ReLU. Export it as ONNX."));
+      "fully connected layers with ReLU, one after another and without batch "
+      "norm. For a C header pass --int8, which takes any net, or export it as "
+      "ONNX."));
 }
 
 }  // namespace

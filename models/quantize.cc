@@ -34,7 +34,6 @@ namespace {
 using Kind = Operation::Kind;
 
 constexpr int64_t kLowest = -128, kHighest = 127;
-constexpr int64_t kCalibrationImages = 512;
 constexpr float kLargestWeight = 127;
 // A bias has no more than a quarter of the sum's 32 bits.
 constexpr double kLargestBias = 1 << 29;

@@ -81,8 +81,11 @@ struct QuantizedModel {
 absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
                                              const at::Tensor& images);
 
-// The same by `train`: by 512 of its images, spread over all of it, or by all
-// if there are fewer. Batches::Create's errors too.
+// Of a training set as many say enough of what the scales are of.
+constexpr int64_t kCalibrationImages = 512;
+
+// The same by so many images of `train`, spread over all of it, or by all if
+// there are fewer. Batches::Create's errors too.
 absl::StatusOr<QuantizedModel> QuantizeModel(
     const LoadedModel& loaded, const std::shared_ptr<const Dataset>& train);
 

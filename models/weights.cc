@@ -206,6 +206,11 @@ absl::Status Fill(const SafeTensor& tensor, const std::string& file,
     return Wrong(file, what + " with a number that is not finite",
                  "finite numbers");
   }
+  if (absl::EndsWith(tensor.name, ".running_var") &&
+      (values < 0).any().item<bool>()) {
+    return Wrong(file, what + " with a negative number",
+                 "variances, which are not");
+  }
   const at::NoGradGuard no_grad;
   to.copy_(values);
   return absl::OkStatus();

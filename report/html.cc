@@ -193,7 +193,7 @@ PageSection InBytesSection(const Analysis& analysis) {
   const std::vector<StageAnalysis>& stages = analysis.first().stages;
   if (!stages[kStudentStage].stage->in_bytes) return {};
   StageTable table(stages, kStudentStage);
-  table.Add("accuracy in float32", [](const StageAnalysis& s) {
+  table.Add("accuracy in floats", [](const StageAnalysis& s) {
     return Percent(s.metrics.accuracy.mean);
   });
   table.Add("accuracy in 8 bits", [](const StageAnalysis& s) {
@@ -202,7 +202,7 @@ PageSection InBytesSection(const Analysis& analysis) {
   table.Add("errors in 8 bits", [](const StageAnalysis& s) {
     return WithCommas(s.stage->in_bytes->test.errors);
   });
-  table.Add("test images of another class than in float32",
+  table.Add("test images of another class than in floats",
             [](const StageAnalysis& s) {
               return WithCommas(s.stage->in_bytes->changed);
             });
@@ -215,8 +215,9 @@ PageSection InBytesSection(const Analysis& analysis) {
   return {"In 8-bit integers",
           table.Html() +
               Paragraph("All products are of 8-bit integers, as export --int8 "
-                        "writes the model. Bytes are those of weights and "
-                        "biases, in 8 bits also of multipliers and shifts.",
+                        "writes the model; floats are as the table above "
+                        "has them. Bytes are those of weights and biases, in 8 "
+                        "bits also of multipliers and shifts.",
                         "note")};
 }
 

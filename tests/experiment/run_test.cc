@@ -712,6 +712,17 @@ TEST(ExperimentTest, WhatDoesNotFitIsRefusedBeforeAnythingIsTrained) {
          o.teacher = "cnn:8";
        },
        {"--teacher_dropout is 0.5", "cnn:8", "no hidden layer"}},
+      {[](auto& o) { o.quantize_from = std::nan(""); },
+       {"--quantize_from is nan"}},
+      {[](auto& o) { o.quantize_from = -0.5; }, {"--quantize_from is -0.5"}},
+      {[](auto& o) { o.quantize_from = 1.5; },
+       {"--quantize_from is 1.5 with 1 epochs", "from 0 to that"}},
+      {[](auto& o) {
+         o.quantize = Quantize::kInt8;
+         o.keep = Keep::kBest;
+         o.validation = 50;
+       },
+       {"--keep=best", "--quantize"}},
       {[](auto& o) { o.student_feature = "conv1"; },
        {"--student_feature", "--method=kd compares logits"}},
       {[](auto& o) {

@@ -254,6 +254,23 @@ TEST(ModelFileTest, WhatIsWrongIsNamed) {
   }
 }
 
+TEST(ModelFileTest, ANegativeVarianceIsNamed) {
+  Random random(0, "test");
+  ModelInfo info;
+  info.architecture = "cnn:2b";
+  info.image = {1, 4, 4};
+  info.classes = 2;
+  info.class_names = {"a", "b"};
+  Network net(*ParseModel("m", info.architecture, info.image, 2), random);
+  for (const NamedTensor& one : net.named_buffers()) {
+    if (one.name == "bn1.running_var") one.value[1] = -0.5;
+  }
+  EXPECT_TRUE(FailsWith(
+      ModelFromFile(ModelFile(net.State(), info), "some.safetensors").status(),
+      absl::StatusCode::kDataLoss,
+      {"some.safetensors", "\"bn1.running_var\"", "negative"}));
+}
+
 TEST(SafeTensorTest, TensorsComeBack) {
   for (const at::Tensor& tensor :
        {at::randn({3, 4}).t(), at::randn({2}, at::kDouble),
