@@ -189,7 +189,11 @@ absl::StatusOr<EvaluatedInBytes> EvaluateInBytes(
                                  " alone; ", kCalibrationImages,
                                  " or more are better"));
   }
-  ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, data.dataset));
+  BatchesOptions batches_options;
+  batches_options.normalization = loaded.info.normalization;
+  ASSIGN_OR_RETURN(const auto batches,
+                   Batches::Create(data.dataset, batches_options));
+  ASSIGN_OR_RETURN(result.model, QuantizeModel(loaded, batches));
   ASSIGN_OR_RETURN(
       const auto evaluated,
       EvaluateModel(loaded.info, Simulate(result.model), dataset, observer));

@@ -45,12 +45,8 @@ struct FormatOptions {
   const LoadedModel* teacher = nullptr;       // If there is one.
 };
 
-// What a format makes.
-struct Exported {
-  std::string contents;
-  // Of the C header; 0: unknown.
-  int64_t constant_bytes = 0, scratch_bytes = 0;
-};
+// What a format makes. The sizes are the C header's, and 0 of others.
+using Exported = CHeaderFile;
 
 struct Format {
   const char* name;
@@ -79,14 +75,8 @@ absl::StatusOr<Exported> SafeTensorsFile(const LoadedModel& loaded,
 absl::StatusOr<Exported> C(const LoadedModel& loaded,
                            const FormatOptions& options) {
   const CHeaderOptions header = {options.prefix, options.remarks};
-  CHeaderFile file;
-  if (options.int8) {
-    file = CHeader(*options.quantized, header);
-  } else {
-    ASSIGN_OR_RETURN(file, CHeader(loaded, header));
-  }
-  return Exported{std::move(file.text), file.constant_bytes,
-                  file.scratch_bytes};
+  if (options.int8) return CHeader(*options.quantized, header);
+  return CHeader(loaded, header);
 }
 
 absl::StatusOr<Exported> Html(const LoadedModel& loaded,
@@ -222,9 +212,9 @@ absl::Status Export(const ExportOptions& options, std::ostream& out,
   }
   ASSIGN_OR_RETURN(const auto made, format->make(loaded, format_options));
   RETURN_IF_ERROR(CheckNotAnInput(options, evaluation.files));
-  RETURN_IF_ERROR(WriteFile(options.output, made.contents));
+  RETURN_IF_ERROR(WriteFile(options.output, made.text));
 
-  const auto bytes = static_cast<int64_t>(made.contents.size());
+  const auto bytes = static_cast<int64_t>(made.text.size());
   std::ostream silent(nullptr);
   std::ostream& lines = console_options.quiet ? silent : out;
   lines << options.output << ": " << loaded.info.architecture << " as "

@@ -189,11 +189,11 @@ absl::StatusOr<InBytes> EvaluateInBytes(const Stages& stages,
                                         const StageResult& stage,
                                         const StudentSource& source) {
   const DataDivision& data = stages.data();
-  const auto train = std::make_shared<const Dataset>(data.train.dataset());
   ASSIGN_OR_RETURN(const SafeTensors file,
-                   source.File(stages.options(), stage, *train));
+                   source.File(stages.options(), stage, data.train.dataset()));
   ASSIGN_OR_RETURN(const LoadedModel loaded, ModelFromFile(file, name));
-  ASSIGN_OR_RETURN(const QuantizedModel model, QuantizeModel(loaded, train));
+  ASSIGN_OR_RETURN(const QuantizedModel model,
+                   QuantizeModel(loaded, data.train));
   const at::Tensor logits =
       ComputeLogits(FrozenClassifier(Simulate(model)), data.test, at::kCPU,
                     name + ": testing in 8 bits", stages.observer());

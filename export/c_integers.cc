@@ -34,6 +34,8 @@ struct Step {
   int64_t in_zero = 0, other_zero = 0, zero = 0, out_zero = 0;
   FixedSum sum = {0, 0, 0};
   std::vector<FixedPoint> rescaling;
+  // Of the layer's weights: the window's, or those of what was flattened.
+  int64_t pixels = 1;
 };
 
 // Of which a step has this many bytes where a pointer has four.
@@ -82,6 +84,7 @@ class Planner {
       : model_(model),
         operations_(model.graph.operations),
         shapes_(*InferShapes(model.graph)),
+        users_(UsersOf(model.graph)),
         is_done_(operations_.size(), false),
         area_of_(operations_.size(), kNone) {
     areas_.push_back({model.graph.image.size()});  // The images.
@@ -107,21 +110,26 @@ class Planner {
     const ImageSpec& image = model_.graph.image;
     return {image.channels, image.height, image.width};
   }
+  int64_t PixelsOf(int layer) const {
+    const Operation& o = operations_[layer];
+    if (o.kind == Kind::kConvolution) return o.kernel * o.kernel;
+    int from = o.inputs[0];
+    while (from != kImages && (operations_[from].kind == Kind::kFlatten ||
+                               operations_[from].kind == Kind::kDropout)) {
+      from = operations_[from].inputs[0];
+    }
+    const Shape image = ImageOf(from);
+    return image[1] * image[2];
+  }
   int64_t ZeroOf(int operation) const {
     return model_.ScaleOf(operation).zero_point;
   }
 
   // The operation of that kind that alone takes what `operation` makes.
   int OnlyUser(int operation, Kind kind) const {
-    int only = kNone;
-    for (int i = operation + 1; i < Count(); ++i) {
-      for (const int input : operations_[i].inputs) {
-        if (input != operation) continue;
-        if (only != kNone || operations_[i].kind != kind) return kNone;
-        only = i;
-      }
-    }
-    return only;
+    const std::vector<int>& users = users_[operation];
+    return users.size() == 1 && operations_[users[0]].kind == kind ? users[0]
+                                                                   : kNone;
   }
 
   // Whether what is left to do does not read that area.
@@ -174,6 +182,7 @@ class Planner {
       step.padding = o.padding;
       step.of_one = step.from[0] / o.groups;
       step.rescaling = RescalingOf(model_, index);
+      step.pixels = PixelsOf(index);
       const int pool = OnlyUser(computed.back(), Kind::kMaxPool);
       const int sum = OnlyUser(index, Kind::kAdd);
       if (pool != kNone &&
@@ -231,6 +240,7 @@ class Planner {
   const QuantizedModel& model_;
   const std::vector<Operation>& operations_;
   const std::vector<Shape> shapes_;
+  const std::vector<std::vector<int>> users_;
   std::vector<bool> is_done_;
   std::vector<int> area_of_;  // Of each operation's output; kNone: not made.
   std::vector<Area> areas_;
@@ -257,30 +267,15 @@ std::vector<int64_t> BytesOfPixels(const QuantizedModel& model) {
 }
 
 // [outputs, pixels, channels], where the layer's own are [outputs, channels,
-// pixels]: of a window, or of the image that was flattened.
-std::vector<int64_t> WeightsOf(const QuantizedModel& model, int layer) {
-  const std::vector<int8_t>& values = model.layers[layer]->weight.values;
-  const auto outputs = static_cast<int64_t>(model.layers[layer]->bias.size());
-  const std::vector<Operation>& operations = model.graph.operations;
-  int64_t pixels = operations[layer].kernel * operations[layer].kernel;
-  if (operations[layer].kind == Kind::kLinear) {
-    const std::vector<Shape> shapes = *InferShapes(model.graph);
-    int from = operations[layer].inputs[0];
-    while (from != kImages && (operations[from].kind == Kind::kFlatten ||
-                               operations[from].kind == Kind::kDropout)) {
-      from = operations[from].inputs[0];
-    }
-    const ImageSpec& image = model.graph.image;
-    const Shape shape = from == kImages
-                            ? Shape{image.channels, image.height, image.width}
-                            : AsImage(shapes[from]);
-    pixels = shape[1] * shape[2];
-  }
-  const int64_t of_one = static_cast<int64_t>(values.size()) / outputs;
+// pixels].
+std::vector<int64_t> WeightsOf(const QuantizedLayer& layer, int64_t pixels) {
+  const std::vector<int8_t>& values = layer.weight.values;
+  const auto count = static_cast<int64_t>(values.size());
+  const int64_t of_one = count / static_cast<int64_t>(layer.bias.size());
   const int64_t channels = of_one / pixels;
   std::vector<int64_t> weights;
-  weights.reserve(values.size());
-  for (int64_t i = 0; i < outputs * of_one; ++i) {
+  weights.reserve(count);
+  for (int64_t i = 0; i < count; ++i) {
     const int64_t pixel = i % of_one / channels, channel = i % channels;
     weights.push_back(values[i / of_one * of_one + channel * pixels + pixel]);
   }
@@ -341,11 +336,12 @@ CHeaderFile CHeader(const QuantizedModel& model,
       return array_name;
     };
     if (s.layer != kNone) {
-      const std::vector<int32_t>& biases = model.layers[s.layer]->bias;
+      const QuantizedLayer& layer = *model.layers[s.layer];
       absl::StrAppend(&code, "/* ", model.graph.operations[s.layer].name,
                       " */\n");
-      weight = array("int8_t ", "weight", WeightsOf(model, s.layer), 1);
-      bias = array("int32_t ", "bias", {biases.begin(), biases.end()}, 4);
+      weight = array("int8_t ", "weight", WeightsOf(layer, s.pixels), 1);
+      bias =
+          array("int32_t ", "bias", {layer.bias.begin(), layer.bias.end()}, 4);
     }
     if (!s.rescaling.empty()) {
       std::vector<int64_t> multipliers, shifts;

@@ -156,6 +156,17 @@ int Graph::Append(Operation operation) {
 }
 static_assert(kImages == -1, "is what comes before the first operation");
 
+std::vector<std::vector<int>> UsersOf(const Graph& graph) {
+  const int count = static_cast<int>(graph.operations.size());
+  std::vector<std::vector<int>> users(count);
+  for (int i = 0; i < count; ++i) {
+    for (const int input : graph.operations[i].inputs) {
+      if (input != kImages) users[input].push_back(i);
+    }
+  }
+  return users;
+}
+
 bool Graph::Has(Operation::Kind kind) const {
   return std::any_of(operations.begin(), operations.end(),
                      [kind](const Operation& o) { return o.kind == kind; });

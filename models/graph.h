@@ -75,6 +75,9 @@ struct Graph {
   bool Has(Operation::Kind kind) const;
 };
 
+// Of each operation: those that take what it makes, one as often as it does.
+std::vector<std::vector<int>> UsersOf(const Graph& graph);
+
 // The shape of each operation's output. InvalidArgument, naming the operation,
 // what was found and what was expected, for one whose inputs, sizes or name
 // cannot be; and unless the last one is fully connected, of two classes or

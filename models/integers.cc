@@ -169,20 +169,14 @@ FixedSum ToFixedSum(double times, double other_times) {
 }
 
 const ByteScale* WrittenIn(const QuantizedModel& model, int index) {
-  const int count = static_cast<int>(model.outputs.size());
   if (model.outputs[index]) return &*model.outputs[index];
   const Kind kind = model.graph.operations[index].kind;
   if (kind != Kind::kAdd && kind != Kind::kGlobalAveragePool &&
       !model.layers[index]) {
     return nullptr;
   }
-  for (int i = index + 1; i < count; ++i) {
-    const Operation& o = model.graph.operations[i];
-    if (o.inputs[0] == index && o.kind == Kind::kRelu) {
-      return &*model.outputs[i];
-    }
-  }
-  return nullptr;
+  const std::vector<int> users = UsersOf(model.graph)[index];
+  return users.empty() ? nullptr : &*model.outputs[users[0]];
 }
 
 std::vector<FixedPoint> RescalingOf(const QuantizedModel& model, int index) {

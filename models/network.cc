@@ -5,18 +5,14 @@
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
-#include "ATen/ops/adaptive_avg_pool2d.h"
-#include "ATen/ops/conv2d.h"
 #include "ATen/ops/full.h"
-#include "ATen/ops/linear.h"
-#include "ATen/ops/max_pool2d.h"
-#include "ATen/ops/relu.h"
 #include "ATen/ops/zeros.h"
 #include "base/uniform_tensor.h"
 #include "models/batch_norm.h"
 #include "models/conv_block.h"
 #include "models/dense.h"
 #include "models/dropout.h"
+#include "models/operation.h"
 #include "models/shortcut.h"
 
 namespace distill {
@@ -148,47 +144,38 @@ at::Tensor Network::Compute(const PlanStep& step,
 
 at::Tensor Network::ComputeByLibTorch(int index, bool compact,
                                       const std::vector<at::Tensor>& inputs) {
-  const Operation& operation = graph_.operations[index];
-  const std::vector<at::Tensor>& state = state_[index];
-  const bool logits = &operation == &graph_.operations.back();
-  const at::ScalarType dtype = logits ? at::kFloat : compute_dtype_;
-  const auto bias = [&] {
-    return operation.bias ? state[1].to(dtype) : at::Tensor();
-  };
-  switch (operation.kind) {
-    case Operation::Kind::kFlatten:
-      return inputs[0].flatten(1);
-    case Operation::Kind::kDropout:
-      return is_training() ? Dropout(inputs[0], operation.rate,
-                                     dropout_keys_[index], dropout_step_)
-                           : inputs[0];
-    case Operation::Kind::kConvolution: {
-      // LibTorch's faster layout, in which batch norm's kernel wants it.
-      const at::Tensor y = at::conv2d(
-          inputs[0].to(dtype).contiguous(at::MemoryFormat::ChannelsLast),
-          state[0].to(dtype), bias(), operation.stride, operation.padding,
-          /*dilation=*/1, operation.groups);
-      return compact ? y : y.to(at::kFloat);
-    }
-    case Operation::Kind::kLinear:
-      return at::linear(inputs[0].to(dtype), state[0].to(dtype), bias())
-          .to(at::kFloat);
-    case Operation::Kind::kBatchNorm:
-      break;  // Always a step of its own kind.
-    case Operation::Kind::kRelu:
-      return at::relu(inputs[0]);
-    case Operation::Kind::kMaxPool:
-      return at::max_pool2d(inputs[0], operation.kernel, operation.stride);
-    case Operation::Kind::kGlobalAveragePool:
-      return at::adaptive_avg_pool2d(inputs[0].to(at::kFloat), {1, 1});
-    case Operation::Kind::kAdd:
-      return inputs[0].to(at::kFloat) + inputs[1].to(at::kFloat);
-    case Operation::Kind::kZeroPadShortcut:
-      return ZeroPadShortcut(ChannelsLast(inputs[0]), operation.outputs,
-                             operation.stride)
-          .movedim(3, 1);
+  using Kind = Operation::Kind;
+  const Operation& o = graph_.operations[index];
+  const bool logits = &o == &graph_.operations.back();
+  if (o.kind == Kind::kZeroPadShortcut) {
+    return ZeroPadShortcut(ChannelsLast(inputs[0]), o.outputs, o.stride)
+        .movedim(3, 1);
   }
-  TORCH_CHECK(false, "no kernel for ", operation.name);
+  if (o.kind == Kind::kDropout && is_training()) {
+    return Dropout(inputs[0], o.rate, dropout_keys_[index], dropout_step_);
+  }
+  // Products are computed with compute_dtype_, sums in float32; all else takes
+  // what comes.
+  const bool multiplies =
+      o.kind == Kind::kConvolution || o.kind == Kind::kLinear;
+  const bool sums = o.kind == Kind::kAdd || o.kind == Kind::kGlobalAveragePool;
+  if (!multiplies && !sums) return OutputOf(o, {}, inputs);
+  const at::ScalarType dtype =
+      multiplies && !logits ? compute_dtype_ : at::kFloat;
+  LayerTensors layer;
+  if (multiplies) {
+    layer.weight = state_[index][0].to(dtype);
+    if (o.bias) layer.bias = state_[index][1].to(dtype);
+  }
+  std::vector<at::Tensor> converted;
+  converted.reserve(inputs.size());
+  for (const at::Tensor& input : inputs) converted.push_back(input.to(dtype));
+  // LibTorch's faster layout, in which batch norm's kernel wants it.
+  if (o.kind == Kind::kConvolution) {
+    converted[0] = converted[0].contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  const at::Tensor y = OutputOf(o, layer, converted);
+  return compact && o.kind == Kind::kConvolution ? y : y.to(at::kFloat);
 }
 
 Outputs Network::Forward(const at::Tensor& images,

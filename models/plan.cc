@@ -22,12 +22,7 @@ bool IsPooling2x2(const Operation& o) {
 std::vector<PlanStep> MakePlan(const Graph& graph) {
   const std::vector<Operation>& operations = graph.operations;
   const int count = static_cast<int>(operations.size());
-  std::vector<std::vector<int>> users(count);
-  for (int i = 0; i < count; ++i) {
-    for (const int input : operations[i].inputs) {
-      if (input != kImages) users[input].push_back(i);
-    }
-  }
+  const std::vector<std::vector<int>> users = UsersOf(graph);
   // Whether nobody but the operation behind it sees what `i` makes.
   const auto is_inner = [&](int i) {
     return users[i] == std::vector<int>{i + 1} && operations[i].feature.empty();

@@ -10,19 +10,12 @@
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
-#include "ATen/ops/adaptive_avg_pool2d.h"
 #include "ATen/ops/cat.h"
-#include "ATen/ops/constant_pad_nd.h"
-#include "ATen/ops/conv2d.h"
 #include "ATen/ops/fake_quantize_per_tensor_affine.h"
-#include "ATen/ops/linear.h"
-#include "ATen/ops/max_pool2d.h"
 #include "ATen/ops/mean.h"
-#include "ATen/ops/relu.h"
 #include "ATen/ops/zeros.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "data/batches.h"
 #include "models/batch_norm.h"
 #include "models/graph.h"
@@ -53,12 +46,7 @@ ByteScale ScaleOfRange(double low, double high) {
 // Whether the output of each operation becomes bytes.
 std::vector<bool> BecomeBytes(const Graph& graph) {
   const int count = static_cast<int>(graph.operations.size());
-  std::vector<std::vector<int>> users(count);
-  for (int i = 0; i < count; ++i) {
-    for (const int input : graph.operations[i].inputs) {
-      if (input != kImages) users[input].push_back(i);
-    }
-  }
+  const std::vector<std::vector<int>> users = UsersOf(graph);
   std::vector<bool> result;
   for (int i = 0; i < count; ++i) {
     const Kind kind = graph.operations[i].kind;
@@ -159,12 +147,7 @@ FoldedModel Fold(const Network& model) {
   for (const NamedTensor& one : model.State()) {
     state[one.name] = one.value.to(at::kDouble);
   }
-  std::vector<int> users(graph.operations.size(), 0);
-  for (const Operation& o : graph.operations) {
-    for (const int input : o.inputs) {
-      if (input != kImages) ++users[input];
-    }
-  }
+  const std::vector<std::vector<int>> users = UsersOf(graph);
   FoldedModel folded;
   folded.graph.spelling = graph.spelling;
   folded.graph.image = graph.image;
@@ -178,7 +161,7 @@ FoldedModel Fold(const Network& model) {
       const auto [scale, shift] = ByRunningStatistics(
           {state[o.name + ".weight"], state[o.name + ".bias"],
            state[o.name + ".running_mean"], state[o.name + ".running_var"]});
-      if (before != kImages && users[before] == 1 &&
+      if (before != kImages && users[before].size() == 1 &&
           graph.operations[before].kind == Kind::kConvolution) {
         LayerTensors& of_convolution = folded.layers[o.inputs[0]];
         of_convolution.weight =
@@ -206,40 +189,6 @@ FoldedModel Fold(const Network& model) {
     layer.bias = layer.bias.to(at::kFloat).contiguous();
   }
   return folded;
-}
-
-at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
-                    const std::vector<at::Tensor>& inputs) {
-  const Operation& o = operation;
-  const at::Tensor& x = inputs[0];
-  switch (o.kind) {
-    case Kind::kConvolution:
-      return at::conv2d(x, layer.weight, layer.bias, o.stride, o.padding,
-                        /*dilation=*/1, o.groups);
-    case Kind::kLinear:
-      return at::linear(x, layer.weight, layer.bias);
-    case Kind::kRelu:
-      return at::relu(x);
-    case Kind::kMaxPool:
-      return at::max_pool2d(x, o.kernel, o.stride);
-    case Kind::kGlobalAveragePool:
-      return at::adaptive_avg_pool2d(x, {1, 1});
-    case Kind::kFlatten:
-      return x.flatten(1);
-    case Kind::kAdd:
-      return x + inputs[1];
-    case Kind::kZeroPadShortcut: {
-      const int64_t zeros = (o.outputs - x.size(1)) / 2;
-      return at::constant_pad_nd(
-          x.slice(2, 0, x.size(2), o.stride).slice(3, 0, x.size(3), o.stride),
-          {0, 0, 0, 0, zeros, zeros});
-    }
-    case Kind::kDropout:
-      return x;
-    case Kind::kBatchNorm:
-      break;
-  }
-  TORCH_CHECK(false, "the batch norm ", o.name, " was folded");
 }
 
 at::Tensor Walk(
@@ -333,17 +282,13 @@ absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
   return model;
 }
 
-absl::StatusOr<QuantizedModel> QuantizeModel(
-    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& train) {
-  BatchesOptions options;
-  options.normalization = loaded.info.normalization;
-  ASSIGN_OR_RETURN(const Batches batches, Batches::Create(train, options));
-  const int64_t count = std::min(kCalibrationImages, batches.sample_count());
+absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
+                                             const Batches& train) {
+  const int64_t count = std::min(kCalibrationImages, train.sample_count());
   std::vector<at::Tensor> images;
   images.reserve(count);
   for (int64_t i = 0; i < count; ++i) {
-    images.push_back(
-        batches.Range(i * batches.sample_count() / count, 1).images);
+    images.push_back(train.Range(i * train.sample_count() / count, 1).images);
   }
   return QuantizeModel(loaded, at::cat(images));
 }

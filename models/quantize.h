@@ -11,6 +11,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "models/operation.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -70,10 +71,10 @@ struct QuantizedModel {
   const ByteScale& ScaleOf(int index) const;
 };
 
-// Weights are quantised as `Quantize` does it. Scales of what operations make
-// are chosen by `images` [count, channels, height, width], normalised, of the
-// training set: of the ranges from all of what was found there down to three
-// tenths of it, the one with the least squared error.
+// Weights are quantised as QuantizeWeights does it. Scales of what operations
+// make are chosen by `images` [count, channels, height, width], normalised, of
+// the training set: of the ranges from all of what was found there down to
+// three tenths of it, the one with the least squared error.
 //
 // InvalidArgument where there are no images, or so many inputs of one output
 // that 32 bits could not hold their sum; c10::Error (TORCH_CHECK) for images of
@@ -85,19 +86,13 @@ absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
 constexpr int64_t kCalibrationImages = 512;
 
 // The same by so many images of `train`, spread over all of it, or by all if
-// there are fewer. Batches::Create's errors too.
-absl::StatusOr<QuantizedModel> QuantizeModel(
-    const LoadedModel& loaded, const std::shared_ptr<const Dataset>& train);
+// there are fewer.
+absl::StatusOr<QuantizedModel> QuantizeModel(const LoadedModel& loaded,
+                                             const Batches& train);
 
 // What bytes of that scale stand for, instead of `x`. Gradients pass where x is
 // in their range.
 at::Tensor AsBytes(const at::Tensor& x, const ByteScale& scale);
-
-// The weights [out, ...] and biases [out] of a convolution or a fully connected
-// layer; undefined of another operation.
-struct LayerTensors {
-  at::Tensor weight, bias;
-};
 
 // A model without its batch norms, which are in the weights of the convolutions
 // before them, or are convolutions of their own with a window of one pixel.
@@ -123,10 +118,6 @@ using OutputScales = std::vector<std::optional<ByteScale>>;
 // with 0, that with the least squared error.
 OutputScales ChooseScales(const FoldedModel& model, const at::Tensor& images,
                           ByteScale* of_images);
-
-// The output [batch, ...] of an operation of that graph, by LibTorch.
-at::Tensor OutputOf(const Operation& operation, const LayerTensors& layer,
-                    const std::vector<at::Tensor>& inputs);
 
 // The last operation's output. `output` is told each operation and its inputs,
 // in order, and returns what it makes of them.

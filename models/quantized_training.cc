@@ -22,6 +22,7 @@ namespace distill {
 namespace {
 
 constexpr int64_t kStepsOfScales = 100;
+constexpr int kNone = -1;
 
 // As Quantize (quantize.h) rounds them.
 at::Tensor RoundedWeight(const at::Tensor& weight) {
@@ -46,8 +47,10 @@ class QuantizedTraining : public Classifier {
       state_[one.name] = one.value;
     }
     const at::NoGradGuard no_grad;
+    const FoldedModel folded = Fold(*network_);
+    made_by_ = folded.made_by;
     const auto operations =
-        static_cast<int64_t>(Fold(*network_).graph.operations.size());
+        static_cast<int64_t>(folded.graph.operations.size());
     step_ = AddBuffer("quantize.step", at::zeros({}, at::kLong), false);
     scales_ = AddBuffer("quantize.scales",
                         at::zeros({operations + 1, 2}, at::kDouble), false);
@@ -77,9 +80,11 @@ class QuantizedTraining : public Classifier {
   std::string Describe() const override { return network_->Describe(); }
 
  private:
-  void Choose(const FoldedModel& folded, const at::Tensor& images) {
+  void Choose(const at::Tensor& images) {
+    const at::NoGradGuard no_grad;
     std::vector<std::optional<ByteScale>> all(1);
-    for (const auto& one : ChooseScales(folded, images, &all[0].emplace())) {
+    for (const auto& one :
+         ChooseScales(Fold(*network_), images, &all[0].emplace())) {
       all.push_back(one);
     }
     std::vector<double> numbers;
@@ -87,18 +92,13 @@ class QuantizedTraining : public Classifier {
       numbers.push_back(one ? one->scale : 0);
       numbers.push_back(one ? static_cast<double>(one->zero_point) : 0);
     }
-    const at::NoGradGuard no_grad;
     scales_.copy_(at::tensor(numbers, at::kDouble).view_as(scales_));
   }
 
   Outputs InBytes(const at::Tensor& images,
                   const std::vector<std::string>& features, bool chooses) {
     const Graph& graph = network_->graph();
-    const FoldedModel folded = [&] {
-      const at::NoGradGuard no_grad;
-      return Fold(*network_);
-    }();
-    if (chooses) Choose(folded, images);
+    if (chooses) Choose(images);
     const at::Tensor scales = scales_.cpu();
     const double* const scale = scales.const_data_ptr<double>();
     const auto rounded = [&](int index, const at::Tensor& x) {
@@ -112,21 +112,25 @@ class QuantizedTraining : public Classifier {
         Walk(graph, rounded(kImages, images),
              [&](int index, const std::vector<at::Tensor>& inputs) {
                const Operation& o = graph.operations[index];
-               const int made_by = folded.made_by[index];
                at::Tensor y = o.kind == Operation::Kind::kBatchNorm
                                   ? Normalized(o, inputs[0])
-                                  : OutputOf(o, LayerOf(index, folded), inputs);
+                                  : OutputOf(o, LayerOf(index), inputs);
                // Not between a convolution and its batch norm.
-               const auto& all = folded.made_by;
-               const bool is_inner = std::find(all.begin() + index + 1,
-                                               all.end(), made_by) != all.end();
-               if (!is_inner) y = rounded(made_by, y);
+               if (NormOf(index) == kNone) y = rounded(made_by_[index], y);
                for (size_t i = 0; i < features.size(); ++i) {
                  if (o.feature == features[i]) outputs.features[i] = y;
                }
                return y;
              });
     return outputs;
+  }
+
+  // The batch norm that will be in a convolution's weights.
+  int NormOf(int index) const {
+    const auto norm = std::find(made_by_.begin() + index + 1, made_by_.end(),
+                                made_by_[index]);
+    return norm == made_by_.end() ? kNone
+                                  : static_cast<int>(norm - made_by_.begin());
   }
 
   at::Tensor& State(const Operation& o, const char* name) {
@@ -147,22 +151,20 @@ class QuantizedTraining : public Classifier {
 
   // With weights that are rounded as they will be with their batch norm in
   // them.
-  LayerTensors LayerOf(int index, const FoldedModel& folded) {
-    const Graph& graph = network_->graph();
-    const Operation& o = graph.operations[index];
+  LayerTensors LayerOf(int index) {
+    const Operation& o = network_->graph().operations[index];
     if (o.kind != Operation::Kind::kConvolution &&
         o.kind != Operation::Kind::kLinear) {
       return {};
     }
     LayerTensors layer = {State(o, "weight"), {}};
     if (o.bias) layer.bias = State(o, "bias");
-    const auto norm = std::find(folded.made_by.begin() + index + 1,
-                                folded.made_by.end(), folded.made_by[index]);
-    if (norm == folded.made_by.end()) {
+    const int norm = NormOf(index);
+    if (norm == kNone) {
       layer.weight = RoundedWeight(layer.weight);
       return layer;
     }
-    const Operation& of_norm = graph.operations[norm - folded.made_by.begin()];
+    const Operation& of_norm = network_->graph().operations[norm];
     const at::Tensor factor =
         (State(of_norm, "weight").detach() *
          at::rsqrt(State(of_norm, "running_var") + kBatchNormEpsilon))
@@ -174,6 +176,7 @@ class QuantizedTraining : public Classifier {
   }
 
   const std::shared_ptr<Network> network_;
+  std::vector<int> made_by_;                 // As FoldedModel has it.
   std::map<std::string, at::Tensor> state_;  // The network's.
   const int64_t begin_;
   at::Tensor step_;  // [] int64: forward passes in train mode.

@@ -159,7 +159,10 @@ TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
   ASSERT_EQ(Run(), 0) << err_.str();
   EXPECT_NEAR(Last()["floatTestAccuracy"]["mean"], Expected(*test_).accuracy(),
               1e-12);
-  const auto quantized = QuantizeModel(*LoadModel(model_path_), train_);
+  BatchesOptions options;
+  options.normalization = model_.info.normalization;
+  const auto quantized = QuantizeModel(*LoadModel(model_path_),
+                                       *Batches::Create(train_, options));
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   CHeaderFile expected = CHeader(*quantized);
   EXPECT_EQ(Last()["constantBytes"], expected.constant_bytes);
