@@ -7,10 +7,13 @@
 #include <set>
 #include <utility>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
+#include "ATen/ops/any.h"
 #include "ATen/ops/empty.h"
 #include "ATen/ops/index_select.h"
 #include "ATen/ops/isfinite.h"
+#include "ATen/ops/lt.h"
 #include "ATen/ops/tensor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"

@@ -161,8 +161,8 @@ TEST_F(ExportTest, WritesTheAccuracyOfInt8) {
               1e-12);
   BatchesOptions options;
   options.normalization = model_.info.normalization;
-  const auto quantized = QuantizeModel(*LoadModel(model_path_),
-                                       *Batches::Create(train_, options));
+  const auto quantized =
+      QuantizeModel(*LoadModel(model_path_), *Batches::Create(train_, options));
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   CHeaderFile expected = CHeader(*quantized);
   EXPECT_EQ(Last()["constantBytes"], expected.constant_bytes);
