@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ATen/Parallel.h"
+#include "ATen/ops/conv2d.h"
 #include "ATen/ops/ones.h"
 #include "ATen/ops/randn.h"
 #include "ATen/ops/zeros.h"
@@ -25,6 +26,7 @@
 #include "benchmark/benchmark.h"
 #include "losses/kernels/kd_row.h"
 #include "models/batch_norm.h"
+#include "models/convolution.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/conv_block_kernels.h"
 #include "models/kernels/dense_kernels.h"
@@ -260,6 +262,39 @@ void AddBatchNorm() {
   }
 }
 
+// A convolution of ResNet-20's, as the kernel and LibTorch's operation (oneDNN's)
+// compute it with their gradients.
+void AddConvolution(const std::string& layer, int64_t side, int64_t channels) {
+  const double flop = 2.0 * static_cast<double>(kBatch * side * side * 9) *
+                      static_cast<double>(channels * channels);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const bool libtorch : {false, true}) {
+      for (const bool training : {false, true}) {
+        AddRow(absl::StrCat("convolution_", training ? "training" : "forward",
+                            libtorch ? "_libtorch" : "", "/", layer,
+                            dtype == at::kFloat ? "/f32" : "/bf16"),
+               training ? 3 * flop : flop, dtype, [=] {
+                 const at::Tensor x = at::randn({kBatch, side, side, channels})
+                                          .to(dtype)
+                                          .requires_grad_(training);
+                 const at::Tensor weight =
+                     at::randn({channels, channels, 3, 3})
+                         .requires_grad_(training);
+                 const at::Tensor gradient = at::randn(x.sizes()).to(dtype);
+                 return [=] {
+                   const at::Tensor y =
+                       libtorch ? at::conv2d(x.movedim(3, 1), weight.to(dtype),
+                                             {}, 1, 1)
+                                      .movedim(1, 3)
+                                : Convolution(x, weight);
+                   if (training) y.backward(gradient);
+                 };
+               });
+      }
+    }
+  }
+}
+
 void AddRows() {
   const auto block = [](int side, int in, int out, bool last) {
     ConvBlockParams p;
@@ -283,6 +318,9 @@ void AddRows() {
   AddDense("teacher.fc1", dense(3136, 128, true));
   AddDense("teacher.fc2", dense(128, 10, false));
   AddDense("student.fc1", dense(3136, 10, false));
+  AddConvolution("resnet20.layer1", 32, 16);
+  AddConvolution("resnet20.layer2", 16, 32);
+  AddConvolution("resnet20.layer3", 8, 64);
   AddBatchNorm();
   AddKdRow(10);
   AddKdRow(1000);

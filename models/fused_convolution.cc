@@ -8,7 +8,9 @@
 #include "ATen/core/dispatch/Dispatcher.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/conv2d.h"
+#include "ATen/ops/empty.h"
 #include "ATen/ops/relu.h"
+#include "models/convolution.h"
 #include "models/kernel_choice.h"
 
 namespace distill {
@@ -40,15 +42,21 @@ FusedConvolution::FusedConvolution(const Operation& convolution,
       padding_(convolution.padding),
       groups_(convolution.groups),
       dtype_(dtype),
+      own_(weight.is_cpu() && HasConvolutionKernel(convolution, images, dtype)),
       // oneDNN has no bfloat16 for processors without AVX-512.
-      one_dnn_(weight.is_cpu() &&
+      one_dnn_(weight.is_cpu() && !own_ &&
                (dtype == at::kFloat ||
                 kernels::IsaSupported(kernels::Isa::kAvx512))) {
   const at::NoGradGuard no_grad;
   auto [scale, shift] = ByRunningStatistics(norm);
   if (bias.defined()) shift = shift + bias.to(at::kDouble) * scale;
-  weight_ =
-      ChannelsLast(weight.to(at::kDouble) * scale.view({-1, 1, 1, 1}), dtype);
+  weight_ = weight.to(at::kDouble) * scale.view({-1, 1, 1, 1});
+  if (own_) {
+    weight_ = weight_.to(at::kFloat).contiguous();
+    bias_ = shift.to(at::kFloat);
+    return;
+  }
+  weight_ = ChannelsLast(weight_, dtype);
   bias_ = shift.to(dtype);
   if (!one_dnn_) return;
   weight_ = Call(
@@ -60,6 +68,21 @@ at::Tensor FusedConvolution::operator()(const at::Tensor& x,
                                         const at::Tensor& add,
                                         bool relu) const {
   const at::Tensor in = ChannelsLast(x, dtype_);
+  // What is added is overwritten if nobody else holds it.
+  const auto taken = [&] {
+    at::Tensor sum = ChannelsLast(add, dtype_);
+    return sum.is_same(add) && add.use_count() > 2 ? sum.clone() : sum;
+  };
+  if (own_) {
+    const at::Tensor out =
+        add.defined() ? taken()
+                      : at::empty({in.size(0), weight_.size(0), in.size(2),
+                                   in.size(3)},
+                                  in.options(), at::MemoryFormat::ChannelsLast);
+    ConvolutionInto(in.movedim(1, 3), weight_, bias_,
+                    add.defined() ? out : at::Tensor(), relu, out);
+    return out;
+  }
   if (!one_dnn_) {
     at::Tensor y =
         at::conv2d(in, weight_, bias_, stride_, padding_, 1, groups_);
@@ -72,9 +95,7 @@ at::Tensor FusedConvolution::operator()(const at::Tensor& x,
   std::vector<c10::IValue> arguments = {in};
   if (add.defined()) {
     // (The operation that leaves it alone would copy it.)
-    at::Tensor sum = ChannelsLast(add, dtype_);
-    if (sum.is_same(add) && add.use_count() > 2) sum = sum.clone();
-    arguments = {std::move(sum), in};
+    arguments = {taken(), in};
   }
   arguments.insert(arguments.end(), convolution.begin(), convolution.end());
   if (!add.defined()) {

@@ -25,9 +25,10 @@ class FusedConvolution {
   // relu(norm(convolution(x)) + add) in `dtype`, which takes the place of `add`
   // where the caller alone holds that: `x` and `add`, which may be undefined,
   // [batch, channels, height, width] in any layout, the result in
-  // channels-last. On the CPU oneDNN's convolution that adds and cuts what it
-  // has in registers, by LibTorch's operations for compiled models. Without a
-  // graph; may be called from several threads.
+  // channels-last. On the CPU what is added and cut is in registers: by
+  // models/convolution.h where that has a kernel, else by oneDNN's convolution
+  // of LibTorch's operations for compiled models. Without a graph; may be called
+  // from several threads.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& add,
                         bool relu) const;
 
@@ -35,7 +36,7 @@ class FusedConvolution {
   int64_t stride_, padding_, groups_;
   at::ScalarType dtype_;
   at::Tensor weight_, bias_;  // Where oneDNN computes, in the order it wants.
-  bool one_dnn_;
+  bool own_, one_dnn_;
 };
 
 }  // namespace distill

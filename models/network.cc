@@ -10,6 +10,7 @@
 #include "base/uniform_tensor.h"
 #include "models/batch_norm.h"
 #include "models/conv_block.h"
+#include "models/convolution.h"
 #include "models/dense.h"
 #include "models/dropout.h"
 #include "models/operation.h"
@@ -153,6 +154,14 @@ at::Tensor Network::ComputeByLibTorch(int index, bool compact,
   }
   if (o.kind == Kind::kDropout && is_training()) {
     return Dropout(inputs[0], o.rate, dropout_keys_[index], dropout_step_);
+  }
+  if (!o.bias && inputs[0].is_cpu() && inputs[0].dim() == 4 &&
+      HasConvolutionKernel(o, inputs[0].sizes(), compute_dtype_)) {
+    const at::Tensor y =
+        Convolution(ChannelsLast(inputs[0].to(compute_dtype_)).contiguous(),
+                    state_[index][0])
+            .movedim(3, 1);
+    return compact ? y : y.to(at::kFloat);
   }
   // Products are computed with compute_dtype_, sums in float32; all else takes
   // what comes.

@@ -2,7 +2,9 @@
 
 #include <malloc.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "ATen/Context.h"
@@ -13,6 +15,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
+#include "c10/core/Allocator.h"
+#include "c10/core/CPUAllocator.h"
+#include "c10/core/alignment.h"
 #include "training/threads.h"
 
 namespace distill {
@@ -39,6 +44,35 @@ bool CpuMultipliesBFloat16() {
 #endif
 }
 
+// LibTorch's memory by malloc. It takes posix_memalign, which before glibc 2.38
+// cannot take a block that was just freed for another one of its size: it looks
+// for one that is larger by the alignment.
+class AlignedBlocks final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    if (bytes == 0) return {nullptr, nullptr, &Free, at::kCPU};
+    // Where malloc's block begins is kept in front of what is aligned.
+    void* const block =
+        std::malloc(bytes + sizeof(void*) + c10::gAlignment - 1);
+    TORCH_CHECK(block != nullptr, "there is no memory for ", bytes, " bytes");
+    const uintptr_t least =
+        reinterpret_cast<uintptr_t>(block) + sizeof(void*);
+    void** const data = reinterpret_cast<void**>(
+        (least + c10::gAlignment - 1) / c10::gAlignment * c10::gAlignment);
+    data[-1] = block;
+    return {data, data, &Free, at::kCPU};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    std::memcpy(to, from, bytes);
+  }
+
+ private:
+  static void Free(void* data) {
+    if (data != nullptr) std::free(static_cast<void**>(data)[-1]);
+  }
+};
+
 // A step frees what the next one allocates again. Left to itself, the allocator
 // gives large blocks back to the system in between, and the system clears each
 // page that it hands out: a tenth of a step's time, and more with large
@@ -47,6 +81,8 @@ void KeepFreedMemory() {
   constexpr int kLargest = 1 << 30;  // Bytes.
   mallopt(M_MMAP_THRESHOLD, kLargest);
   mallopt(M_TRIM_THRESHOLD, kLargest);
+  static AlignedBlocks blocks;
+  c10::SetCPUAllocator(&blocks);
 }
 
 // LibTorch's switches and the allocator's, which are the process's.

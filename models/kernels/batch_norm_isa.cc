@@ -1,41 +1,11 @@
 // The kernels of batch_norm_kernels.h, compiled once an instruction set (see
 // BUILD.bazel), which gives DISTILL_KERNELS, the name of the table at the end.
 #include "models/kernels/batch_norm_kernels.h"
-#include "models/kernels/vector.h"
+#include "models/kernels/formats.h"
 
 namespace distill {
 namespace kernels {
 namespace {
-
-typedef unsigned int Bits __attribute__((vector_size(4 * kLanes)));
-typedef unsigned short Halves __attribute__((vector_size(2 * kLanes)));
-typedef Halves HalvesAt __attribute__((aligned(2), may_alias));
-
-struct Float32 {
-  using Element = float;
-  static DISTILL_INLINE Vec Get(const float* from) { return Load(from); }
-  static DISTILL_INLINE void Put(float* to, Vec value) { Store(to, value); }
-};
-
-struct BFloat16 {
-  using Element = uint16_t;
-  static DISTILL_INLINE Vec Get(const uint16_t* from) {
-    return (Vec)(__builtin_convertvector(
-                     *reinterpret_cast<const HalvesAt*>(from), Bits)
-                 << 16);
-  }
-  // The nearest, ties to even.
-  static DISTILL_INLINE void Put(uint16_t* to, Vec value) {
-#ifdef __AVX512BF16__
-    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
-    *reinterpret_cast<HalvesAt*>(to) = (Halves)(__m256i)rounded;
-#else
-    const Bits bits = (Bits)value;
-    *reinterpret_cast<HalvesAt*>(to) = __builtin_convertvector(
-        (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
-#endif
-  }
-};
 
 // Numbers that stay in the first cache together.
 constexpr int64_t kChunk = 4096;
@@ -45,9 +15,6 @@ DISTILL_INLINE int64_t Least(int64_t a, int64_t b) { return a < b ? a : b; }
 DISTILL_INLINE int64_t PeriodsOfChunk(int64_t period) {
   return period < kChunk ? kChunk / period : 1;
 }
-
-// NaN stays NaN.
-DISTILL_INLINE Vec CutAtZero(Vec value) { return value < 0 ? Vec{} : value; }
 
 template <typename Format>
 void Moments(const BatchNormParams& p, const typename Format::Element* x,
@@ -196,15 +163,6 @@ void BackwardLoop(const BatchNormParams& p, const Given<Format>& given,
 
 // ---------------------------------------------------------------------------
 // By format.
-
-template <typename Element>
-const Element* As(const void* from) {
-  return static_cast<const Element*>(from);
-}
-template <typename Element>
-Element* As(void* to) {
-  return static_cast<Element*>(to);
-}
 
 template <typename Format, typename Element = typename Format::Element>
 struct Of {

@@ -3,6 +3,7 @@
 #define DISTILL_MODELS_KERNELS_CONV_BLOCK_FORWARD_H_
 
 #include "models/kernels/conv_block_layout.h"
+#include "models/kernels/winograd.h"
 
 namespace distill {
 namespace kernels {
@@ -87,145 +88,8 @@ DISTILL_INLINE void ForwardOneChannel(const Sizes& s, const float* padded,
   }
 }
 
-// Several input channels: Winograd's F(2x2, 3x3) (Lavin and Gray 2016, "Fast
-// algorithms for convolutional neural networks"), whose tile of 2 x 2 outputs
-// is exactly one pooling window. With d the 4 x 4 inputs of a tile and g the
-// weights, Y = A' [ (G g G') . (B' d B) ] A, where . multiplies elementwise and
-// sums over input channels: 16 multiplications instead of 36.
-
-// G g G' of every pair of channels, for one block of output channels.
-// gathered [in_channels, 9, kOutBlock]; u [16, steps, kOutBlock], where a step
-// is one input channel, or two as pairs of bfloat16.
-DISTILL_INLINE void TransformWeights(const float* gathered, int in_channels,
-                                     bool round, Vec* u, int stride) {
-  for (int c = 0; c < in_channels; ++c) {
-    for (int v = 0; v < 2; ++v) {
-      Vec rows[4][3];
-#pragma GCC unroll 3
-      for (int j = 0; j < 3; ++j) {
-        const float* g = gathered + (c * 9 + j) * kOutBlock + v * kLanes;
-        const Vec g0 = Load(g), g1 = Load(g + 3 * kOutBlock),
-                  g2 = Load(g + 6 * kOutBlock);
-        rows[0][j] = g0;
-        rows[1][j] = 0.5f * ((g0 + g2) + g1);
-        rows[2][j] = 0.5f * ((g0 + g2) - g1);
-        rows[3][j] = g2;
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const Vec sum = rows[i][0] + rows[i][2];
-        const Vec column[4] = {rows[i][0], 0.5f * (sum + rows[i][1]),
-                               0.5f * (sum - rows[i][1]), rows[i][2]};
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-          u[(4 * i + j) * stride + 2 * c + v] =
-              round ? RoundToBf16(column[j]) : column[j];
-        }
-      }
-    }
-  }
-}
-
-#ifdef __AVX512BF16__
-constexpr bool kHasBf16 = true;
-#else
-constexpr bool kHasBf16 = false;
-#endif
-
-// m [16, tiles of the block, kOutBlock] at one of the 16 points: v times u.
-// Both as float32, or as pairs of bfloat16 in 32 bits.
-template <int kTiles, bool kPairs>
-void Multiply(const float* v, int v_stride, const float* u, int steps,
-              float* m) {
-  Vec sums[kTiles][2] = {};
-  for (int k = 0; k < steps; ++k) {
-    const Vec u0 = Load(u), u1 = Load(u + kLanes);
-    u += kOutBlock;
-#pragma GCC unroll 16
-    for (int t = 0; t < kTiles; ++t) {
-#ifdef __AVX512BF16__
-      if (kPairs) {
-        const __m512bh in = (__m512bh)_mm512_set1_ps(v[t * v_stride + k]);
-        sums[t][0] = _mm512_dpbf16_ps(sums[t][0], in, (__m512bh)u0);
-        sums[t][1] = _mm512_dpbf16_ps(sums[t][1], in, (__m512bh)u1);
-        continue;
-      }
-#endif
-      const Vec in = Broadcast(v[t * v_stride + k]);
-      sums[t][0] = MultiplyAdd(sums[t][0], in, u0);
-      sums[t][1] = MultiplyAdd(sums[t][1], in, u1);
-    }
-  }
-#pragma GCC unroll 16
-  for (int t = 0; t < kTiles; ++t) {
-    Store(m + t * kOutBlock, sums[t][0]);
-    Store(m + t * kOutBlock + kLanes, sums[t][1]);
-  }
-}
-
-template <bool kPairs>
-DISTILL_INLINE void MultiplyTiles(int tiles, const float* v, int v_stride,
-                                  const float* u, int steps, float* m) {
-  switch (tiles) {
-#define DISTILL_CASE(n)                       \
-  case n:                                     \
-    return Multiply < n <= kMaxTiles ? n : 1, \
-           kPairs > (v, v_stride, u, steps, m);
-    DISTILL_CASE(1)
-    DISTILL_CASE(2)
-    DISTILL_CASE(3)
-    DISTILL_CASE(4)
-    DISTILL_CASE(5)
-    DISTILL_CASE(6)
-    DISTILL_CASE(7)
-    DISTILL_CASE(8)
-    DISTILL_CASE(9)
-    DISTILL_CASE(10)
-    DISTILL_CASE(11)
-    DISTILL_CASE(12)
-    DISTILL_CASE(13)
-#undef DISTILL_CASE
-  }
-}
-
-// B' d B of one tile. d points at the tile's first padded pixel; v [16, stride]
-// at its place in the first of 16 planes. With kPairs, v is in bfloat16.
-template <bool kPairs>
-DISTILL_INLINE void TransformInput(const float* d, int row, int pixel,
-                                   int channels, bool round, float* v,
-                                   int plane) {
-  for (int c = 0; c < channels; c += kLanes) {
-    Vec rows[4][4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      const float* from = d + j * pixel + c;
-      const Vec d0 = Load(from), d1 = Load(from + row),
-                d2 = Load(from + 2 * row), d3 = Load(from + 3 * row);
-      rows[0][j] = d0 - d2;
-      rows[1][j] = d1 + d2;
-      rows[2][j] = d2 - d1;
-      rows[3][j] = d1 - d3;
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const Vec* r = rows[i];
-      const Vec column[4] = {r[0] - r[2], r[1] + r[2], r[2] - r[1],
-                             r[1] - r[3]};
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        float* to = v + (4 * i + j) * plane;
-#ifdef __AVX512BF16__
-        if (kPairs) {
-          _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c / 2),
-                              (__m256i)_mm512_cvtneps_pbh(column[j]));
-          continue;
-        }
-#endif
-        Store(to + c, round ? RoundToBf16(column[j]) : column[j]);
-      }
-    }
-  }
-}
+// Several input channels: Winograd's F(2x2, 3x3), whose tile of 2 x 2 outputs is
+// exactly one pooling window.
 
 struct ForwardParts {
   float *padded, *packed, *gathered, *bias, *v, *m, *out;
@@ -255,8 +119,6 @@ DISTILL_INLINE void PackWinograd(const ConvBlockParams& p, const Sizes& s,
                                  const float* weight,
                                  const ForwardParts& parts) {
   const int steps = kPairs ? s.in_stride / 2 : s.in_stride;
-  Vec* transformed =
-      reinterpret_cast<Vec*>(parts.gathered + 9 * s.in_stride * kOutBlock);
   for (int block = 0; block < s.out_stride; block += kOutBlock) {
     Zero(parts.gathered, int64_t{9} * s.in_stride * kOutBlock);
     for (int o = 0; o < kOutBlock && block + o < p.out_channels; ++o) {
@@ -265,19 +127,8 @@ DISTILL_INLINE void PackWinograd(const ConvBlockParams& p, const Sizes& s,
         parts.gathered[k * kOutBlock + o] = from[k];
       }
     }
-    float* packed = parts.packed + int64_t{block} * 16 * steps;
-    Vec* u = kPairs ? transformed : reinterpret_cast<Vec*>(packed);
-    TransformWeights(parts.gathered, s.in_stride, p.bfloat16, u,
-                     2 * s.in_stride);
-    if (!kPairs) continue;
-    // Two rounded float32 hold their bfloat16 in the upper halves.
-    BitVecAt* pairs = reinterpret_cast<BitVecAt*>(packed);
-    const BitVecAt* bits = reinterpret_cast<const BitVecAt*>(u);
-    for (int k = 0; k < 16 * steps; ++k) {
-      for (int v = 0; v < 2; ++v) {
-        pairs[2 * k + v] = (bits[4 * k + v] >> 16) | bits[4 * k + 2 + v];
-      }
-    }
+    PackBlock<kPairs, 2>(parts.gathered, s.in_stride, p.bfloat16,
+                         parts.packed + int64_t{block} * 16 * steps);
   }
 }
 
@@ -298,7 +149,7 @@ DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
     for (int t = 0; t < tiles; ++t) {
       const int ty = (first + t) / s.tiles_wide;
       const int tx = (first + t) % s.tiles_wide;
-      TransformInput<kPairs>(
+      TransformTile<kPairs>(
           parts.padded + 2 * ty * s.row + 2 * tx * s.in_stride, s.row,
           s.in_stride, s.in_stride, p.bfloat16, parts.v + t * v_stride,
           v_plane);
@@ -307,29 +158,19 @@ DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
     for (int block = 0; block < s.out_stride; block += kOutBlock) {
       const float* packed = parts.packed + int64_t{block} * 16 * packed_steps;
       for (int k = 0; k < 16; ++k) {
-        MultiplyTiles<kPairs>(tiles, parts.v + k * v_plane, v_stride,
-                              packed + int64_t{k} * packed_steps * kOutBlock,
-                              steps, parts.m + k * m_plane);
+        MultiplyRows<2, kPairs, false>(
+            tiles, parts.v + k * v_plane, v_stride, 1,
+            packed + int64_t{k} * packed_steps * kOutBlock, kOutBlock, steps,
+            parts.m + k * m_plane, kOutBlock);
       }
       for (int c = 0; c < kOutBlock; c += kLanes) {
         const Vec bias = Load(parts.bias + block + c);
         for (int t = 0; t < tiles; ++t) {
-          const float* m = parts.m + t * kOutBlock + c;
-          Vec upper[4], lower[4];  // A' M.
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) {
-            const Vec m0 = Load(m + j * m_plane),
-                      m1 = Load(m + (4 + j) * m_plane),
-                      m2 = Load(m + (8 + j) * m_plane),
-                      m3 = Load(m + (12 + j) * m_plane);
-            upper[j] = m0 + m1 + m2;
-            lower[j] = m1 - m2 - m3;
-          }
+          Vec y[4];
+          TransformOutput(parts.m + t * kOutBlock + c, m_plane, y);
           const int64_t at = int64_t{first + t} * to.stride + block + c;
-          PoolAndStore<kWinner>(
-              upper[0] + upper[1] + upper[2], upper[1] - upper[2] - upper[3],
-              lower[0] + lower[1] + lower[2], lower[1] - lower[2] - lower[3],
-              bias, to.out + at, kWinner ? to.winner + at : nullptr);
+          PoolAndStore<kWinner>(y[0], y[1], y[2], y[3], bias, to.out + at,
+                                kWinner ? to.winner + at : nullptr);
         }
       }
     }

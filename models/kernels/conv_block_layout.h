@@ -5,26 +5,21 @@
 
 #include "models/kernels/conv_block_kernels.h"
 #include "models/kernels/vector.h"
+#include "models/kernels/workspace.h"
 
 namespace distill {
 namespace kernels {
 namespace {
 
 #if defined(__AVX512F__)
-// Output tiles whose sums are in registers at a time: 2 x 13 of 32 registers,
-// with two of weights and one of input.
-constexpr int kMaxTiles = 13;
 // Vectors of output channels at a time with one input channel: 9 vectors of
 // weights and 4 sums each.
 constexpr int kMaxOneVectors = 2;
 #else
-constexpr int kMaxTiles = 6;  // 2 x 6 of 16 registers.
 constexpr int kMaxOneVectors = 1;
 #endif
 
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
-typedef uint32_t BitVec __attribute__((vector_size(4 * kLanes)));
-typedef BitVec BitVecAt __attribute__((aligned(4), may_alias));
 
 // Winners are bytes in memory and lanes in registers. The compiler's own
 // conversion, __builtin_convertvector, takes the bytes one by one.
@@ -56,25 +51,8 @@ DISTILL_INLINE void StoreBytes(uint8_t* to, IntVec values) {
 #endif
 }
 
-DISTILL_INLINE int RoundUp(int value, int multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-DISTILL_INLINE void Zero(float* to, int64_t count) {
-  __builtin_memset(to, 0, sizeof(float) * count);
-}
-
 // Two vectors of output channels at a time in the forward pass.
 constexpr int kOutBlock = 2 * kLanes;
-
-// The nearest bfloat16, ties to even, as a float.
-DISTILL_INLINE Vec RoundToBf16(Vec value) {
-  const BitVec bits = reinterpret_cast<BitVec>(value);
-  const BitVec odd = (bits >> 16) & 1u;
-  const BitVec rounded = (bits + 0x7fffu + odd) & 0xffff0000u;
-  // Rounding would turn some NaNs into numbers.
-  // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
-  return value == value ? reinterpret_cast<Vec>(rounded) : value;
-}
 
 // ---------------------------------------------------------------------------
 // Sizes
@@ -99,24 +77,6 @@ DISTILL_INLINE Sizes SizesOf(const ConvBlockParams& p) {
   s.out_stride = RoundUp(p.out_channels, kOutBlock);
   return s;
 }
-
-// Hands out consecutive aligned parts of the workspace; with a null one, only
-// counts.
-struct Arena {
-  char* next;
-  size_t used = 0;
-
-  explicit Arena(void* workspace) : next(static_cast<char*>(workspace)) {}
-
-  template <typename T>
-  T* Take(int64_t count) {
-    const size_t bytes = (sizeof(T) * count + 63) / 64 * 64;
-    T* part = reinterpret_cast<T*>(next);
-    if (next != nullptr) next += bytes;
-    used += bytes;
-    return part;
-  }
-};
 
 // Copies an image into a zeroed padded one; never writes the margin.
 DISTILL_INLINE void PadImage(const ConvBlockParams& p, const Sizes& s,

@@ -1,5 +1,9 @@
 #include "models/kernels/isa.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 namespace distill {
 namespace kernels {
 
@@ -42,6 +46,17 @@ Isa BestIsa() {
     if (IsaSupported(isa)) best = isa;
   }
   return best;
+}
+
+bool HasBf16MatrixUnit() {
+#ifdef __x86_64__
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kAmxBf16 = 1U << 22;  // Of EDX, leaf 7.
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+         (edx & kAmxBf16) != 0;
+#else
+  return false;
+#endif
 }
 
 }  // namespace kernels

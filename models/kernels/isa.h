@@ -19,6 +19,10 @@ bool IsaSupported(Isa isa);
 // The best one that is supported.
 Isa BestIsa();
 
+// Whether the processor multiplies matrices of bfloat16 by instructions of their
+// own (AMX), which none of our kernels uses.
+bool HasBf16MatrixUnit();
+
 // The one of the same kernels, compiled for each, that is for `isa`.
 template <typename Kernels>
 const Kernels& KernelsFor(Isa isa, const Kernels& plain, const Kernels& avx2,

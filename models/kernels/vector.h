@@ -9,6 +9,8 @@
 #ifndef DISTILL_MODELS_KERNELS_VECTOR_H_
 #define DISTILL_MODELS_KERNELS_VECTOR_H_
 
+#include <cstdint>
+
 #ifdef __AVX2__
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12's own header leaves an operand uninitialised where it does not matter.
@@ -42,6 +44,10 @@ DISTILL_INLINE Vec Load(const float* from) {
 DISTILL_INLINE void Store(float* to, Vec value) {
   *reinterpret_cast<VecAt*>(to) = value;
 }
+// The bits of floats.
+typedef uint32_t BitVec __attribute__((vector_size(4 * kLanes)));
+typedef BitVec BitVecAt __attribute__((aligned(4), may_alias));
+
 // The number in every lane.
 DISTILL_INLINE Vec Broadcast(float value) { return value - Vec{}; }
 
@@ -55,6 +61,16 @@ DISTILL_INLINE Vec MultiplyAdd(Vec sum, Vec a, Vec b) {
 #else
   return sum + a * b;
 #endif
+}
+
+// The nearest bfloat16, ties to even, as a float.
+DISTILL_INLINE Vec RoundToBf16(Vec value) {
+  const BitVec bits = reinterpret_cast<BitVec>(value);
+  const BitVec odd = (bits >> 16) & 1u;
+  const BitVec rounded = (bits + 0x7fffu + odd) & 0xffff0000u;
+  // Rounding would turn some NaNs into numbers.
+  // NOLINTNEXTLINE(misc-redundant-expression): false for a NaN alone.
+  return value == value ? reinterpret_cast<Vec>(rounded) : value;
 }
 
 // The sum of the lanes, by halves.
