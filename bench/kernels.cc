@@ -262,8 +262,8 @@ void AddBatchNorm() {
   }
 }
 
-// A convolution of ResNet-20's, as the kernel and LibTorch's operation (oneDNN's)
-// compute it with their gradients.
+// A convolution of ResNet-20's, as the kernel and LibTorch's operation
+// (oneDNN's) compute it with their gradients.
 void AddConvolution(const std::string& layer, int64_t side, int64_t channels) {
   const double flop = 2.0 * static_cast<double>(kBatch * side * side * 9) *
                       static_cast<double>(channels * channels);
@@ -277,9 +277,8 @@ void AddConvolution(const std::string& layer, int64_t side, int64_t channels) {
                  const at::Tensor x = at::randn({kBatch, side, side, channels})
                                           .to(dtype)
                                           .requires_grad_(training);
-                 const at::Tensor weight =
-                     at::randn({channels, channels, 3, 3})
-                         .requires_grad_(training);
+                 const at::Tensor weight = at::randn({channels, channels, 3, 3})
+                                               .requires_grad_(training);
                  const at::Tensor gradient = at::randn(x.sizes()).to(dtype);
                  return [=] {
                    const at::Tensor y =

@@ -25,15 +25,14 @@ const ConvolutionKernels& Kernels() {
 constexpr int kMultiple = 16;  // Of the channels.
 
 ConvolutionParams ParamsOf(const at::Tensor& x, const at::Tensor& weight) {
-  TORCH_CHECK(x.dim() == 4 && x.is_cpu() && x.is_contiguous() &&
-                  x.size(1) % 2 == 0 && x.size(2) % 2 == 0 &&
-                  x.size(3) % kMultiple == 0 &&
-                  (x.scalar_type() == at::kFloat ||
-                   x.scalar_type() == at::kBFloat16),
-              "x is ", x.scalar_type(), " ", x.sizes(),
-              "; it must be [batch, height, width, in] of float32 or bfloat16, "
-              "contiguous, with an even height and width and in a multiple of ",
-              kMultiple);
+  TORCH_CHECK(
+      x.dim() == 4 && x.is_cpu() && x.is_contiguous() && x.size(1) % 2 == 0 &&
+          x.size(2) % 2 == 0 && x.size(3) % kMultiple == 0 &&
+          (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
+      "x is ", x.scalar_type(), " ", x.sizes(),
+      "; it must be [batch, height, width, in] of float32 or bfloat16, "
+      "contiguous, with an even height and width and in a multiple of ",
+      kMultiple);
   TORCH_CHECK(weight.dim() == 4 && weight.size(0) % kMultiple == 0 &&
                   weight.size(1) == x.size(3) && weight.size(2) == 3 &&
                   weight.size(3) == 3 && weight.scalar_type() == at::kFloat,
@@ -104,11 +103,10 @@ at::Tensor WeightGradient(const ConvolutionParams& params,
                       KernelWorkspace(run.weight_sums_workspace(params)));
     }
   });
-  at::parallel_for(0, params.in_channels, kMultiple,
-                   [&](int64_t begin, int64_t end) {
-                     run.weight_gradient(params, to_sums, parts, to, begin,
-                                         end);
-                   });
+  at::parallel_for(
+      0, params.in_channels, kMultiple, [&](int64_t begin, int64_t end) {
+        run.weight_gradient(params, to_sums, parts, to, begin, end);
+      });
   return grad_weight;
 }
 

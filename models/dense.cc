@@ -160,17 +160,15 @@ at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
       (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
   const std::vector<at::Tensor> inputs = {x.contiguous(), weight.contiguous(),
                                           bias.contiguous()};
-  if (needs_graph) {
-    const at::NoGradGuard no_grad;
-    const at::Tensor out =
-        RunForward(ParamsOf(x, weight, relu), inputs[0], inputs[1], inputs[2]);
-    return WithKnownGradient(out, inputs,
-                             {inputs[0], inputs[1], relu ? out : at::Tensor()},
-                             Gradients);
-  }
+  const at::NoGradGuard no_grad;
   const auto run =
       compute_dtype == at::kBFloat16 ? RunForwardBFloat16 : RunForward;
-  return run(ParamsOf(x, weight, relu), inputs[0], inputs[1], inputs[2]);
+  const at::Tensor out =
+      run(ParamsOf(x, weight, relu), inputs[0], inputs[1], inputs[2]);
+  if (!needs_graph) return out;
+  return WithKnownGradient(out, inputs,
+                           {inputs[0], inputs[1], relu ? out : at::Tensor()},
+                           Gradients);
 }
 
 at::Tensor DenseComposed(const at::Tensor& x, const at::Tensor& weight,

@@ -13,9 +13,8 @@ enum class Activation { kNone, kRelu };
 // `compute_dtype` elsewhere).
 //
 // `x` [batch, in], `weight` [out, in] and `bias` [out] float32, on one device.
-// `compute_dtype` is what the layer multiplies in. One exception: on the CPU,
-// where gradients are wanted, it is float32 always, which is faster with all
-// the casts that bfloat16 would need there (docs/benchmarking.md).
+// `compute_dtype` is what the layer multiplies in; on the CPU the gradients are
+// float32 always, whose zeros are skipped.
 //
 // Gradients flow to all three, where they ask for it; an output that ReLU cut
 // gets none. No second derivative on the CPU, where the bits do not depend on

@@ -75,10 +75,10 @@ at::Tensor FusedConvolution::operator()(const at::Tensor& x,
   };
   if (own_) {
     const at::Tensor out =
-        add.defined() ? taken()
-                      : at::empty({in.size(0), weight_.size(0), in.size(2),
-                                   in.size(3)},
-                                  in.options(), at::MemoryFormat::ChannelsLast);
+        add.defined()
+            ? taken()
+            : at::empty({in.size(0), weight_.size(0), in.size(2), in.size(3)},
+                        in.options(), at::MemoryFormat::ChannelsLast);
     ConvolutionInto(in.movedim(1, 3), weight_, bias_,
                     add.defined() ? out : at::Tensor(), relu, out);
     return out;

@@ -27,8 +27,8 @@ class FusedConvolution {
   // [batch, channels, height, width] in any layout, the result in
   // channels-last. On the CPU what is added and cut is in registers: by
   // models/convolution.h where that has a kernel, else by oneDNN's convolution
-  // of LibTorch's operations for compiled models. Without a graph; may be called
-  // from several threads.
+  // of LibTorch's operations for compiled models. Without a graph; may be
+  // called from several threads.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& add,
                         bool relu) const;
 

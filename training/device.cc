@@ -55,8 +55,7 @@ class AlignedBlocks final : public c10::Allocator {
     void* const block =
         std::malloc(bytes + sizeof(void*) + c10::gAlignment - 1);
     TORCH_CHECK(block != nullptr, "there is no memory for ", bytes, " bytes");
-    const uintptr_t least =
-        reinterpret_cast<uintptr_t>(block) + sizeof(void*);
+    const uintptr_t least = reinterpret_cast<uintptr_t>(block) + sizeof(void*);
     void** const data = reinterpret_cast<void**>(
         (least + c10::gAlignment - 1) / c10::gAlignment * c10::gAlignment);
     data[-1] = block;

@@ -88,13 +88,19 @@ DISTILL_INLINE void ForwardOneChannel(const Sizes& s, const float* padded,
   }
 }
 
-// Several input channels: Winograd's F(2x2, 3x3), whose tile of 2 x 2 outputs is
-// exactly one pooling window.
+// Several input channels: Winograd's F(2x2, 3x3), whose tile of 2 x 2 outputs
+// is exactly one pooling window.
 
 struct ForwardParts {
-  float *padded, *packed, *gathered, *bias, *v, *m, *out;
+  float *padded, *packed, *gathered, *bias, *out;
   uint8_t* winner;
+  ForwardTilesParts of_tiles;  // Of several input channels.
 };
+
+DISTILL_INLINE Tiles ForwardSizes(const ConvBlockParams& p, const Sizes& s) {
+  return ForwardTilesOf(p.height, p.width, s.in_stride, s.out_stride,
+                        p.bfloat16 && kHasBf16);
+}
 
 DISTILL_INLINE ForwardParts TakeForward(const ConvBlockParams& p,
                                         const Sizes& s, Arena* arena) {
@@ -106,10 +112,9 @@ DISTILL_INLINE ForwardParts TakeForward(const ConvBlockParams& p,
   parts.gathered =
       arena->Take<float>(int64_t{9 + 16} * s.in_stride * kOutBlock);
   parts.bias = arena->Take<float>(s.out_stride);
-  parts.v = arena->Take<float>(int64_t{16} * kMaxTiles * s.in_stride);
-  parts.m = arena->Take<float>(int64_t{16} * kMaxTiles * kOutBlock);
   parts.out = arena->Take<float>(int64_t{s.tiles} * s.out_stride);
   parts.winner = arena->Take<uint8_t>(int64_t{s.tiles} * s.out_stride);
+  if (!one) parts.of_tiles = TakeForwardTiles(ForwardSizes(p, s), arena);
   return parts;
 }
 
@@ -132,49 +137,26 @@ DISTILL_INLINE void PackWinograd(const ConvBlockParams& p, const Sizes& s,
   }
 }
 
+// One image.
 template <bool kPairs, bool kWinner>
 DISTILL_INLINE void ForwardWinograd(const ConvBlockParams& p, const Sizes& s,
-                                    const ForwardParts& parts,
+                                    const float* x, const ForwardParts& parts,
                                     const Outputs& to) {
-  const int v_stride = kPairs ? s.in_stride / 2 : s.in_stride;
-  const int packed_steps = v_stride;
-  const int steps = kPairs ? (p.in_channels + 1) / 2 : p.in_channels;
-  const int groups = (s.tiles + kMaxTiles - 1) / kMaxTiles;
-  for (int group = 0; group < groups; ++group) {
-    // As equal as possible.
-    const int64_t all = s.tiles;  // Times a group, more than an int has.
-    const int first = static_cast<int>(all * group / groups);
-    const int tiles = static_cast<int>(all * (group + 1) / groups) - first;
-    const int v_plane = tiles * v_stride;
-    for (int t = 0; t < tiles; ++t) {
-      const int ty = (first + t) / s.tiles_wide;
-      const int tx = (first + t) % s.tiles_wide;
-      TransformTile<kPairs>(
-          parts.padded + 2 * ty * s.row + 2 * tx * s.in_stride, s.row,
-          s.in_stride, s.in_stride, p.bfloat16, parts.v + t * v_stride,
-          v_plane);
+  if (s.in_stride != p.in_channels) {
+    float* padded = parts.padded;
+    for (int i = 0; i < p.height * p.width; ++i, padded += s.in_stride) {
+      for (int c = 0; c < p.in_channels; ++c) padded[c] = *x++;
     }
-    const int m_plane = tiles * kOutBlock;
-    for (int block = 0; block < s.out_stride; block += kOutBlock) {
-      const float* packed = parts.packed + int64_t{block} * 16 * packed_steps;
-      for (int k = 0; k < 16; ++k) {
-        MultiplyRows<2, kPairs, false>(
-            tiles, parts.v + k * v_plane, v_stride, 1,
-            packed + int64_t{k} * packed_steps * kOutBlock, kOutBlock, steps,
-            parts.m + k * m_plane, kOutBlock);
-      }
-      for (int c = 0; c < kOutBlock; c += kLanes) {
-        const Vec bias = Load(parts.bias + block + c);
-        for (int t = 0; t < tiles; ++t) {
-          Vec y[4];
-          TransformOutput(parts.m + t * kOutBlock + c, m_plane, y);
-          const int64_t at = int64_t{first + t} * to.stride + block + c;
-          PoolAndStore<kWinner>(y[0], y[1], y[2], y[3], bias, to.out + at,
-                                kWinner ? to.winner + at : nullptr);
-        }
-      }
-    }
+    x = parts.padded;
   }
+  ForwardTiles<Float32, kPairs, 2>(
+      ForwardSizes(p, s), x, parts.packed, p.bfloat16, parts.of_tiles, 0,
+      s.tiles_high,
+      [&](int64_t row, int tile, int c, const Vec* y) DISTILL_INLINED {
+        const int64_t at = (row * s.tiles_wide + tile) * to.stride + c;
+        PoolAndStore<kWinner>(y[0], y[1], y[2], y[3], Load(parts.bias + c),
+                              to.out + at, kWinner ? to.winner + at : nullptr);
+      });
 }
 
 size_t ForwardWorkspace(const ConvBlockParams& p) {
@@ -195,6 +177,7 @@ void ForwardImages(const ConvBlockParams& p, const float* x,
   Zero(parts.padded, s.padded);
   Zero(parts.bias, s.out_stride);
   for (int o = 0; o < p.out_channels; ++o) parts.bias[o] = bias[o];
+  if (!one) Zero(parts.of_tiles.zeros, int64_t{p.width} * s.in_stride);
   if (one) {
     Zero(parts.packed, int64_t{9} * s.out_stride);
     for (int o = 0; o < p.out_channels; ++o) {
@@ -210,13 +193,13 @@ void ForwardImages(const ConvBlockParams& p, const float* x,
   const int64_t outputs = int64_t{s.tiles} * p.out_channels;
   const bool direct = Direct(p);
   for (int64_t image = begin; image < end; ++image) {
-    PadImage(p, s, x + image * p.height * p.width * p.in_channels,
-             parts.padded);
+    const float* from = x + image * p.height * p.width * p.in_channels;
     float* image_out = out + image * outputs;
     uint8_t* image_winner = kWinner ? winner + image * outputs : nullptr;
     Outputs to = {parts.out, kWinner ? parts.winner : nullptr, s.out_stride};
     if (direct) to = {image_out, image_winner, p.out_channels};
     if (one) {
+      PadImage(p, s, from, parts.padded);
       int c = 0;
       for (; c < p.out_channels; c += kLanes * kMaxOneVectors) {
         const Outputs block = {to.out + c, kWinner ? to.winner + c : nullptr,
@@ -230,9 +213,9 @@ void ForwardImages(const ConvBlockParams& p, const float* x,
         }
       }
     } else if (p.bfloat16 && kHasBf16) {
-      ForwardWinograd<kHasBf16, kWinner>(p, s, parts, to);
+      ForwardWinograd<kHasBf16, kWinner>(p, s, from, parts, to);
     } else {
-      ForwardWinograd<false, kWinner>(p, s, parts, to);
+      ForwardWinograd<false, kWinner>(p, s, from, parts, to);
     }
     if (direct) continue;
     CopyOut(p, s.tiles, to.out, to.stride, image_out);

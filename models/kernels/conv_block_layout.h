@@ -78,19 +78,13 @@ DISTILL_INLINE Sizes SizesOf(const ConvBlockParams& p) {
   return s;
 }
 
-// Copies an image into a zeroed padded one; never writes the margin.
+// Copies an image of one channel into a zeroed padded one; never writes the
+// margin.
 DISTILL_INLINE void PadImage(const ConvBlockParams& p, const Sizes& s,
                              const float* x, float* padded) {
   for (int y = 0; y < p.height; ++y) {
-    float* to = padded + (y + 1) * s.row + s.in_stride;
-    if (s.in_stride == p.in_channels) {
-      __builtin_memcpy(to, x, sizeof(float) * p.width * p.in_channels);
-      x += p.width * p.in_channels;
-      continue;
-    }
-    for (int i = 0; i < p.width; ++i, to += s.in_stride) {
-      for (int c = 0; c < p.in_channels; ++c) to[c] = *x++;
-    }
+    __builtin_memcpy(padded + (y + 1) * s.row + 1, x + y * p.width,
+                     sizeof(float) * p.width);
   }
 }
 

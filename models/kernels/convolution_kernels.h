@@ -15,17 +15,18 @@ namespace distill {
 namespace kernels {
 
 struct ConvolutionParams {
-  int height = 0, width = 0;                // Of the image; even.
-  int in_channels = 0, out_channels = 0;    // Multiples of 16.
+  int height = 0, width = 0;              // Of the image; even.
+  int in_channels = 0, out_channels = 0;  // Multiples of 16.
   bool bfloat16 = false;  // Images, and what is multiplied; else float32.
 };
 
-// `x`, `add` and `out` are [images, height, width, channels], of params' format.
-// `workspace` is aligned to 64 bytes, holds at least the bytes that the function
-// beside it asks for, and needs no initialisation; each thread has its own.
+// `x`, `add` and `out` are [images, height, width, channels], of params'
+// format. `workspace` is aligned to 64 bytes, holds at least the bytes that the
+// function beside it asks for, and needs no initialisation; each thread has its
+// own.
 struct ConvolutionKernels {
-  // Images [begin, end) of out = conv(x) (+ bias) (+ add), cut at 0 with `relu`;
-  // `bias` [out_channels] and `add` may be null. `weight` is float32
+  // Images [begin, end) of out = conv(x) (+ bias) (+ add), cut at 0 with
+  // `relu`; `bias` [out_channels] and `add` may be null. `weight` is float32
   // [out_channels, in_channels, 3, 3]; if `transposed` it is that of another
   // convolution, [in_channels, out_channels, 3, 3], with respect to whose input
   // this computes the gradient.

@@ -19,8 +19,8 @@ bool IsaSupported(Isa isa);
 // The best one that is supported.
 Isa BestIsa();
 
-// Whether the processor multiplies matrices of bfloat16 by instructions of their
-// own (AMX), which none of our kernels uses.
+// Whether the processor multiplies matrices of bfloat16 by instructions of
+// their own (AMX), which none of our kernels uses.
 bool HasBf16MatrixUnit();
 
 // The one of the same kernels, compiled for each, that is for `isa`.

@@ -21,6 +21,7 @@
 #endif
 
 #define DISTILL_INLINE inline __attribute__((always_inline))
+#define DISTILL_INLINED __attribute__((always_inline))  // Of a lambda.
 
 namespace distill {
 namespace kernels {

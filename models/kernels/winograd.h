@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "models/kernels/formats.h"
 #include "models/kernels/vector.h"
+#include "models/kernels/workspace.h"
 
 namespace distill {
 namespace kernels {
@@ -96,8 +98,8 @@ DISTILL_INLINE void PackBlock(float* gathered, int in_channels, bool round,
   const BitVecAt* bits = reinterpret_cast<const BitVecAt*>(u);
   for (int k = 0; k < 16 * in_channels / 2; ++k) {
     for (int v = 0; v < kVectors; ++v) {
-      pairs[kVectors * k + v] = (bits[2 * kVectors * k + v] >> 16) |
-                                bits[(2 * k + 1) * kVectors + v];
+      pairs[kVectors * k + v] =
+          (bits[2 * kVectors * k + v] >> 16) | bits[(2 * k + 1) * kVectors + v];
     }
   }
 }
@@ -107,9 +109,10 @@ DISTILL_INLINE void PackBlock(float* gathered, int in_channels, bool round,
 template <int kVectors>
 constexpr int kMaxRows = kVectors == 1 && kMaxTiles > 6 ? 16 : kMaxTiles;
 
-// m [kRows, kVectors vectors] (+)= v u, with v [row, step] and u [step, kVectors
-// vectors], both as float32 or as pairs of bfloat16 in 32 bits. Numbers of v lie
-// v_row apart in a column, and v_step in a row; of u and m u_step and m_row.
+// m [kRows, kVectors vectors] (+)= v u, with v [row, step] and u [step,
+// kVectors vectors], both as float32 or as pairs of bfloat16 in 32 bits.
+// Numbers of v lie v_row apart in a column, and v_step in a row; of u and m
+// u_step and m_row.
 template <int kRows, int kVectors, bool kPairs, bool kAdd>
 void Multiply(const float* v, int v_row, int v_step, const float* u, int u_step,
               int steps, float* m, int m_row) {
@@ -160,10 +163,10 @@ DISTILL_INLINE void MultiplyRows(int rows, const float* v, int v_row,
                                  int v_step, const float* u, int u_step,
                                  int steps, float* m, int m_row) {
   switch (rows) {
-#define DISTILL_CASE(n)                                               \
-  case n:                                                             \
-    return Multiply<(n <= kMaxRows<kVectors> ? n : 1), kVectors, kPairs, kAdd>( \
-        v, v_row, v_step, u, u_step, steps, m, m_row);
+#define DISTILL_CASE(n)                                                  \
+  case n:                                                                \
+    return Multiply<(n <= kMaxRows<kVectors> ? n : 1), kVectors, kPairs, \
+                    kAdd>(v, v_row, v_step, u, u_step, steps, m, m_row);
     DISTILL_CASE(1)
     DISTILL_CASE(2)
     DISTILL_CASE(3)
@@ -220,25 +223,6 @@ DISTILL_INLINE void StorePoints(const Vec* points, int c, bool round, float* v,
   }
 }
 
-// All channels of a tile, into its place in the first of 16 planes; with kPairs
-// in bfloat16.
-template <bool kPairs>
-DISTILL_INLINE void TransformTile(const float* d, int row, int pixel,
-                                  int channels, bool round, float* v,
-                                  int plane) {
-  for (int c = 0; c < channels; c += kLanes) {
-    Vec columns[4][4], points[16];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      const float* from = d + j * pixel + c;
-      TransformColumn(Load(from), Load(from + row), Load(from + 2 * row),
-                      Load(from + 3 * row), columns[j]);
-    }
-    TransformRows(columns[0], columns[1], columns[2], columns[3], points);
-    StorePoints<kPairs>(points, c, round, v, plane);
-  }
-}
-
 // A' M A of one vector of output channels: y[0..3], the tile's outputs in
 // row-major order. m points at it in the first of 16 planes.
 DISTILL_INLINE void TransformOutput(const float* m, int plane, Vec* y) {
@@ -254,6 +238,167 @@ DISTILL_INLINE void TransformOutput(const float* m, int plane, Vec* y) {
   y[1] = upper[1] - upper[2] - upper[3];
   y[2] = lower[0] + lower[1] + lower[2];
   y[3] = lower[1] - lower[2] - lower[3];
+}
+
+// Images [height, width, in] one behind the other, and how work on them goes
+// on: by passes of some rows of tiles, of one image or of several. (An odd last
+// row or column is in no tile of its own.)
+struct Tiles {
+  int height, width;
+  int in, out;           // Channels: multiples of kLanes, and of a block.
+  int in_image, in_row;  // Tiles of an image: rows, and in each.
+  int rows, count;       // Of a pass.
+};
+
+// `group`: tiles that are multiplied together, at most; `limit`: those of a
+// pass, about.
+DISTILL_INLINE Tiles TilesOf(int height, int width, int in, int out, int group,
+                             int limit) {
+  Tiles s = {height, width, in, out, height / 2, width / 2, 1, 0};
+  // So many rows that the groups are full, nearly.
+  float best = 0;
+  for (int rows = 1; rows == 1 || rows * s.in_row <= limit; ++rows) {
+    const int count = rows * s.in_row;
+    const float share = static_cast<float>(count) / RoundUp(count, group);
+    if (share > best + 0.01f) {
+      best = share;
+      s.rows = rows;
+    }
+  }
+  s.count = s.rows * s.in_row;
+  return s;
+}
+
+// The rows of pixels that row `row` of the tiles of all images sees: one of
+// zeros, [width, in], beyond the image.
+template <typename Element>
+struct Rows {
+  const Element* at[4];
+
+  DISTILL_INLINE Rows(const Tiles& s, const Element* x, const float* zeros,
+                      int64_t row) {
+    const int64_t size = int64_t{s.width} * s.in;
+    const int64_t image = row / s.in_image;
+    const int first = static_cast<int>(2 * (row % s.in_image)) - 1;
+    for (int i = 0; i < 4; ++i) {
+      const int y = first + i;
+      at[i] = y < 0 || y >= s.height ? As<Element>(zeros)
+                                     : x + (image * s.height + y) * size;
+    }
+  }
+};
+
+template <typename Format>
+DISTILL_INLINE void ColumnAt(const Rows<typename Format::Element>& rows,
+                             int64_t at, Vec* column) {
+  TransformColumn(Format::Get(rows.at[0] + at), Format::Get(rows.at[1] + at),
+                  Format::Get(rows.at[2] + at), Format::Get(rows.at[3] + at),
+                  column);
+}
+
+// Calls store(tile, points) for each tile of a row, one vector of whose
+// channels, from `c` on, its 16 points are.
+template <typename Format, typename Store>
+DISTILL_INLINE void TransformRow(const Tiles& s,
+                                 const Rows<typename Format::Element>& rows,
+                                 int c, const Store& store) {
+  // Tiles share two of four columns with the next.
+  Vec a[4] = {}, b[4], points[16];
+  ColumnAt<Format>(rows, c, b);
+  for (int tile = 0; tile < s.in_row; ++tile) {
+    const int column = 2 * tile + 1;
+    Vec next[4], after[4] = {};
+    ColumnAt<Format>(rows, int64_t{column} * s.in + c, next);
+    if (column + 1 < s.width) {
+      ColumnAt<Format>(rows, int64_t{column + 1} * s.in + c, after);
+    }
+    TransformRows(a, b, next, after, points);
+    store(tile, points);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      a[i] = next[i];
+      b[i] = after[i];
+    }
+  }
+}
+
+struct ForwardTilesParts {
+  float *v, *m, *zeros;
+};
+
+// Numbers of a pass's transformed inputs that the caches hold well.
+constexpr int kPassNumbers = 12800;
+
+DISTILL_INLINE Tiles ForwardTilesOf(int height, int width, int in, int out,
+                                    bool pairs) {
+  const int limit = kPassNumbers / (16 * (pairs ? in / 2 : in));
+  return TilesOf(height, width, in, out, kMaxTiles,
+                 limit < kMaxTiles ? kMaxTiles : limit);
+}
+
+DISTILL_INLINE ForwardTilesParts TakeForwardTiles(const Tiles& s,
+                                                  Arena* arena) {
+  ForwardTilesParts parts;
+  parts.v = arena->Take<float>(int64_t{16} * s.count * s.in);
+  parts.m = arena->Take<float>(int64_t{16} * kMaxTiles * 2 * kLanes);
+  parts.zeros = arena->Take<float>(int64_t{s.width} * s.in);
+  return parts;
+}
+
+// Rows [begin, end) of the tiles of all images: calls finish(row, tile, c, y)
+// with the four outputs of one vector of channels, from `c` on, in row-major
+// order. `packed` as PackBlock leaves it, block by block; parts.zeros zeroed.
+template <typename Format, bool kPairs, int kVectors, typename Finish>
+DISTILL_INLINE void ForwardTiles(const Tiles& s,
+                                 const typename Format::Element* x,
+                                 const float* packed, bool round,
+                                 const ForwardTilesParts& parts, int64_t begin,
+                                 int64_t end, const Finish& finish) {
+  constexpr int kBlock = kVectors * kLanes;
+  const int steps = kPairs ? s.in / 2 : s.in;
+  for (int64_t row = begin; row < end; row += s.rows) {
+    const int rows = static_cast<int>(end - row < s.rows ? end - row : s.rows);
+    const int all = rows * s.in_row, v_plane = all * steps;
+    for (int r = 0; r < rows; ++r) {
+      const Rows<typename Format::Element> pixels(s, x, parts.zeros, row + r);
+      for (int c = 0; c < s.in; c += kLanes) {
+        TransformRow<Format>(
+            s, pixels, c, [&](int tile, const Vec* points) DISTILL_INLINED {
+              StorePoints<kPairs>(points, c, round,
+                                  parts.v + (r * s.in_row + tile) * steps,
+                                  v_plane);
+            });
+      }
+    }
+    const int groups = (all + kMaxTiles - 1) / kMaxTiles;
+    for (int group = 0; group < groups; ++group) {
+      // As equal as possible.
+      const int first = all * group / groups;
+      const int tiles = all * (group + 1) / groups - first;
+      const int m_plane = tiles * kBlock;
+      for (int block = 0; block < s.out; block += kBlock) {
+        const float* const u = packed + int64_t{block} * 16 * steps;
+        for (int k = 0; k < 16; ++k) {
+          MultiplyRows<kVectors, kPairs, false>(
+              tiles, parts.v + k * v_plane + first * steps, steps, 1,
+              u + int64_t{k} * steps * kBlock, kBlock, steps,
+              parts.m + k * m_plane, kBlock);
+        }
+        int64_t tile_row = row + first / s.in_row;
+        int tile = first % s.in_row;
+        for (int t = 0; t < tiles; ++t) {
+          for (int c = 0; c < kBlock; c += kLanes) {
+            Vec y[4];
+            TransformOutput(parts.m + t * kBlock + c, m_plane, y);
+            finish(tile_row, tile, block + c, y);
+          }
+          if (++tile < s.in_row) continue;
+          tile = 0;
+          ++tile_row;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

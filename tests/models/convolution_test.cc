@@ -20,8 +20,8 @@ struct Shape {
 
 // Tiles that no pass divides, odd numbers of tiles, one and two vectors of
 // output channels, one tile alone, several images a pass, several parts.
-const Shape kShapes[] = {{3, 8, 8, 64, 64},  {2, 32, 32, 16, 16},
-                         {5, 6, 10, 32, 48}, {1, 2, 2, 16, 32},
+const Shape kShapes[] = {{3, 8, 8, 64, 64},   {2, 32, 32, 16, 16},
+                         {5, 6, 10, 32, 48},  {1, 2, 2, 16, 32},
                          {19, 14, 2, 48, 16}, {2, 4, 66, 16, 80},
                          {40, 4, 4, 32, 32}};
 
@@ -59,9 +59,9 @@ class ConvolutionTest : public ::testing::TestWithParam<
 
 TEST_P(ConvolutionTest, GivesWhatLibTorchGivesInDouble) {
   for (const Shape& s : kShapes) {
-    SCOPED_TRACE(testing::Message() << s.batch << " x " << s.height << " x "
-                                    << s.width << ", " << s.in << " to "
-                                    << s.out);
+    SCOPED_TRACE(testing::Message()
+                 << s.batch << " x " << s.height << " x " << s.width << ", "
+                 << s.in << " to " << s.out);
     const at::Tensor x =
         Draw({s.batch, s.height, s.width, s.in}).requires_grad_();
     const at::Tensor weight = at::randn({s.out, s.in, 3, 3}).requires_grad_();
@@ -161,9 +161,8 @@ TEST(HasConvolutionKernelTest, OtherArraysAreRefused) {
   EXPECT_THROW(Convolution(at::ones({1, 4, 4, 32}), weight), c10::Error);
   EXPECT_THROW(Convolution(at::ones({1, 4, 4, 16}, at::kDouble), weight),
                c10::Error);
-  EXPECT_THROW(
-      Convolution(at::ones({1, 4, 4, 16}), at::ones({16, 16, 5, 5})),
-      c10::Error);
+  EXPECT_THROW(Convolution(at::ones({1, 4, 4, 16}), at::ones({16, 16, 5, 5})),
+               c10::Error);
 }
 
 }  // namespace
