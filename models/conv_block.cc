@@ -11,6 +11,7 @@
 #include "ATen/ops/max_pool2d.h"
 #include "ATen/ops/relu.h"
 #include "base/known_gradient.h"
+#include "models/gpu_kernels.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/conv_block_kernels.h"
 
@@ -163,6 +164,10 @@ at::Tensor ConvBlock(const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& bias, at::ScalarType compute_dtype,
                      ConvBlockOutput output) {
   CheckShapes(x, weight, bias);
+  if (TakesGpuConvBlock(x, weight.size(0))) {
+    return GpuConvBlock(x, weight, bias, compute_dtype,
+                        output == ConvBlockOutput::kChannelsFirst);
+  }
   if (!x.is_cpu() || x.scalar_type() == at::kDouble) {
     return ConvBlockComposed(
         x, weight, bias,

@@ -10,6 +10,7 @@
 #include "ATen/ops/linear.h"
 #include "ATen/ops/relu.h"
 #include "base/known_gradient.h"
+#include "models/gpu_kernels.h"
 #include "models/kernel_choice.h"
 #include "models/kernels/dense_kernels.h"
 
@@ -144,6 +145,10 @@ at::Tensor Dense(const at::Tensor& x, const at::Tensor& weight,
               "; they must be [batch, in] and [out, in]");
   TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "bias is ",
               bias.sizes(), "; it must be [", weight.size(0), "]");
+  if (TakesGpuKernels(x)) {
+    return GpuDense(x, weight, bias, activation == Activation::kRelu,
+                    compute_dtype);
+  }
   if (!x.device().is_cpu() || x.scalar_type() == at::kDouble) {
     return DenseComposed(
         x, weight, bias, activation,

@@ -18,6 +18,7 @@
 #include "c10/core/Allocator.h"
 #include "c10/core/CPUAllocator.h"
 #include "c10/core/alignment.h"
+#include "models/gpu_kernels.h"
 #include "training/threads.h"
 
 namespace distill {
@@ -158,6 +159,13 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options,
         absl::StrCat("--threads is ", options.threads,
                      "; it must be from 1 to 1024, or 0 for all processors"));
   }
+  const bool own = options.gpu_kernels == "own";
+  if (!own && options.gpu_kernels != "libtorch") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--gpu_kernels is \"", options.gpu_kernels,
+                     "\"; it must be libtorch or own"));
+  }
+  SetGpuKernels(own ? GpuKernels::kOwn : GpuKernels::kLibTorch);
   ASSIGN_OR_RETURN(at::Device device,
                    ResolveDevice(options.device, QueryCuda()));
   if (ranks.size() > 1 && device.is_cuda()) {

@@ -45,6 +45,8 @@ struct ComputeOptions {
   // On a GPU: only algorithms that give the same bits every time. The CPU
   // always has such.
   bool deterministic = false;
+  // On a GPU: "own" or "libtorch" (models/gpu_kernels.h).
+  std::string gpu_kernels = "libtorch";
   // Of several processes.
   int64_t ranks_per_run = 0;
 
@@ -68,6 +70,10 @@ struct ComputeOptions {
     table.Add("deterministic", &deterministic,
               "On a GPU: only algorithms that give the same bits every time, "
               "which may be slower ones. The CPU's always do.");
+    table.Add("gpu_kernels", &gpu_kernels,
+              "Who computes cnn: and mlp: nets and Adam on a GPU: libtorch, or "
+              "own, kernels that were proved on a CPU and never ran on a GPU "
+              "yet.");
     table
         .Add("ranks_per_run", &ranks_per_run,
              "With several processes (mpirun) and several runs: how many "

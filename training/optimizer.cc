@@ -1,5 +1,6 @@
 #include "training/optimizer.h"
 
+#include <type_traits>
 #include <utility>
 
 #include "ATen/core/grad_mode.h"
@@ -10,6 +11,7 @@
 #include "ATen/ops/zeros.h"
 #include "ATen/ops/zeros_like.h"
 #include "absl/strings/str_cat.h"
+#include "models/gpu_kernels.h"
 
 namespace distill {
 
@@ -58,6 +60,15 @@ void Optimizer::Update(const Rate& learning_rate) {
     return;
   }
   at::_foreach_add_(steps_, 1);
+  if constexpr (std::is_same_v<Rate, at::Tensor>) {
+    if (TakesGpuKernels(parameters_[0])) {
+      GpuAdam(parameters_, gradients, means_, squares_, steps_,
+              learning_rate.to(at::kFloat),
+              {options_.beta1, options_.beta2, options_.epsilon,
+               options_.weight_decay});
+      return;
+    }
+  }
   if (options_.weight_decay == 0) {
     at::_fused_adam_(parameters_, gradients, means_, squares_,
                      /*max_exp_avg_sqs=*/{}, steps_, learning_rate,

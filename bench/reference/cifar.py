@@ -1,9 +1,11 @@
 """The same on colour images with residual nets: references B, C and H.
 
-usage: cifar.py DATA.npz SEED f32|bf16|compiled
+usage: cifar.py DATA.npz SEED f32|bf16|compiled STUDENT
 
-Teacher ResNet-56, student ResNet-20 (He et al. 2015, option A), batches of 128; images as
-this program takes them: train_images, train_labels, test_images, test_labels of a .npz file.
+Teacher ResNet-56, student resnet20 (He et al. 2015, option A) or mobile:C,C,Cs,... of
+MobileNet's depthwise-separable blocks (Howard et al. 2017; s is stride 2), batches of 128;
+images as this program takes them: train_images, train_labels, test_images, test_labels of a
+.npz file.
 compiled is bf16 with torch.compile, whose compiling is a stage of its own. Prints one line of
 JSON.
 """
@@ -53,6 +55,27 @@ class ResNet(nn.Module):
         return self.linear(self.layers(x).mean((2, 3)))
 
 
+class MobileNet(nn.Module):
+    def __init__(self, spelling):
+        super().__init__()
+        first, *blocks = spelling.partition(":")[2].split(",")
+        channels, layers = int(first), []
+
+        def add(*convolution, **options):
+            layers.extend((nn.Conv2d(*convolution, bias=False, **options), nn.BatchNorm2d(convolution[1]),
+                           nn.ReLU(inplace=True)))
+
+        add(3, channels, 3, 1, 1)
+        for block in blocks:
+            add(channels, channels, 3, 2 if block.endswith("s") else 1, 1, groups=channels)
+            add(channels, int(block.rstrip("s")), 1)
+            channels = int(block.rstrip("s"))
+        self.layers = nn.Sequential(*layers)
+        self.linear = nn.Linear(channels, 10)
+
+    forward = ResNet.forward
+
+
 def read(file, split):
     """Normalised images [n, 32, 32, 3] float32 and labels [n] int64."""
     pixels = torch.from_numpy(file[f"{split}_images"]).float().div_(255)
@@ -60,7 +83,7 @@ def read(file, split):
             torch.from_numpy(file[f"{split}_labels"]).long())
 
 
-def main(path, seed, precision):
+def main(path, seed, precision, student_name):
     stages = models.Stages()
     torch.manual_seed(int(seed))
     with stages.time("load"):
@@ -68,7 +91,8 @@ def main(path, seed, precision):
         images, labels = read(file, "train")
         test_images, test_labels = read(file, "test")
     training = tuned.Training(images, labels, precision != "f32", graph=False)
-    teacher, student = (ResNet(blocks).to(memory_format=torch.channels_last) for blocks in (9, 3))
+    student = MobileNet(student_name) if student_name.startswith("mobile:") else ResNet(3)
+    teacher, student = (model.to(memory_format=torch.channels_last) for model in (ResNet(9), student))
     if precision == "compiled":
         with stages.time("compile"):
             for model in (teacher, student):
@@ -82,6 +106,6 @@ def main(path, seed, precision):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[3] not in ("f32", "bf16", "compiled"):
+    if len(sys.argv) != 5 or sys.argv[3] not in ("f32", "bf16", "compiled"):
         sys.exit(__doc__.strip())
     main(*sys.argv[1:])

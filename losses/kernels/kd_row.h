@@ -32,7 +32,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "losses/kernels/host_device.h"
+#include "base/host_device.h"
 
 namespace distill {
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <tuple>
@@ -15,6 +16,7 @@
 #include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
+#include "tests/models/engine.h"
 
 namespace distill {
 namespace {
@@ -181,15 +183,18 @@ std::vector<int64_t> OutputSizes(const Shape& s, ConvBlockOutput output) {
   return {s.batch, s.height / 2, s.width / 2, s.out};
 }
 
-class ConvBlockTest : public ::testing::TestWithParam<Isa> {
+class ConvBlockTest : public ::testing::TestWithParam<Engine> {
  protected:
   void SetUp() override {
-    if (!kernels::IsaSupported(GetParam())) {
-      GTEST_SKIP() << "this processor lacks " << kernels::IsaName(GetParam());
+    if (!kernels::IsaSupported(IsaOf(GetParam()))) {
+      GTEST_SKIP() << "this processor lacks "
+                   << kernels::IsaName(IsaOf(GetParam()));
     }
-    SetIsa(GetParam());
+    engine_.emplace(GetParam());
   }
-  void TearDown() override { SetIsa(kernels::BestIsa()); }
+
+ private:
+  std::optional<UsedEngine> engine_;
 };
 
 constexpr ConvBlockOutput kOutputs[] = {ConvBlockOutput::kChannelsLast,
@@ -417,7 +422,7 @@ TEST_P(ConvBlockTest, RoundsToTheSameBFloat16AsThePlainCode) {
     const at::Tensor mine = run();
     SetIsa(Isa::kPlain);
     const at::Tensor plain = run();
-    SetIsa(GetParam());
+    SetIsa(IsaOf(GetParam()));
     // Both sum the same rounded factors, in different orders.
     EXPECT_LE(MaxDifference(mine, plain),
               kDeviations * std::sqrt(2.0) * Float32Error(shape.in));
@@ -440,13 +445,10 @@ TEST_P(ConvBlockTest, ShowsANaN) {
   }
 }
 
-std::string IsaTestName(const ::testing::TestParamInfo<Isa>& info) {
-  const char* const names[] = {"Plain", "Avx2", "Avx512", "Avx512Bf16"};
-  return names[static_cast<int>(info.param)];
-}
-
-INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, ConvBlockTest,
-                         ::testing::ValuesIn(kernels::kAllIsas), IsaTestName);
+INSTANTIATE_TEST_SUITE_P(Every, ConvBlockTest, ::testing::ValuesIn(kAllEngines),
+                         [](const ::testing::TestParamInfo<Engine>& info) {
+                           return EngineName(info.param);
+                         });
 
 TEST(ConvBlockGraphTest, IsRecordedOnlyWhereAGradientIsWanted) {
   const Inputs in = RealInputs({2, 6, 6, 3, 4});

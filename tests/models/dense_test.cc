@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <tuple>
@@ -13,11 +14,10 @@
 #include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
 #include "models/kernel_choice.h"
+#include "tests/models/engine.h"
 
 namespace distill {
 namespace {
-
-using kernels::Isa;
 
 struct Shape {
   int64_t batch, in, out;
@@ -74,16 +74,19 @@ void ExpectNear(const at::Tensor& found, const at::Tensor& expected,
 }
 
 class DenseTest
-    : public ::testing::TestWithParam<std::tuple<Isa, Shape, Activation>> {
+    : public ::testing::TestWithParam<std::tuple<Engine, Shape, Activation>> {
  protected:
   void SetUp() override {
-    if (!kernels::IsaSupported(std::get<0>(GetParam()))) {
+    const Engine engine = std::get<0>(GetParam());
+    if (!kernels::IsaSupported(IsaOf(engine))) {
       GTEST_SKIP() << "this processor lacks "
-                   << kernels::IsaName(std::get<0>(GetParam()));
+                   << kernels::IsaName(IsaOf(engine));
     }
-    SetIsa(std::get<0>(GetParam()));
+    engine_.emplace(engine);
   }
-  void TearDown() override { SetIsa(kernels::BestIsa()); }
+
+ private:
+  std::optional<UsedEngine> engine_;
 };
 
 TEST_P(DenseTest, IsLibTorchsInDoubleUpToRounding) {
@@ -164,7 +167,7 @@ TEST_P(DenseTest, ShowsANaN) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, DenseTest,
-    ::testing::Combine(::testing::ValuesIn(kernels::kAllIsas),
+    ::testing::Combine(::testing::ValuesIn(kAllEngines),
                        ::testing::ValuesIn(kShapes),
                        ::testing::Values(Activation::kNone,
                                          Activation::kRelu)));

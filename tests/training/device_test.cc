@@ -4,6 +4,7 @@
 
 #include "ATen/Parallel.h"
 #include "gtest/gtest.h"
+#include "models/gpu_kernels.h"
 #include "tests/testing/status.h"
 
 namespace distill {
@@ -44,6 +45,20 @@ TEST(ResolveComputeTest, PrecisionIsWhatWasAskedFor) {
   const auto automatic = Resolve("cpu", "auto", 0);
   EXPECT_EQ(automatic->precision_name,
             automatic->dtype == at::kBFloat16 ? "bf16" : "f32");
+}
+
+TEST(ResolveComputeTest, ChoosesTheGpusKernels) {
+  ComputeOptions options;
+  options.device = "cpu";
+  options.gpu_kernels = "own";
+  ASSERT_TRUE(ResolveCompute(options).ok());
+  EXPECT_EQ(ChosenGpuKernels(), GpuKernels::kOwn);
+  options.gpu_kernels = "mine";
+  EXPECT_TRUE(FailsWith(ResolveCompute(options).status(),
+                        absl::StatusCode::kInvalidArgument,
+                        {"--gpu_kernels", "mine", "libtorch or own"}));
+  ASSERT_TRUE(Resolve("cpu", "f32", 0).ok());
+  EXPECT_EQ(ChosenGpuKernels(), GpuKernels::kLibTorch);
 }
 
 TEST(ResolveComputeTest, NeverFallsBackUnlessAskedTo) {

@@ -11,6 +11,7 @@
 #include "ATen/ATen.h"
 #include "base/uniform_tensor.h"
 #include "gtest/gtest.h"
+#include "models/gpu_kernels.h"
 #include "models/network.h"
 #include "models/zoo.h"
 #include "tests/testing/datasets.h"
@@ -45,21 +46,21 @@ std::shared_ptr<Network> MakeDroppingModel() {
 
 // What two epochs of steps find, read at the ends of epochs, and what they
 // leave.
-struct Run {
+struct Taken {
   std::vector<StepLosses> losses;
   std::vector<at::Tensor> parameters;
 };
 
-Run TakeSteps(bool on_device, const Objective& objective,
-              const Batches& batches, const std::shared_ptr<Network>& model,
-              const OptimizerOptions& optimizer = {}) {
+Taken TakeSteps(bool on_device, const Objective& objective,
+                const Batches& batches, const std::shared_ptr<Network>& model,
+                const OptimizerOptions& optimizer = {}) {
   const Schedule schedule{ScheduleKind::kOneCycle, 0.01,
                           2 * batches.batch_count()};
   const StepperInputs inputs = {*model,   batches,   objective,
                                 schedule, optimizer, OneProcess()};
   const std::unique_ptr<Stepper> stepper =
       on_device ? MakeDeviceStepper(inputs, at::kCPU) : MakeHostStepper(inputs);
-  Run run;
+  Taken run;
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
     stepper->BeginEpoch({batches.Order(epoch), batches.ViewsOf(epoch),
                          epoch * batches.batch_count(), 0});
@@ -93,9 +94,9 @@ void ExpectTheSameSteps(const MakeObjective& make_objective,
                         const char* augment = "none",
                         const OptimizerOptions& optimizer = {}) {
   const Batches batches = MakeBatches(augment);
-  const Run host =
+  const Taken host =
       TakeSteps(false, make_objective(), batches, make_model(), optimizer);
-  const Run device =
+  const Taken device =
       TakeSteps(true, make_objective(), batches, make_model(), optimizer);
   ASSERT_EQ(host.losses.size(), 6u);
   ASSERT_EQ(device.losses.size(), 6u);
@@ -114,6 +115,31 @@ void ExpectTheSameSteps(const MakeObjective& make_objective,
   for (size_t i = 0; i < host.parameters.size(); ++i) {
     EXPECT_TRUE(at::equal(host.parameters[i], device.parameters[i])) << i;
   }
+}
+
+// The GPU's own kernels, by their phases: of convolutions with one and with
+// several channels, layers and Adam. Their sums are in another order.
+TEST(DeviceStepperTest, TheGpusKernelsTakeTheHostsStepsNearly) {
+  const Batches batches = MakeBatches();
+  const auto model = [] {
+    return MakeModel(*ParseModel("m", "cnn:16,32,fc20", {1, 28, 28}, 10, 0));
+  };
+  const Taken host = TakeSteps(false, LabelObjective(), batches, model());
+  SetGpuKernels(GpuKernels::kOwnOnHost);
+  const Taken own = TakeSteps(true, LabelObjective(), batches, model());
+  const Taken again = TakeSteps(true, LabelObjective(), batches, model());
+  SetGpuKernels(GpuKernels::kLibTorch);
+  ASSERT_EQ(own.losses.size(), host.losses.size());
+  for (size_t i = 0; i < own.losses.size(); ++i) {
+    EXPECT_NEAR(own.losses[i].total, host.losses[i].total, 1e-3) << i;
+    EXPECT_EQ(own.losses[i].total, again.losses[i].total) << i;
+  }
+  bool other = false;
+  for (size_t i = 0; i < own.parameters.size(); ++i) {
+    EXPECT_TRUE(at::equal(own.parameters[i], again.parameters[i])) << i;
+    other |= !at::equal(own.parameters[i], host.parameters[i]);
+  }
+  EXPECT_TRUE(other) << "the CPU's kernels were used";
 }
 
 TEST(DeviceStepperTest, TakesTheHostsStepsWithLabels) {

@@ -40,6 +40,8 @@ def cuda_library(name, srcs, hdrs, deps_hdrs = [], visibility = None):
         command = " ".join([
             "'" + NVCC + "' -lib -O3 -std=c++17 -I. --threads=2",
             "-Werror=all-warnings -Xcompiler=-fPIC,-Wall,-Wextra",
+            # With that an error too: a kernel that has too few registers.
+            "-Xptxas=-warn-spills",
         ] + codes + ["$(location {})".format(source) for source in srcs] + ["-o $@"])
     else:
         command = _MISSING.format(major = NEEDED_MAJOR, problem = PROBLEM)

@@ -1,0 +1,18 @@
+#ifndef DISTILL_BASE_HOST_DEVICE_H_
+#define DISTILL_BASE_HOST_DEVICE_H_
+
+// Marks a function that both the CPU and the GPU call. Nothing for a compiler
+// that knows only the CPU.
+// The other, before a loop: the GPU's compiler writes it out.
+#ifdef __CUDACC__
+#define DISTILL_HOST_DEVICE __host__ __device__
+#else
+#define DISTILL_HOST_DEVICE
+#endif
+#ifdef __CUDA_ARCH__
+#define DISTILL_UNROLL _Pragma("unroll")
+#else
+#define DISTILL_UNROLL
+#endif
+
+#endif  // DISTILL_BASE_HOST_DEVICE_H_

@@ -1,0 +1,300 @@
+// Convolution 3x3, max-pooling 2x2 and ReLU (conv_block_kernels.h) on a GPU:
+// with several input channels as products, with one as phases of its own.
+#ifndef DISTILL_MODELS_KERNELS_CONV_BLOCK_PHASES_H_
+#define DISTILL_MODELS_KERNELS_CONV_BLOCK_PHASES_H_
+
+#include <cstdint>
+
+#include "base/host_device.h"
+#include "models/kernels/conv_block_kernels.h"
+
+namespace distill {
+namespace kernels {
+
+// The arrays of conv_block_kernels.h.
+struct ConvBlockArrays {
+  int images, height, width, in, out;
+  bool channels_first;
+  const float *x, *weight, *bias;
+  const float* grad_out;
+  uint8_t* winner;  // May be null in the forward pass.
+  float *y, *grad_x, *grad_weight, *grad_bias;
+
+  DISTILL_HOST_DEVICE int WindowsWide() const { return width / 2; }
+  DISTILL_HOST_DEVICE int Windows() const { return height / 2 * (width / 2); }
+  // Of y, its gradient and the winners.
+  DISTILL_HOST_DEVICE int64_t OutputAt(int image, int window, int c) const {
+    return channels_first ? (int64_t{image} * out + c) * Windows() + window
+                          : (int64_t{image} * Windows() + window) * out + c;
+  }
+  DISTILL_HOST_DEVICE float Pixel(int image, int row, int column, int c) const {
+    return row < 0 || row >= height || column < 0 || column >= width
+               ? 0
+               : x[((int64_t{image} * height + row) * width + column) * in + c];
+  }
+  // The gradient of what is pooled.
+  DISTILL_HOST_DEVICE float Gradient(int image, int row, int column,
+                                     int c) const {
+    if (row < 0 || row >= height / 2 * 2 || column < 0 ||
+        column >= width / 2 * 2) {
+      return 0;
+    }
+    const int64_t at = OutputAt(image, row / 2 * WindowsWide() + column / 2, c);
+    return winner[at] == row % 2 * 2 + column % 2 ? grad_out[at] : 0;
+  }
+  // Pools, cuts and stores the four values of a window; the first of equals
+  // wins, and NaN stays NaN.
+  DISTILL_HOST_DEVICE void Pool(int image, int window, int c,
+                                const float* values) const {
+    float best = values[0] + bias[c], sum = best;
+    int which = 0;
+    for (int i = 1; i < 4; ++i) {
+      const float value = values[i] + bias[c];
+      sum += value;
+      if (value > best) {
+        best = value;
+        which = i;
+      }
+    }
+    const int64_t at = OutputAt(image, window, c);
+    y[at] = sum != sum ? sum : best > 0 ? best : 0;
+    if (winner != nullptr) {
+      winner[at] = static_cast<uint8_t>(best > 0 ? which : kNoWinner);
+    }
+  }
+};
+
+// Windows of all images times four, [.., 9 in], times [9 in, out].
+struct ConvBlockForward : ConvBlockArrays {
+  static constexpr bool kAlongA = true, kAlongB = true, kWindows = true;
+  DISTILL_HOST_DEVICE int Rows() const {
+    return (images * Windows() + 7) / 8 * 32;
+  }
+  DISTILL_HOST_DEVICE float A(int m, int k) const {
+    const int index = m / 32 * 8 + m % 8, place = m % 32 / 8;
+    const int image = index / Windows(), window = index % Windows();
+    if (image >= images) return 0;
+    const int tap = k / in;
+    return Pixel(image, window / WindowsWide() * 2 + place / 2 + tap / 3 - 1,
+                 window % WindowsWide() * 2 + place % 2 + tap % 3 - 1, k % in);
+  }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    return weight[(int64_t{n} * in + k % in) * 9 + k / in];
+  }
+  DISTILL_HOST_DEVICE void StoreWindow(int index, int n,
+                                       const float* values) const {
+    const int image = index / Windows();
+    if (image < images) Pool(image, index % Windows(), n, values);
+  }
+  DISTILL_HOST_DEVICE void Store(int, int, float) const {}
+};
+
+// [pixels of all images, 9 out] times [9 out, in].
+struct ConvBlockInputGradient : ConvBlockArrays {
+  static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
+  DISTILL_HOST_DEVICE float A(int m, int k) const {
+    const int tap = k / out, pixel = m % (height * width);
+    return Gradient(m / (height * width), pixel / width + 1 - tap / 3,
+                    pixel % width + 1 - tap % 3, k % out);
+  }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    return weight[(int64_t{k % out} * in + n) * 9 + k / out];
+  }
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    grad_x[int64_t{m} * in + n] = value;
+  }
+};
+
+// [out, pixels of all images] times [pixels, 9 in + 1], of which the last
+// column, of ones, gives the bias.
+struct ConvBlockWeightGradient : ConvBlockArrays {
+  static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
+  DISTILL_HOST_DEVICE float A(int m, int k) const {
+    const int pixel = k % (height * width);
+    return Gradient(k / (height * width), pixel / width, pixel % width, m);
+  }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    if (n == 9 * in) return 1;
+    const int tap = n / in, pixel = k % (height * width);
+    return Pixel(k / (height * width), pixel / width + tap / 3 - 1,
+                 pixel % width + tap % 3 - 1, n % in);
+  }
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    if (n == 9 * in) {
+      grad_bias[m] = value;
+    } else {
+      grad_weight[(int64_t{m} * in + n % in) * 9 + n / in] = value;
+    }
+  }
+};
+
+// One input channel: an image with its margin in shared memory.
+struct OneChannelParams : ConvBlockArrays {
+  int splits;    // Forward: blocks of an image. Gradient: blocks of the batch.
+  float* parts;  // [splits, out, 10]: what each block adds to the gradient.
+};
+constexpr int kOneChannelPixels = 6144;  // With the margin, at most.
+constexpr int kOneChannelOutputs = 256;  // Channels, at most.
+
+DISTILL_HOST_DEVICE inline void LoadPadded(const OneChannelParams& p, int image,
+                                           int thread, int threads,
+                                           float* padded) {
+  const int wide = p.width + 2;
+  for (int i = thread; i < (p.height + 2) * wide; i += threads) {
+    padded[i] = p.Pixel(image, i / wide - 1, i % wide - 1, 0);
+  }
+}
+
+struct OneChannelForward {
+  using Params = OneChannelParams;
+  static constexpr int kThreads = 256;
+  static constexpr int kPhases = 0, kEndPhases = 2;
+  struct Shared {
+    float padded[kOneChannelPixels];
+    float weight[9 * kOneChannelOutputs];
+  };
+  struct Registers {};
+
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
+                                        Registers&) {}
+  // 0: image and weights to shared memory. 1: outputs, in the memory's order.
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
+                                           int thread, Shared& shared,
+                                           Registers&) {
+    const int image = block / p.splits, split = block % p.splits;
+    if constexpr (kPhase == 0) {
+      LoadPadded(p, image, thread, kThreads, shared.padded);
+      for (int i = thread; i < 9 * p.out; i += kThreads) {
+        shared.weight[i] = p.weight[i];
+      }
+    } else {
+      const int windows = p.Windows(), all = windows * p.out;
+      const int last = static_cast<int>(int64_t{all} * (split + 1) / p.splits);
+      for (int i = static_cast<int>(int64_t{all} * split / p.splits) + thread;
+           i < last; i += kThreads) {
+        const int window = p.channels_first ? i % windows : i / p.out;
+        const int c = p.channels_first ? i / windows : i % p.out;
+        const float* const corner =
+            shared.padded + window / p.WindowsWide() * 2 * (p.width + 2) +
+            window % p.WindowsWide() * 2;
+        float inputs[16], values[4] = {};
+        DISTILL_UNROLL
+        for (int k = 0; k < 16; ++k) {
+          inputs[k] = corner[k / 4 * (p.width + 2) + k % 4];
+        }
+        DISTILL_UNROLL
+        for (int k = 0; k < 9; ++k) {
+          const float weight = shared.weight[9 * c + k];
+          DISTILL_UNROLL
+          for (int q = 0; q < 4; ++q) {
+            values[q] += weight * inputs[(q / 2 + k / 3) * 4 + q % 2 + k % 3];
+          }
+        }
+        p.Pool(image, window, c, values);
+      }
+    }
+  }
+};
+
+// A round is an image; each thread sums for one channel over some windows.
+struct OneChannelWeightGradient {
+  using Params = OneChannelParams;
+  static constexpr int kThreads = 256;
+  static constexpr int kPhases = 2, kEndPhases = 2;
+  struct Shared {
+    float padded[kOneChannelPixels];
+    float sums[10 * kThreads];
+  };
+  struct Registers {
+    float sums[10] = {};
+  };
+
+  static DISTILL_HOST_DEVICE int FirstImage(const Params& p, int block) {
+    return static_cast<int>(int64_t{p.images} * block / p.splits);
+  }
+  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
+    return FirstImage(p, block + 1) - FirstImage(p, block);
+  }
+  // Threads of a channel: its windows are dealt among them.
+  static DISTILL_HOST_DEVICE int Slices(const Params& p) {
+    return kThreads / p.out;
+  }
+  static DISTILL_HOST_DEVICE int ChannelOf(const Params& p, int thread) {
+    return p.channels_first ? thread / Slices(p) : thread % p.out;
+  }
+  static DISTILL_HOST_DEVICE int SliceOf(const Params& p, int thread) {
+    return p.channels_first ? thread % Slices(p) : thread / p.out;
+  }
+
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
+                                        int thread, Shared& shared,
+                                        Registers& registers) {
+    const int image = FirstImage(p, block) + round;
+    if constexpr (kPhase == 0) {
+      LoadPadded(p, image, thread, kThreads, shared.padded);
+    } else {
+      const int wide = p.width + 2;
+      if (thread >= Slices(p) * p.out) return;
+      for (int window = SliceOf(p, thread); window < p.Windows();
+           window += Slices(p)) {
+        const int64_t at = p.OutputAt(image, window, ChannelOf(p, thread));
+        const int which = p.winner[at];
+        if (which == kNoWinner) continue;
+        const float gradient = p.grad_out[at];
+        const float* const patch =
+            shared.padded + (window / p.WindowsWide() * 2 + which / 2) * wide +
+            window % p.WindowsWide() * 2 + which % 2;
+        DISTILL_UNROLL
+        for (int k = 0; k < 9; ++k) {
+          registers.sums[k] += gradient * patch[k / 3 * wide + k % 3];
+        }
+        registers.sums[9] += gradient;
+      }
+    }
+  }
+
+  // 0: sums to shared memory. 1: over the threads of each channel, in order.
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
+                                           int thread, Shared& shared,
+                                           Registers& registers) {
+    const int slices = Slices(p);
+    if constexpr (kPhase == 0) {
+      if (thread >= slices * p.out) return;
+      const int first = SliceOf(p, thread) * p.out + ChannelOf(p, thread);
+      DISTILL_UNROLL
+      for (int k = 0; k < 10; ++k) {
+        shared.sums[k * kThreads + first] = registers.sums[k];
+      }
+    } else {
+      for (int i = thread; i < 10 * p.out; i += kThreads) {
+        const int k = i / p.out, c = i % p.out;
+        float sum = 0;
+        for (int slice = 0; slice < slices; ++slice) {
+          sum += shared.sums[k * kThreads + slice * p.out + c];
+        }
+        p.parts[(int64_t{block} * p.out + c) * 10 + k] = sum;
+      }
+    }
+  }
+};
+
+// What SumParts (product_phases.h) does with them: [out, 10].
+struct OneChannelSums : ConvBlockArrays {
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    if (n == 9) {
+      grad_bias[m] = value;
+    } else {
+      grad_weight[9 * m + n] = value;
+    }
+  }
+};
+
+}  // namespace kernels
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_KERNELS_CONV_BLOCK_PHASES_H_

@@ -1,0 +1,152 @@
+// Fully connected layers and Adam on a GPU, as products and phases.
+#ifndef DISTILL_MODELS_KERNELS_DENSE_PHASES_H_
+#define DISTILL_MODELS_KERNELS_DENSE_PHASES_H_
+
+#include <cmath>
+#include <cstdint>
+
+#include "base/host_device.h"
+
+namespace distill {
+namespace kernels {
+
+// As in dense_kernels.h: x [batch, inputs], weight [outputs, inputs], out and
+// its gradient [batch, outputs].
+struct DenseArrays {
+  int batch, inputs, outputs;
+  bool relu;
+  const float *x, *weight, *bias;
+  const float* grad_out;
+  float *out, *grad_x, *grad_weight, *grad_bias;
+
+  // The gradient before ReLU.
+  DISTILL_HOST_DEVICE float Gradient(int row, int output) const {
+    const int64_t at = int64_t{row} * outputs + output;
+    return relu && !(out[at] > 0) ? 0 : grad_out[at];
+  }
+};
+
+// [batch, inputs] times [inputs, outputs].
+struct DenseForward : DenseArrays {
+  static constexpr bool kAlongA = true, kAlongB = true, kWindows = false;
+  DISTILL_HOST_DEVICE float A(int m, int k) const {
+    return x[int64_t{m} * inputs + k];
+  }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    return weight[int64_t{n} * inputs + k];
+  }
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    value += bias[n];
+    // NaN stays NaN.
+    out[int64_t{m} * outputs + n] = relu && value < 0 ? 0 : value;
+  }
+};
+
+// [batch, outputs] times [outputs, inputs].
+struct DenseInputGradient : DenseArrays {
+  static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
+  DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(m, k); }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    return weight[int64_t{k} * inputs + n];
+  }
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    grad_x[int64_t{m} * inputs + n] = value;
+  }
+};
+
+// [outputs, batch] times [batch, inputs + 1], of which the last column, of
+// ones, gives the bias.
+struct DenseWeightGradient : DenseArrays {
+  static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
+  DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(k, m); }
+  DISTILL_HOST_DEVICE float B(int k, int n) const {
+    return n < inputs ? x[int64_t{k} * inputs + n] : 1;
+  }
+  DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
+    if (n < inputs) {
+      grad_weight[int64_t{m} * inputs + n] = value;
+    } else {
+      grad_bias[m] = value;
+    }
+  }
+};
+
+// One step of Adam for up to kMost tensors at once (D. Kingma, J. Ba, 2015,
+// algorithm 1; with weight decay Loshchilov and Hutter 2019, algorithm 2), in
+// float32; the steps were counted before.
+struct AdamTensors {
+  static constexpr int kMost = 40;
+  int count;
+  float* parameter[kMost];
+  const float* gradient[kMost];
+  float* mean[kMost];
+  float* square[kMost];
+  const float* step[kMost];
+  int64_t size[kMost];
+  int first_block[kMost + 1];
+  const float* learning_rate;
+  // (1 - beta of a float32 beta would have lost its digits.)
+  double beta1, beta2;
+  float epsilon, weight_decay;
+};
+
+struct Adam {
+  using Params = AdamTensors;
+  static constexpr int kThreads = 256;
+  static constexpr int kNumbers = 4 * kThreads;  // Of a block.
+  static constexpr int kPhases = 0, kEndPhases = 2;
+  struct Shared {
+    float scale, square_scale;
+  };
+  struct Registers {};
+
+  static DISTILL_HOST_DEVICE int TensorOf(const Params& p, int block) {
+    int tensor = 0;
+    while (p.first_block[tensor + 1] <= block) ++tensor;
+    return tensor;
+  }
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
+                                        Registers&) {}
+
+  // 0: one thread corrects for the number of steps. 1: the numbers.
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
+                                           int thread, Shared& shared,
+                                           Registers&) {
+    const int t = TensorOf(p, block);
+    if constexpr (kPhase == 0) {
+      if (thread > 0) return;
+      const double step = *p.step[t];
+      shared.scale =
+          static_cast<float>(*p.learning_rate / (1 - pow(p.beta1, step)));
+      shared.square_scale =
+          static_cast<float>(1 / sqrt(1 - pow(p.beta2, step)));
+    } else {
+      const int64_t first = int64_t{block - p.first_block[t]} * kNumbers;
+      for (int i = thread; i < kNumbers; i += kThreads) {
+        const int64_t at = first + i;
+        if (at >= p.size[t]) return;
+        const float gradient = p.gradient[t][at];
+        const float mean = static_cast<float>(p.beta1) * p.mean[t][at] +
+                           static_cast<float>(1 - p.beta1) * gradient;
+        const float square =
+            static_cast<float>(p.beta2) * p.square[t][at] +
+            static_cast<float>(1 - p.beta2) * gradient * gradient;
+        float value = p.parameter[t][at];
+        value -= *p.learning_rate * p.weight_decay * value;
+        p.mean[t][at] = mean;
+        p.square[t][at] = square;
+        p.parameter[t][at] =
+            value - shared.scale * mean /
+                        (sqrtf(square) * shared.square_scale + p.epsilon);
+      }
+    }
+  }
+};
+
+}  // namespace kernels
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_KERNELS_DENSE_PHASES_H_

@@ -1,0 +1,322 @@
+// Products of matrices on a GPU, as phases (phases.h): tiles of 64 x 64 by 128
+// threads, of factors that a `Work` computes from where they lie, so that a
+// convolution and its gradients are products too, and nothing is copied first.
+//
+//   struct Work {
+//     // Whether A(m, k), B(k, n) of neighbouring k lie together, or of m and
+//     n. static constexpr bool kAlongA, kAlongB; float A(int m, int k) const;
+//     float B(int k, int n) const;
+//     // Whether the rows come in windows of four: those of a block of 32,
+//     which
+//     // is at row 32 i, are i 8 + (row % 8), the number within it row % 32
+//     / 8. static constexpr bool kWindows; void Store(int m, int n, float
+//     value) const; void StoreWindow(int window, int n, const float* values)
+//     const;
+//   };
+#ifndef DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
+#define DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
+
+#include <cstdint>
+
+#include "base/host_device.h"
+
+namespace distill {
+namespace kernels {
+
+DISTILL_HOST_DEVICE inline uint32_t BitsOf(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+DISTILL_HOST_DEVICE inline float FloatOf(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// What is multiplied, and how: a tile of 16 x 8 at a time, of which each of a
+// warp's 32 lanes has four sums: rows lane / 4 and 8 more, columns 2 (lane % 4)
+// and 1 more: [0] and [1] of the first row, [2] and [3] of the other. A is
+// [row][depth], B [column][depth] in shared memory. On a host each lane
+// computes what the device's tensor cores give it.
+//
+// The operands' layouts among lanes are those of PTX ISA 8.0, 9.7.13.4,
+// "Matrix fragments for mma.m16n8k16" and "... m16n8k8".
+template <typename Number, int kStepDepth>
+struct PlainProducts {
+  using Element = Number;
+  static constexpr int kStep = kStepDepth;  // The depth of a tile.
+  struct Operand {
+    const Element* at;
+    int stride;
+  };
+  static DISTILL_HOST_DEVICE Operand LoadA(const Element* at, int stride,
+                                           int /*lane*/) {
+    return {at, stride};
+  }
+  static DISTILL_HOST_DEVICE Operand LoadB(const Element* at, int stride,
+                                           int /*lane*/) {
+    return {at, stride};
+  }
+  static DISTILL_HOST_DEVICE float Value(float element) { return element; }
+  static DISTILL_HOST_DEVICE float Value(uint16_t element) {
+    return FloatOf(uint32_t{element} << 16);
+  }
+  static DISTILL_HOST_DEVICE void Multiply(const Operand& a, const Operand& b,
+                                           int lane, float* sums) {
+    for (int i = 0; i < 4; ++i) {
+      const Element* row = a.at + (lane / 4 + i / 2 * 8) * a.stride;
+      const Element* column = b.at + (lane % 4 * 2 + i % 2) * b.stride;
+      for (int k = 0; k < kStep; ++k) {
+        sums[i] += Value(row[k]) * Value(column[k]);
+      }
+    }
+  }
+};
+
+// float32 without rounding: no tensor core does it.
+struct Float32Products : PlainProducts<float, 8> {
+  static DISTILL_HOST_DEVICE float Round(float value) { return value; }
+};
+
+// Factors rounded to 11 bits, as tensor cores take them.
+#ifdef __CUDA_ARCH__
+struct Tf32Products {
+  using Element = float;
+  static constexpr int kStep = 8;
+  struct OperandA {
+    uint32_t at[4];
+  };
+  struct OperandB {
+    uint32_t at[2];
+  };
+  static __device__ OperandA LoadA(const float* at, int stride, int lane) {
+    const float* first = at + lane / 4 * stride + lane % 4;
+    const float* other = first + 8 * stride;
+    return {{BitsOf(first[0]), BitsOf(other[0]), BitsOf(first[4]),
+             BitsOf(other[4])}};
+  }
+  static __device__ OperandB LoadB(const float* at, int stride, int lane) {
+    const float* first = at + lane / 4 * stride + lane % 4;
+    return {{BitsOf(first[0]), BitsOf(first[4])}};
+  }
+  static __device__ void Multiply(const OperandA& a, const OperandB& b,
+                                  int /*lane*/, float* sums) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+        : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]),
+          "r"(b.at[1]));
+  }
+#else
+struct Tf32Products : PlainProducts<float, 8> {
+#endif
+  // To nearest, ties away from zero, as cvt.rna.tf32.f32 does.
+  static DISTILL_HOST_DEVICE float Round(float value) {
+    const uint32_t bits = BitsOf(value);
+    return (bits & 0x7f800000u) == 0x7f800000u
+               ? value
+               : FloatOf((bits + 0x1000u) & ~0x1fffu);
+  }
+};
+
+// Factors rounded to bfloat16.
+#ifdef __CUDA_ARCH__
+struct BFloat16Products {
+  using Element = uint16_t;
+  static constexpr int kStep = 16;
+  struct OperandA {
+    uint32_t at[4];
+  };
+  struct OperandB {
+    uint32_t at[2];
+  };
+  static __device__ uint32_t Two(const uint16_t* at) {
+    return *reinterpret_cast<const uint32_t*>(at);
+  }
+  static __device__ OperandA LoadA(const uint16_t* at, int stride, int lane) {
+    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
+    const uint16_t* other = first + 8 * stride;
+    return {{Two(first), Two(other), Two(first + 8), Two(other + 8)}};
+  }
+  static __device__ OperandB LoadB(const uint16_t* at, int stride, int lane) {
+    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
+    return {{Two(first), Two(first + 8)}};
+  }
+  static __device__ void Multiply(const OperandA& a, const OperandB& b,
+                                  int /*lane*/, float* sums) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+        : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]),
+          "r"(b.at[1]));
+  }
+#else
+struct BFloat16Products : PlainProducts<uint16_t, 16> {
+#endif
+  // To nearest, ties to even; NaN stays NaN.
+  static DISTILL_HOST_DEVICE uint16_t Round(float value) {
+    const uint32_t bits = BitsOf(value);
+    if (value != value) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+    return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+  }
+};
+
+template <typename Work>
+struct ProductParams {
+  Work work;
+  int m, n, k;   // [m, k] times [k, n].
+  int splits;    // Of the depth, each a block's; more than one go by `parts`.
+  float* parts;  // [splits, m, n]
+};
+
+// Blocks of a product's kernel.
+template <typename Work>
+DISTILL_HOST_DEVICE inline int ProductBlocks(const ProductParams<Work>& p) {
+  return (p.m + 63) / 64 * ((p.n + 63) / 64) * p.splits;
+}
+
+template <typename Work, typename Products>
+struct Product {
+  using Params = ProductParams<Work>;
+  using Element = typename Products::Element;
+  static constexpr int kThreads = 128;
+  static constexpr int kSide = 64;   // Of a block's tile.
+  static constexpr int kDepth = 32;  // That is in shared memory at a time.
+  // So that the lanes of a warp read from different banks.
+  static constexpr int kStride =
+      kDepth + 16 / static_cast<int>(sizeof(Element));
+  static constexpr int kPhases = 2, kEndPhases = 1;
+  struct Shared {
+    alignas(16) Element a[kSide * kStride];
+    alignas(16) Element b[kSide * kStride];
+  };
+  // A warp has a quarter of the tile, 32 x 32: 2 x 4 tiles of 16 x 8.
+  struct Registers {
+    float sums[2][4][4] = {};
+  };
+  struct Place {
+    int m, n, split, first, last;  // Of the depth in steps of kDepth.
+  };
+
+  static DISTILL_HOST_DEVICE Place PlaceOf(const Params& p, int block) {
+    const int columns = (p.n + kSide - 1) / kSide;
+    const int tile = block / p.splits, split = block % p.splits;
+    const int64_t all = (p.k + kDepth - 1) / kDepth;
+    return {tile / columns * kSide, tile % columns * kSide, split,
+            static_cast<int>(all * split / p.splits),
+            static_cast<int>(all * (split + 1) / p.splits)};
+  }
+  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
+    const Place place = PlaceOf(p, block);
+    return place.last - place.first;
+  }
+
+  // 0: both factors of a round to shared memory. 1: their product.
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
+                                        int thread, Shared& shared,
+                                        Registers& registers) {
+    if constexpr (kPhase == 0) {
+      const Place place = PlaceOf(p, block);
+      const int depth = (place.first + round) * kDepth;
+      for (int i = thread; i < kSide * kDepth; i += kThreads) {
+        const int row = Work::kAlongA ? i / kDepth : i % kSide;
+        const int at = Work::kAlongA ? i % kDepth : i / kSide;
+        const int m = place.m + row, k = depth + at;
+        shared.a[row * kStride + at] =
+            Products::Round(m < p.m && k < p.k ? p.work.A(m, k) : 0);
+      }
+      for (int i = thread; i < kSide * kDepth; i += kThreads) {
+        const int column = Work::kAlongB ? i / kDepth : i % kSide;
+        const int at = Work::kAlongB ? i % kDepth : i / kSide;
+        const int n = place.n + column, k = depth + at;
+        shared.b[column * kStride + at] =
+            Products::Round(n < p.n && k < p.k ? p.work.B(k, n) : 0);
+      }
+    } else {
+      const int lane = thread % 32, warp = thread / 32;
+      const Element* const a = shared.a + warp / 2 * 32 * kStride;
+      const Element* const b = shared.b + warp % 2 * 32 * kStride;
+      DISTILL_UNROLL
+      for (int step = 0; step < kDepth; step += Products::kStep) {
+        const auto upper = Products::LoadA(a + step, kStride, lane);
+        const auto lower =
+            Products::LoadA(a + 16 * kStride + step, kStride, lane);
+        DISTILL_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          const auto column =
+              Products::LoadB(b + j * 8 * kStride + step, kStride, lane);
+          Products::Multiply(upper, column, lane, registers.sums[0][j]);
+          Products::Multiply(lower, column, lane, registers.sums[1][j]);
+        }
+      }
+    }
+  }
+
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
+                                           int thread, Shared& /*shared*/,
+                                           Registers& registers) {
+    const Place place = PlaceOf(p, block);
+    const int lane = thread % 32, warp = thread / 32;
+    const int m = place.m + warp / 2 * 32 + lane / 4;
+    DISTILL_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      DISTILL_UNROLL
+      for (int column = 0; column < 2; ++column) {
+        const int n = place.n + warp % 2 * 32 + j * 8 + lane % 4 * 2 + column;
+        if (n >= p.n) continue;
+        const float values[4] = {
+            registers.sums[0][j][column], registers.sums[0][j][2 + column],
+            registers.sums[1][j][column], registers.sums[1][j][2 + column]};
+        if constexpr (Work::kWindows) {
+          p.work.StoreWindow(m / 32 * 8 + m % 8, n, values);
+        } else {
+          DISTILL_UNROLL
+          for (int i = 0; i < 4; ++i) {
+            const int row = m + 8 * i;
+            if (row >= p.m) continue;
+            if (p.splits == 1) {
+              p.work.Store(row, n, values[i]);
+            } else {
+              p.parts[(int64_t{place.split} * p.m + row) * p.n + n] = values[i];
+            }
+          }
+        }
+      }
+    }
+  }
+};
+
+// The sums of a product's parts, always in the same order.
+template <typename Work>
+struct SumParts {
+  using Params = ProductParams<Work>;
+  static constexpr int kThreads = 128;
+  static constexpr int kPhases = 0, kEndPhases = 1;
+  struct Shared {};
+  struct Registers {};
+
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
+                                        Registers&) {}
+  template <int kPhase>
+  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
+                                           int thread, Shared&, Registers&) {
+    const int64_t size = int64_t{p.m} * p.n;
+    const int64_t at = int64_t{block} * kThreads + thread;
+    if (at >= size) return;
+    float sum = 0;
+    for (int split = 0; split < p.splits; ++split) {
+      sum += p.parts[split * size + at];
+    }
+    p.work.Store(static_cast<int>(at / p.n), static_cast<int>(at % p.n), sum);
+  }
+};
+
+}  // namespace kernels
+}  // namespace distill
+
+#endif  // DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
