@@ -306,6 +306,8 @@ int main(int argc, char** argv) {
   distill::Settings settings;
   settings.Add("precision", &options.precision,
                "Of the products: f32, tf32 (GPUs only), bf16, or auto.");
+  settings.Add("gpu_kernels", &options.gpu_kernels,
+               "Who computes on a GPU: libtorch or own.");
   settings.Add("threads", &options.threads,
                "On the CPU; 0 takes all that the process may use.");
   settings.TakeDefaults(settings);

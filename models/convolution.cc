@@ -4,8 +4,13 @@
 #include <vector>
 
 #include "ATen/Parallel.h"
+#include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
+#include "ATen/ops/conv2d.h"
+#include "ATen/ops/convolution_backward.h"
 #include "ATen/ops/empty.h"
+#include "ATen/ops/flip.h"
+#include "ATen/ops/zeros_like.h"
 #include "base/known_gradient.h"
 #include "c10/util/Exception.h"
 #include "models/kernel_choice.h"
@@ -160,6 +165,53 @@ void ConvolutionInto(const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& out) {
   RunForward(ParamsOf(x, weight), Kernels(), x, weight, /*transposed=*/false,
              bias, add, relu, out);
+}
+
+bool IsStridedDepthwise(const Operation& operation) {
+  const Operation& o = operation;
+  return o.kind == Operation::Kind::kConvolution && o.stride > 1 &&
+         2 * o.padding == o.kernel - 1 && o.groups > 1 && o.groups == o.outputs;
+}
+
+at::Tensor StridedDepthwise(const Operation& operation, const at::Tensor& x,
+                            const at::Tensor& weight) {
+  const int64_t stride = operation.stride, padding = operation.padding;
+  const auto convolve = [padding](const at::Tensor& images,
+                                  const at::Tensor& weights, int64_t step) {
+    return at::conv2d(images.movedim(3, 1), weights, {}, step, padding,
+                      /*dilation=*/1, /*groups=*/images.size(3))
+        .contiguous(at::MemoryFormat::ChannelsLast)
+        .movedim(1, 3);
+  };
+  const bool needs_graph = at::GradMode::is_enabled() &&
+                           (x.requires_grad() || weight.requires_grad());
+  const at::NoGradGuard no_grad;
+  const at::Tensor rounded = weight.to(x.scalar_type());
+  const at::Tensor out = convolve(x, rounded, stride);
+  if (!needs_graph) return out;
+  return WithKnownGradient(
+      out, {x, weight}, {x, rounded},
+      [=](const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
+          const std::vector<bool>& needed) {
+        std::vector<at::Tensor> gradients(2);
+        if (needed[0]) {
+          const at::Tensor spread = at::zeros_like(saved[0]);
+          spread.slice(1, 0, spread.size(1), stride)
+              .slice(2, 0, spread.size(2), stride)
+              .copy_(gradient);
+          gradients[0] = convolve(spread, saved[1].flip({2, 3}), 1);
+        }
+        if (needed[1]) {
+          gradients[1] =
+              std::get<1>(at::convolution_backward(
+                              gradient.movedim(3, 1), saved[0].movedim(3, 1),
+                              saved[1], {}, {stride, stride},
+                              {padding, padding}, {1, 1}, /*transposed=*/false,
+                              {0, 0}, saved[0].size(3), {false, true, false}))
+                  .to(at::kFloat);
+        }
+        return gradients;
+      });
 }
 
 }  // namespace distill

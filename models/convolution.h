@@ -1,4 +1,5 @@
-// Convolution 3x3 with stride 1 and padding 1 by a kernel of our own.
+// Convolution 3x3 with stride 1 and padding 1 by a kernel of our own, and one
+// whose gradient goes round oneDNN's slow way.
 #ifndef DISTILL_MODELS_CONVOLUTION_H_
 #define DISTILL_MODELS_CONVOLUTION_H_
 
@@ -31,6 +32,18 @@ at::Tensor Convolution(const at::Tensor& x, const at::Tensor& weight);
 void ConvolutionInto(const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& bias, const at::Tensor& add, bool relu,
                      const at::Tensor& out);
+
+// Whether StridedDepthwise computes `operation`, its bias aside: a convolution
+// of each channel alone, with a stride and padding of half its kernel.
+bool IsStridedDepthwise(const Operation& operation);
+
+// x [batch, height, width, channels] and the result as for Convolution, by
+// LibTorch's operation of x's dtype, but for the gradient of x, which oneDNN
+// computes 40 times as slowly as it need be in bfloat16: that is a convolution
+// of gradients with zeros between them. weight [channels, 1, kernel, kernel]
+// float32, as its gradient is.
+at::Tensor StridedDepthwise(const Operation& operation, const at::Tensor& x,
+                            const at::Tensor& weight);
 
 }  // namespace distill
 

@@ -109,6 +109,12 @@ kernels::ConvBlockArrays ArraysOf(const at::Tensor& x, const at::Tensor& weight,
   arrays.width = static_cast<int>(x.size(2));
   arrays.in = static_cast<int>(x.size(3));
   arrays.out = static_cast<int>(weight.size(0));
+  arrays.by_windows = kernels::Divider(arrays.Windows());
+  arrays.by_windows_wide = kernels::Divider(arrays.WindowsWide());
+  arrays.by_pixels = kernels::Divider(arrays.height * arrays.width);
+  arrays.by_width = kernels::Divider(arrays.width);
+  arrays.by_in = kernels::Divider(arrays.in);
+  arrays.by_out = kernels::Divider(arrays.out);
   arrays.channels_first = channels_first;
   arrays.x = x.const_data_ptr<float>();
   arrays.weight = weight.const_data_ptr<float>();

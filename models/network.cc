@@ -155,13 +155,17 @@ at::Tensor Network::ComputeByLibTorch(int index, bool compact,
   if (o.kind == Kind::kDropout && is_training()) {
     return Dropout(inputs[0], o.rate, dropout_keys_[index], dropout_step_);
   }
-  if (!o.bias && inputs[0].is_cpu() && inputs[0].dim() == 4 &&
-      HasConvolutionKernel(o, inputs[0].sizes(), compute_dtype_)) {
-    const at::Tensor y =
-        Convolution(ChannelsLast(inputs[0].to(compute_dtype_)).contiguous(),
-                    state_[index][0])
-            .movedim(3, 1);
-    return compact ? y : y.to(at::kFloat);
+  if (o.kind == Kind::kConvolution && !o.bias && inputs[0].is_cpu()) {
+    const bool own = HasConvolutionKernel(o, inputs[0].sizes(), compute_dtype_);
+    if (own || IsStridedDepthwise(o)) {
+      const at::Tensor x =
+          ChannelsLast(inputs[0].to(compute_dtype_)).contiguous();
+      const at::Tensor& weight = state_[index][0];
+      const at::Tensor y =
+          (own ? Convolution(x, weight) : StridedDepthwise(o, x, weight))
+              .movedim(3, 1);
+      return compact ? y : y.to(at::kFloat);
+    }
   }
   // Products are computed with compute_dtype_, sums in float32; all else takes
   // what comes.

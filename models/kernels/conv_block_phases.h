@@ -7,6 +7,7 @@
 
 #include "base/host_device.h"
 #include "models/kernels/conv_block_kernels.h"
+#include "models/kernels/divider.h"
 
 namespace distill {
 namespace kernels {
@@ -14,6 +15,9 @@ namespace kernels {
 // The arrays of conv_block_kernels.h.
 struct ConvBlockArrays {
   int images, height, width, in, out;
+  // By the number of windows of an image, of windows in a row, of pixels of an
+  // image, in a row, and by the numbers of channels.
+  Divider by_windows, by_windows_wide, by_pixels, by_width, by_in, by_out;
   bool channels_first;
   const float *x, *weight, *bias;
   const float* grad_out;
@@ -72,19 +76,21 @@ struct ConvBlockForward : ConvBlockArrays {
   }
   DISTILL_HOST_DEVICE float A(int m, int k) const {
     const int index = m / 32 * 8 + m % 8, place = m % 32 / 8;
-    const int image = index / Windows(), window = index % Windows();
+    const int image = by_windows.Quotient(index);
     if (image >= images) return 0;
-    const int tap = k / in;
-    return Pixel(image, window / WindowsWide() * 2 + place / 2 + tap / 3 - 1,
-                 window % WindowsWide() * 2 + place % 2 + tap % 3 - 1, k % in);
+    const int window = by_windows.Rest(index), tap = by_in.Quotient(k);
+    return Pixel(image,
+                 by_windows_wide.Quotient(window) * 2 + place / 2 + tap / 3 - 1,
+                 by_windows_wide.Rest(window) * 2 + place % 2 + tap % 3 - 1,
+                 by_in.Rest(k));
   }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[(int64_t{n} * in + k % in) * 9 + k / in];
+    return weight[(int64_t{n} * in + by_in.Rest(k)) * 9 + by_in.Quotient(k)];
   }
   DISTILL_HOST_DEVICE void StoreWindow(int index, int n,
                                        const float* values) const {
-    const int image = index / Windows();
-    if (image < images) Pool(image, index % Windows(), n, values);
+    const int image = by_windows.Quotient(index);
+    if (image < images) Pool(image, by_windows.Rest(index), n, values);
   }
   DISTILL_HOST_DEVICE void Store(int, int, float) const {}
 };
@@ -93,12 +99,13 @@ struct ConvBlockForward : ConvBlockArrays {
 struct ConvBlockInputGradient : ConvBlockArrays {
   static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
   DISTILL_HOST_DEVICE float A(int m, int k) const {
-    const int tap = k / out, pixel = m % (height * width);
-    return Gradient(m / (height * width), pixel / width + 1 - tap / 3,
-                    pixel % width + 1 - tap % 3, k % out);
+    const int tap = by_out.Quotient(k), pixel = by_pixels.Rest(m);
+    return Gradient(by_pixels.Quotient(m),
+                    by_width.Quotient(pixel) + 1 - tap / 3,
+                    by_width.Rest(pixel) + 1 - tap % 3, by_out.Rest(k));
   }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[(int64_t{k % out} * in + n) * 9 + k / out];
+    return weight[(int64_t{by_out.Rest(k)} * in + n) * 9 + by_out.Quotient(k)];
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     grad_x[int64_t{m} * in + n] = value;
@@ -110,14 +117,15 @@ struct ConvBlockInputGradient : ConvBlockArrays {
 struct ConvBlockWeightGradient : ConvBlockArrays {
   static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
   DISTILL_HOST_DEVICE float A(int m, int k) const {
-    const int pixel = k % (height * width);
-    return Gradient(k / (height * width), pixel / width, pixel % width, m);
+    const int pixel = by_pixels.Rest(k);
+    return Gradient(by_pixels.Quotient(k), by_width.Quotient(pixel),
+                    by_width.Rest(pixel), m);
   }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
     if (n == 9 * in) return 1;
-    const int tap = n / in, pixel = k % (height * width);
-    return Pixel(k / (height * width), pixel / width + tap / 3 - 1,
-                 pixel % width + tap % 3 - 1, n % in);
+    const int tap = by_in.Quotient(n), pixel = by_pixels.Rest(k);
+    return Pixel(by_pixels.Quotient(k), by_width.Quotient(pixel) + tap / 3 - 1,
+                 by_width.Rest(pixel) + tap % 3 - 1, by_in.Rest(n));
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     if (n == 9 * in) {
@@ -171,15 +179,18 @@ struct OneChannelForward {
         shared.weight[i] = p.weight[i];
       }
     } else {
-      const int windows = p.Windows(), all = windows * p.out;
+      const int all = p.Windows() * p.out;
       const int last = static_cast<int>(int64_t{all} * (split + 1) / p.splits);
       for (int i = static_cast<int>(int64_t{all} * split / p.splits) + thread;
            i < last; i += kThreads) {
-        const int window = p.channels_first ? i % windows : i / p.out;
-        const int c = p.channels_first ? i / windows : i % p.out;
+        const int window =
+            p.channels_first ? p.by_windows.Rest(i) : p.by_out.Quotient(i);
+        const int c =
+            p.channels_first ? p.by_windows.Quotient(i) : p.by_out.Rest(i);
         const float* const corner =
-            shared.padded + window / p.WindowsWide() * 2 * (p.width + 2) +
-            window % p.WindowsWide() * 2;
+            shared.padded +
+            p.by_windows_wide.Quotient(window) * 2 * (p.width + 2) +
+            p.by_windows_wide.Rest(window) * 2;
         float inputs[16], values[4] = {};
         DISTILL_UNROLL
         for (int k = 0; k < 16; ++k) {

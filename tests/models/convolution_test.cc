@@ -1,5 +1,6 @@
 #include "models/convolution.h"
 
+#include <array>
 #include <limits>
 #include <tuple>
 #include <vector>
@@ -134,6 +135,58 @@ INSTANTIATE_TEST_SUITE_P(
     All, ConvolutionTest,
     ::testing::Combine(::testing::ValuesIn(kernels::kAllIsas),
                        ::testing::Values(at::kFloat, at::kBFloat16)));
+
+// Sides that the stride divides, and not.
+TEST(StridedDepthwiseTest, GivesWhatLibTorchGivesInDouble) {
+  for (const auto& [kernel, channels, stride, side] :
+       std::vector<std::array<int64_t, 4>>{
+           {3, 24, 2, 8}, {3, 16, 2, 7}, {5, 6, 3, 9}, {5, 6, 3, 11}}) {
+    Operation o;
+    o.kind = Operation::Kind::kConvolution;
+    o.outputs = o.groups = static_cast<int>(channels);
+    o.kernel = static_cast<int>(kernel);
+    o.padding = o.kernel / 2;
+    o.stride = static_cast<int>(stride);
+    ASSERT_TRUE(IsStridedDepthwise(o));
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor x = at::randn({5, side, side + 1, channels}).to(dtype);
+      const at::Tensor weight =
+          at::randn({channels, 1, kernel, kernel}).to(dtype).to(at::kFloat);
+      const at::Tensor gradient =
+          at::randn({5, (side - 1) / stride + 1, side / stride + 1, channels})
+              .to(dtype);
+      const auto evaluate = [&](at::ScalarType of, const auto& function) {
+        const at::Tensor images = x.to(of).clone().requires_grad_();
+        const at::Tensor weights =
+            weight.to(of == at::kDouble ? of : at::kFloat)
+                .clone()
+                .requires_grad_();
+        const at::Tensor y = function(images, weights);
+        y.backward(gradient.to(of));
+        return std::vector<at::Tensor>{y.detach(), images.grad(),
+                                       weights.grad()};
+      };
+      const auto found =
+          evaluate(dtype, [&](const at::Tensor& a, const at::Tensor& b) {
+            return StridedDepthwise(o, a, b);
+          });
+      const auto expected =
+          evaluate(at::kDouble, [&](const at::Tensor& a, const at::Tensor& b) {
+            return at::conv2d(a.movedim(3, 1), b, {}, o.stride, o.padding, 1,
+                              o.groups)
+                .movedim(1, 3);
+          });
+      EXPECT_EQ(found[2].scalar_type(), at::kFloat);
+      for (size_t i = 0; i < 3; ++i) {
+        EXPECT_LE(
+            (found[i].to(at::kDouble) - expected[i]).abs().max().item<double>(),
+            (dtype == at::kFloat ? 2e-6 : 0.005) *
+                expected[i].abs().max().item<double>())
+            << kernel << " x " << kernel << ", stride " << stride << ", " << i;
+      }
+    }
+  }
+}
 
 TEST(HasConvolutionKernelTest, SaysForWhat) {
   Operation o;

@@ -2,8 +2,10 @@
 // CPU too, do not ask; and all of it on a GPU, where there is one.
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <functional>
 #include <numeric>
+#include <random>
 #include <vector>
 
 #include "ATen/ATen.h"
@@ -11,6 +13,7 @@
 #include "models/conv_block.h"
 #include "models/dense.h"
 #include "models/gpu_kernels.h"
+#include "models/kernels/divider.h"
 #include "models/kernels/phases.h"
 
 namespace distill {
@@ -208,6 +211,28 @@ TEST_P(GpuKernelsTest, AdamIsLibTorchs) {
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, GpuKernelsTest,
                          ::testing::Values(at::kCPU, at::kCUDA));
+
+TEST(DividerTest, DividesExactly) {
+  std::minstd_rand draws(1);
+  for (const int divisor : {1, 2, 3, 5, 7, 9, 14, 31, 32, 33, 196, 784, 1023,
+                            1024, 65535, 1 << 30, (1 << 30) + 1, INT_MAX}) {
+    const kernels::Divider by(divisor);
+    const auto check = [&](int n) {
+      ASSERT_EQ(by.Quotient(n), n / divisor) << n << " by " << divisor;
+      ASSERT_EQ(by.Rest(n), n % divisor) << n << " by " << divisor;
+    };
+    check(INT_MAX);
+    for (int i = 0; i < 2000; ++i) {
+      check(i);
+      check(static_cast<int>(draws()));
+      // Beside multiples, where a wrong factor shows first.
+      const int64_t multiple = int64_t{INT_MAX / divisor - i} * divisor;
+      if (multiple <= 0) continue;
+      check(static_cast<int>(multiple));
+      check(static_cast<int>(multiple - 1));
+    }
+  }
+}
 
 // A kernel with a race: each thread reads what its neighbour writes in the same
 // phase.
