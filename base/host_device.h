@@ -3,7 +3,7 @@
 
 // Marks a function that both the CPU and the GPU call. Nothing for a compiler
 // that knows only the CPU.
-// The other, before a loop: the GPU's compiler writes it out.
+// The others, before a loop: the GPU's compiler writes it out, or eight rounds.
 #ifdef __CUDACC__
 #define DISTILL_HOST_DEVICE __host__ __device__
 #else
@@ -11,8 +11,10 @@
 #endif
 #ifdef __CUDA_ARCH__
 #define DISTILL_UNROLL _Pragma("unroll")
+#define DISTILL_UNROLL_8 _Pragma("unroll 8")
 #else
 #define DISTILL_UNROLL
+#define DISTILL_UNROLL_8
 #endif
 
 #endif  // DISTILL_BASE_HOST_DEVICE_H_

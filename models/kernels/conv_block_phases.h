@@ -12,6 +12,19 @@
 namespace distill {
 namespace kernels {
 
+// A pixel, for a row or a depth, and a tap of the kernel with a channel, for a
+// column or a depth. All indices fit into 31 bits.
+struct ImagePixel {
+  int row, column;
+  int at;       // Of the pixel among all images' pixels.
+  int windows;  // Of all images before this one.
+};
+struct TapChannel {
+  int row, column;  // Of the tap: from -1 to 1.
+  int at;           // In pixels, from the middle of the kernel.
+  int channel;
+};
+
 // The arrays of conv_block_kernels.h.
 struct ConvBlockArrays {
   int images, height, width, in, out;
@@ -20,8 +33,8 @@ struct ConvBlockArrays {
   Divider by_windows, by_windows_wide, by_pixels, by_width, by_in, by_out;
   bool channels_first;
   const float *x, *weight, *bias;
-  const float* grad_out;
-  uint8_t* winner;  // May be null in the forward pass.
+  const float *grad_out;
+  uint8_t *winner;  // May be null in the forward pass.
   float *y, *grad_x, *grad_weight, *grad_bias;
 
   DISTILL_HOST_DEVICE int WindowsWide() const { return width / 2; }
@@ -31,25 +44,49 @@ struct ConvBlockArrays {
     return channels_first ? (int64_t{image} * out + c) * Windows() + window
                           : (int64_t{image} * Windows() + window) * out + c;
   }
-  DISTILL_HOST_DEVICE float Pixel(int image, int row, int column, int c) const {
-    return row < 0 || row >= height || column < 0 || column >= width
-               ? 0
-               : x[((int64_t{image} * height + row) * width + column) * in + c];
+  DISTILL_HOST_DEVICE ImagePixel PixelOf(int index) const {
+    const int image = by_pixels.Quotient(index), pixel = by_pixels.Rest(index);
+    return {by_width.Quotient(pixel), by_width.Rest(pixel), index,
+            image * Windows()};
   }
-  // The gradient of what is pooled.
-  DISTILL_HOST_DEVICE float Gradient(int image, int row, int column,
-                                     int c) const {
-    if (row < 0 || row >= height / 2 * 2 || column < 0 ||
-        column >= width / 2 * 2) {
+  DISTILL_HOST_DEVICE TapChannel TapOf(int index, int channels,
+                                       const Divider &by_channels) const {
+    const int tap = by_channels.Quotient(index);
+    const int row = tap / 3 - 1, column = tap % 3 - 1;
+    return {row, column, row * width + column, index - tap * channels};
+  }
+  // What a tap sees of the input, around a pixel.
+  DISTILL_HOST_DEVICE float Input(const ImagePixel &pixel,
+                                  const TapChannel &tap) const {
+    return static_cast<unsigned>(pixel.row + tap.row) >=
+                       static_cast<unsigned>(height) ||
+                   static_cast<unsigned>(pixel.column + tap.column) >=
+                       static_cast<unsigned>(width)
+               ? 0
+               : x[(pixel.at + tap.at) * in + tap.channel];
+  }
+  // The gradient of what is pooled, at a pixel of the image that `pixel` is of.
+  DISTILL_HOST_DEVICE float Gradient(const ImagePixel &pixel, int row,
+                                     int column, int c) const {
+    if (static_cast<unsigned>(row) >= static_cast<unsigned>(height / 2 * 2) ||
+        static_cast<unsigned>(column) >= static_cast<unsigned>(width / 2 * 2)) {
       return 0;
     }
-    const int64_t at = OutputAt(image, row / 2 * WindowsWide() + column / 2, c);
+    const int window = row / 2 * WindowsWide() + column / 2;
+    const int at = channels_first ? pixel.windows * out + c * Windows() + window
+                                  : (pixel.windows + window) * out + c;
     return winner[at] == row % 2 * 2 + column % 2 ? grad_out[at] : 0;
+  }
+  // Of one input channel.
+  DISTILL_HOST_DEVICE float Pixel(int image, int row, int column) const {
+    return row < 0 || row >= height || column < 0 || column >= width
+               ? 0
+               : x[(image * height + row) * width + column];
   }
   // Pools, cuts and stores the four values of a window; the first of equals
   // wins, and NaN stays NaN.
   DISTILL_HOST_DEVICE void Pool(int image, int window, int c,
-                                const float* values) const {
+                                const float *values) const {
     float best = values[0] + bias[c], sum = best;
     int which = 0;
     for (int i = 1; i < 4; ++i) {
@@ -71,24 +108,32 @@ struct ConvBlockArrays {
 // Windows of all images times four, [.., 9 in], times [9 in, out].
 struct ConvBlockForward : ConvBlockArrays {
   static constexpr bool kAlongA = true, kAlongB = true, kWindows = true;
+  using Row = ImagePixel;
+  using Column = int;
+  using Depth = TapChannel;
   DISTILL_HOST_DEVICE int Rows() const {
     return (images * Windows() + 7) / 8 * 32;
   }
-  DISTILL_HOST_DEVICE float A(int m, int k) const {
+  DISTILL_HOST_DEVICE Row RowOf(int m) const {
     const int index = m / 32 * 8 + m % 8, place = m % 32 / 8;
     const int image = by_windows.Quotient(index);
-    if (image >= images) return 0;
-    const int window = by_windows.Rest(index), tap = by_in.Quotient(k);
-    return Pixel(image,
-                 by_windows_wide.Quotient(window) * 2 + place / 2 + tap / 3 - 1,
-                 by_windows_wide.Rest(window) * 2 + place % 2 + tap % 3 - 1,
-                 by_in.Rest(k));
+    const int window = by_windows.Rest(index);
+    const int row = by_windows_wide.Quotient(window) * 2 + place / 2;
+    const int column = by_windows_wide.Rest(window) * 2 + place % 2;
+    // Windows beyond the last image see nothing.
+    return {image < images ? row : -2, column,
+            (image * height + row) * width + column, image * Windows()};
   }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[(int64_t{n} * in + by_in.Rest(k)) * 9 + by_in.Quotient(k)];
+  DISTILL_HOST_DEVICE Column ColumnOf(int n) const { return n * in * 9 + 4; }
+  DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return TapOf(k, in, by_in); }
+  DISTILL_HOST_DEVICE float A(const Row &row, const Depth &depth) const {
+    return Input(row, depth);
+  }
+  DISTILL_HOST_DEVICE float B(const Depth &depth, int column) const {
+    return weight[column + depth.channel * 9 + depth.row * 3 + depth.column];
   }
   DISTILL_HOST_DEVICE void StoreWindow(int index, int n,
-                                       const float* values) const {
+                                       const float *values) const {
     const int image = by_windows.Quotient(index);
     if (image < images) Pool(image, by_windows.Rest(index), n, values);
   }
@@ -98,14 +143,21 @@ struct ConvBlockForward : ConvBlockArrays {
 // [pixels of all images, 9 out] times [9 out, in].
 struct ConvBlockInputGradient : ConvBlockArrays {
   static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const {
-    const int tap = by_out.Quotient(k), pixel = by_pixels.Rest(m);
-    return Gradient(by_pixels.Quotient(m),
-                    by_width.Quotient(pixel) + 1 - tap / 3,
-                    by_width.Rest(pixel) + 1 - tap % 3, by_out.Rest(k));
+  using Row = ImagePixel;
+  using Column = int;
+  using Depth = TapChannel;
+  DISTILL_HOST_DEVICE Row RowOf(int m) const { return PixelOf(m); }
+  DISTILL_HOST_DEVICE Column ColumnOf(int n) const { return n * 9 + 4; }
+  DISTILL_HOST_DEVICE Depth DepthOf(int k) const {
+    return TapOf(k, out, by_out);
   }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[(int64_t{by_out.Rest(k)} * in + n) * 9 + by_out.Quotient(k)];
+  DISTILL_HOST_DEVICE float A(const Row &row, const Depth &depth) const {
+    return Gradient(row, row.row - depth.row, row.column - depth.column,
+                    depth.channel);
+  }
+  DISTILL_HOST_DEVICE float B(const Depth &depth, int column) const {
+    return weight[depth.channel * in * 9 + column + depth.row * 3 +
+                  depth.column];
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     grad_x[int64_t{m} * in + n] = value;
@@ -116,22 +168,26 @@ struct ConvBlockInputGradient : ConvBlockArrays {
 // column, of ones, gives the bias.
 struct ConvBlockWeightGradient : ConvBlockArrays {
   static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const {
-    const int pixel = by_pixels.Rest(k);
-    return Gradient(by_pixels.Quotient(k), by_width.Quotient(pixel),
-                    by_width.Rest(pixel), m);
+  using Row = int;
+  using Column = TapChannel;
+  using Depth = ImagePixel;
+  DISTILL_HOST_DEVICE Row RowOf(int m) const { return m; }
+  DISTILL_HOST_DEVICE Column ColumnOf(int n) const {
+    return TapOf(n, in, by_in);  // That of ones has row 2.
   }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    if (n == 9 * in) return 1;
-    const int tap = by_in.Quotient(n), pixel = by_pixels.Rest(k);
-    return Pixel(by_pixels.Quotient(k), by_width.Quotient(pixel) + tap / 3 - 1,
-                 by_width.Rest(pixel) + tap % 3 - 1, by_in.Rest(n));
+  DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return PixelOf(k); }
+  DISTILL_HOST_DEVICE float A(int m, const Depth &depth) const {
+    return Gradient(depth, depth.row, depth.column, m);
+  }
+  DISTILL_HOST_DEVICE float B(const Depth &depth, const Column &tap) const {
+    return tap.row == 2 ? 1 : Input(depth, tap);
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
-    if (n == 9 * in) {
+    const int tap = by_in.Quotient(n);
+    if (tap == 9) {
       grad_bias[m] = value;
     } else {
-      grad_weight[(int64_t{m} * in + n % in) * 9 + n / in] = value;
+      grad_weight[(int64_t{m} * in + n - tap * in) * 9 + tap] = value;
     }
   }
 };
@@ -139,39 +195,36 @@ struct ConvBlockWeightGradient : ConvBlockArrays {
 // One input channel: an image with its margin in shared memory.
 struct OneChannelParams : ConvBlockArrays {
   int splits;    // Forward: blocks of an image. Gradient: blocks of the batch.
-  float* parts;  // [splits, out, 10]: what each block adds to the gradient.
+  float *parts;  // [splits, out, 10]: what each block adds to the gradient.
 };
 constexpr int kOneChannelPixels = 6144;  // With the margin, at most.
 constexpr int kOneChannelOutputs = 256;  // Channels, at most.
 
-DISTILL_HOST_DEVICE inline void LoadPadded(const OneChannelParams& p, int image,
+DISTILL_HOST_DEVICE inline void LoadPadded(const OneChannelParams &p, int image,
                                            int thread, int threads,
-                                           float* padded) {
+                                           float *padded) {
   const int wide = p.width + 2;
   for (int i = thread; i < (p.height + 2) * wide; i += threads) {
-    padded[i] = p.Pixel(image, i / wide - 1, i % wide - 1, 0);
+    padded[i] = p.Pixel(image, i / wide - 1, i % wide - 1);
   }
 }
 
 struct OneChannelForward {
   using Params = OneChannelParams;
   static constexpr int kThreads = 256;
-  static constexpr int kPhases = 0, kEndPhases = 2;
+  static constexpr int kPhases = 2, kFirstOfRound = 0, kEndOfRound = 0;
   struct Shared {
     float padded[kOneChannelPixels];
     float weight[9 * kOneChannelOutputs];
   };
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
-  template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
-                                        Registers&) {}
+  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
   // 0: image and weights to shared memory. 1: outputs, in the memory's order.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
-                                           int thread, Shared& shared,
-                                           Registers&) {
+  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
+                                        int /*round*/, int thread,
+                                        Shared &shared, Registers &) {
     const int image = block / p.splits, split = block % p.splits;
     if constexpr (kPhase == 0) {
       LoadPadded(p, image, thread, kThreads, shared.padded);
@@ -187,7 +240,7 @@ struct OneChannelForward {
             p.channels_first ? p.by_windows.Rest(i) : p.by_out.Quotient(i);
         const int c =
             p.channels_first ? p.by_windows.Quotient(i) : p.by_out.Rest(i);
-        const float* const corner =
+        const float *const corner =
             shared.padded +
             p.by_windows_wide.Quotient(window) * 2 * (p.width + 2) +
             p.by_windows_wide.Rest(window) * 2;
@@ -214,7 +267,7 @@ struct OneChannelForward {
 struct OneChannelWeightGradient {
   using Params = OneChannelParams;
   static constexpr int kThreads = 256;
-  static constexpr int kPhases = 2, kEndPhases = 2;
+  static constexpr int kPhases = 4, kFirstOfRound = 0, kEndOfRound = 2;
   struct Shared {
     float padded[kOneChannelPixels];
     float sums[10 * kThreads];
@@ -223,31 +276,33 @@ struct OneChannelWeightGradient {
     float sums[10] = {};
   };
 
-  static DISTILL_HOST_DEVICE int FirstImage(const Params& p, int block) {
+  static DISTILL_HOST_DEVICE int FirstImage(const Params &p, int block) {
     return static_cast<int>(int64_t{p.images} * block / p.splits);
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
+  static DISTILL_HOST_DEVICE int Rounds(const Params &p, int block) {
     return FirstImage(p, block + 1) - FirstImage(p, block);
   }
   // Threads of a channel: its windows are dealt among them.
-  static DISTILL_HOST_DEVICE int Slices(const Params& p) {
+  static DISTILL_HOST_DEVICE int Slices(const Params &p) {
     return kThreads / p.out;
   }
-  static DISTILL_HOST_DEVICE int ChannelOf(const Params& p, int thread) {
+  static DISTILL_HOST_DEVICE int ChannelOf(const Params &p, int thread) {
     return p.channels_first ? thread / Slices(p) : thread % p.out;
   }
-  static DISTILL_HOST_DEVICE int SliceOf(const Params& p, int thread) {
+  static DISTILL_HOST_DEVICE int SliceOf(const Params &p, int thread) {
     return p.channels_first ? thread % Slices(p) : thread / p.out;
   }
 
+  // In rounds, 0: the image to shared memory. 1: each thread's sums. 2: they go
+  // to shared memory. 3: over the threads of each channel, in order.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
-                                        int thread, Shared& shared,
-                                        Registers& registers) {
-    const int image = FirstImage(p, block) + round;
+  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block, int round,
+                                        int thread, Shared &shared,
+                                        Registers &registers) {
+    const int image = FirstImage(p, block) + round, slices = Slices(p);
     if constexpr (kPhase == 0) {
       LoadPadded(p, image, thread, kThreads, shared.padded);
-    } else {
+    } else if constexpr (kPhase == 1) {
       const int wide = p.width + 2;
       if (thread >= Slices(p) * p.out) return;
       for (int window = SliceOf(p, thread); window < p.Windows();
@@ -256,7 +311,7 @@ struct OneChannelWeightGradient {
         const int which = p.winner[at];
         if (which == kNoWinner) continue;
         const float gradient = p.grad_out[at];
-        const float* const patch =
+        const float *const patch =
             shared.padded + (window / p.WindowsWide() * 2 + which / 2) * wide +
             window % p.WindowsWide() * 2 + which % 2;
         DISTILL_UNROLL
@@ -265,16 +320,7 @@ struct OneChannelWeightGradient {
         }
         registers.sums[9] += gradient;
       }
-    }
-  }
-
-  // 0: sums to shared memory. 1: over the threads of each channel, in order.
-  template <int kPhase>
-  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
-                                           int thread, Shared& shared,
-                                           Registers& registers) {
-    const int slices = Slices(p);
-    if constexpr (kPhase == 0) {
+    } else if constexpr (kPhase == 2) {
       if (thread >= slices * p.out) return;
       const int first = SliceOf(p, thread) * p.out + ChannelOf(p, thread);
       DISTILL_UNROLL

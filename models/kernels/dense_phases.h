@@ -10,18 +10,28 @@
 namespace distill {
 namespace kernels {
 
+// Rows, columns and depths of a layer's products are their numbers.
+struct PlainIndices {
+  using Row = int;
+  using Column = int;
+  using Depth = int;
+  DISTILL_HOST_DEVICE int RowOf(int m) const { return m; }
+  DISTILL_HOST_DEVICE int ColumnOf(int n) const { return n; }
+  DISTILL_HOST_DEVICE int DepthOf(int k) const { return k; }
+};
+
 // As in dense_kernels.h: x [batch, inputs], weight [outputs, inputs], out and
-// its gradient [batch, outputs].
-struct DenseArrays {
+// its gradient [batch, outputs]; all indices fit into 31 bits.
+struct DenseArrays : PlainIndices {
   int batch, inputs, outputs;
   bool relu;
   const float *x, *weight, *bias;
-  const float* grad_out;
+  const float *grad_out;
   float *out, *grad_x, *grad_weight, *grad_bias;
 
   // The gradient before ReLU.
   DISTILL_HOST_DEVICE float Gradient(int row, int output) const {
-    const int64_t at = int64_t{row} * outputs + output;
+    const int at = row * outputs + output;
     return relu && !(out[at] > 0) ? 0 : grad_out[at];
   }
 };
@@ -29,16 +39,14 @@ struct DenseArrays {
 // [batch, inputs] times [inputs, outputs].
 struct DenseForward : DenseArrays {
   static constexpr bool kAlongA = true, kAlongB = true, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const {
-    return x[int64_t{m} * inputs + k];
-  }
+  DISTILL_HOST_DEVICE float A(int m, int k) const { return x[m * inputs + k]; }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[int64_t{n} * inputs + k];
+    return weight[n * inputs + k];
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     value += bias[n];
     // NaN stays NaN.
-    out[int64_t{m} * outputs + n] = relu && value < 0 ? 0 : value;
+    out[m * outputs + n] = relu && value < 0 ? 0 : value;
   }
 };
 
@@ -47,10 +55,10 @@ struct DenseInputGradient : DenseArrays {
   static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
   DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(m, k); }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[int64_t{k} * inputs + n];
+    return weight[k * inputs + n];
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
-    grad_x[int64_t{m} * inputs + n] = value;
+    grad_x[m * inputs + n] = value;
   }
 };
 
@@ -60,11 +68,11 @@ struct DenseWeightGradient : DenseArrays {
   static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
   DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(k, m); }
   DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return n < inputs ? x[int64_t{k} * inputs + n] : 1;
+    return n < inputs ? x[k * inputs + n] : 1;
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     if (n < inputs) {
-      grad_weight[int64_t{m} * inputs + n] = value;
+      grad_weight[m * inputs + n] = value;
     } else {
       grad_bias[m] = value;
     }
@@ -77,14 +85,14 @@ struct DenseWeightGradient : DenseArrays {
 struct AdamTensors {
   static constexpr int kMost = 40;
   int count;
-  float* parameter[kMost];
-  const float* gradient[kMost];
-  float* mean[kMost];
-  float* square[kMost];
-  const float* step[kMost];
+  float *parameter[kMost];
+  const float *gradient[kMost];
+  float *mean[kMost];
+  float *square[kMost];
+  const float *step[kMost];
   int64_t size[kMost];
   int first_block[kMost + 1];
-  const float* learning_rate;
+  const float *learning_rate;
   // (1 - beta of a float32 beta would have lost its digits.)
   double beta1, beta2;
   float epsilon, weight_decay;
@@ -94,27 +102,23 @@ struct Adam {
   using Params = AdamTensors;
   static constexpr int kThreads = 256;
   static constexpr int kNumbers = 4 * kThreads;  // Of a block.
-  static constexpr int kPhases = 0, kEndPhases = 2;
+  static constexpr int kPhases = 2, kFirstOfRound = 0, kEndOfRound = 0;
   struct Shared {
     float scale, square_scale;
   };
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int TensorOf(const Params& p, int block) {
+  static DISTILL_HOST_DEVICE int TensorOf(const Params &p, int block) {
     int tensor = 0;
     while (p.first_block[tensor + 1] <= block) ++tensor;
     return tensor;
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
-  template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
-                                        Registers&) {}
-
+  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
   // 0: one thread corrects for the number of steps. 1: the numbers.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
-                                           int thread, Shared& shared,
-                                           Registers&) {
+  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
+                                        int /*round*/, int thread,
+                                        Shared &shared, Registers &) {
     const int t = TensorOf(p, block);
     if constexpr (kPhase == 0) {
       if (thread > 0) return;

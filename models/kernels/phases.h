@@ -7,14 +7,14 @@
 //     struct Params;     // What it works on: numbers and pointers.
 //     struct Shared;     // Memory of a block, not initialised.
 //     struct Registers;  // Of a thread, from phase to phase; made by {}.
-//     static constexpr int kThreads;             // Of a block.
-//     static constexpr int kPhases, kEndPhases;  // Of a round; behind the
-//     last. static int Rounds(const Params&, int block); template <int kPhase>
+//     static constexpr int kThreads;  // Of a block.
+//     // All phases; and which of them, [first, end), are run in rounds, those
+//     // before them once before, and the rest once after.
+//     static constexpr int kPhases, kFirstOfRound, kEndOfRound;
+//     static int Rounds(const Params&, int block);
+//     template <int kPhase>
 //     static void Phase(const Params&, int block, int round, int thread,
 //                       Shared&, Registers&);
-//     template <int kPhase>
-//     static void EndPhase(const Params&, int block, int thread, Shared&,
-//                          Registers&);
 //   };
 //
 // All functions are DISTILL_HOST_DEVICE. There is a barrier behind each phase.
@@ -31,31 +31,23 @@ namespace distill {
 namespace kernels {
 namespace phases_internal {
 
-// Calls Phase<0> to Phase<kCount - 1> of `run`, with a barrier behind each.
-template <int kPhase, int kCount, typename Run>
-DISTILL_HOST_DEVICE inline void ForPhases(Run& run) {
-  if constexpr (kPhase < kCount) {
+// Calls the phases [kPhase, kEnd) of `run`, with a barrier behind each.
+template <int kPhase, int kEnd, typename Run>
+DISTILL_HOST_DEVICE inline void ForPhases(Run &run) {
+  if constexpr (kPhase < kEnd) {
     run.template Phase<kPhase>();
     run.Barrier();
-    ForPhases<kPhase + 1, kCount>(run);
-  }
-}
-template <int kPhase, int kCount, typename Run>
-DISTILL_HOST_DEVICE inline void ForEndPhases(Run& run) {
-  if constexpr (kPhase < kCount) {
-    run.template EndPhase<kPhase>();
-    run.Barrier();
-    ForEndPhases<kPhase + 1, kCount>(run);
+    ForPhases<kPhase + 1, kEnd>(run);
   }
 }
 
 // A block on the host: in each phase all threads, one after another.
 template <typename Kernel>
 struct HostRun {
-  const typename Kernel::Params& params;
-  const std::vector<int>& order;
+  const typename Kernel::Params &params;
+  const std::vector<int> &order;
   int block;
-  typename Kernel::Shared& shared;
+  typename Kernel::Shared &shared;
   std::vector<typename Kernel::Registers> registers;
   int round = 0;
 
@@ -66,21 +58,17 @@ struct HostRun {
                                      registers[thread]);
     }
   }
-  template <int kPhase>
-  void EndPhase() {
-    for (const int thread : order) {
-      Kernel::template EndPhase<kPhase>(params, block, thread, shared,
-                                        registers[thread]);
-    }
-  }
   void Barrier() {}
 };
 
 // All of a block.
 template <typename Kernel, typename Run>
-DISTILL_HOST_DEVICE inline void RunBlock(Run& run, int rounds) {
-  for (; run.round != rounds; ++run.round) ForPhases<0, Kernel::kPhases>(run);
-  ForEndPhases<0, Kernel::kEndPhases>(run);
+DISTILL_HOST_DEVICE inline void RunBlock(Run &run, int rounds) {
+  ForPhases<0, Kernel::kFirstOfRound>(run);
+  for (; run.round != rounds; ++run.round) {
+    ForPhases<Kernel::kFirstOfRound, Kernel::kEndOfRound>(run);
+  }
+  ForPhases<Kernel::kEndOfRound, Kernel::kPhases>(run);
 }
 
 }  // namespace phases_internal
@@ -88,12 +76,12 @@ DISTILL_HOST_DEVICE inline void RunBlock(Run& run, int rounds) {
 // Runs all blocks of a kernel on the host. `order` is the order of a block's
 // threads, [kThreads], in each phase.
 template <typename Kernel>
-void RunOnHost(const typename Kernel::Params& params, int blocks,
-               const std::vector<int>& order) {
+void RunOnHost(const typename Kernel::Params &params, int blocks,
+               const std::vector<int> &order) {
   for (int block = 0; block < blocks; ++block) {
     // NaNs in each block: nothing may come from the one before.
     const auto shared = std::make_unique<typename Kernel::Shared>();
-    std::memset(static_cast<void*>(shared.get()), 0xff, sizeof(*shared));
+    std::memset(static_cast<void *>(shared.get()), 0xff, sizeof(*shared));
     phases_internal::HostRun<Kernel> run = {
         params, order, block, *shared,
         std::vector<typename Kernel::Registers>(Kernel::kThreads)};
@@ -106,8 +94,8 @@ namespace phases_internal {
 
 template <typename Kernel>
 struct DeviceRun {
-  const typename Kernel::Params& params;
-  typename Kernel::Shared& shared;
+  const typename Kernel::Params &params;
+  typename Kernel::Shared &shared;
   typename Kernel::Registers registers = {};
   int round = 0;
 
@@ -116,16 +104,13 @@ struct DeviceRun {
     Kernel::template Phase<kPhase>(params, blockIdx.x, round, threadIdx.x,
                                    shared, registers);
   }
-  template <int kPhase>
-  __device__ void EndPhase() {
-    Kernel::template EndPhase<kPhase>(params, blockIdx.x, threadIdx.x, shared,
-                                      registers);
-  }
   __device__ void Barrier() { __syncthreads(); }
 };
 
+// (Three blocks a multiprocessor at least: the compiler may take that many
+// registers, and does not spill for more.)
 template <typename Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads)
+__global__ void __launch_bounds__(Kernel::kThreads, 3)
     OnDevice(const typename Kernel::Params params) {
   __shared__ typename Kernel::Shared shared;
   DeviceRun<Kernel> run = {params, shared};
@@ -136,7 +121,7 @@ __global__ void __launch_bounds__(Kernel::kThreads)
 
 // Enqueues all blocks of a kernel on `stream`.
 template <typename Kernel>
-cudaError_t RunOnDevice(const typename Kernel::Params& params, int blocks,
+cudaError_t RunOnDevice(const typename Kernel::Params &params, int blocks,
                         cudaStream_t stream) {
   if (blocks > 0) {
     phases_internal::OnDevice<Kernel>

@@ -3,9 +3,17 @@
 // convolution and its gradients are products too, and nothing is copied first.
 //
 //   struct Work {
-//     // Whether A(m, k), B(k, n) of neighbouring k lie together, or of m and
-//     n. static constexpr bool kAlongA, kAlongB; float A(int m, int k) const;
-//     float B(int k, int n) const;
+//     // What is known of a row, a column and a depth, whatever the others are:
+//     a
+//     // row's and a column's are computed once a block.
+//     struct Row, Column, Depth;
+//     Row RowOf(int m) const;
+//     Column ColumnOf(int n) const;
+//     Depth DepthOf(int k) const;
+//     float A(const Row&, const Depth&) const;
+//     float B(const Depth&, const Column&) const;
+//     // Whether A, B of neighbouring depths lie together, or of rows, columns.
+//     static constexpr bool kAlongA, kAlongB;
 //     // Whether the rows come in windows of four: those of a block of 32,
 //     which
 //     // is at row 32 i, are i 8 + (row % 8), the number within it row % 32
@@ -47,14 +55,14 @@ struct PlainProducts {
   using Element = Number;
   static constexpr int kStep = kStepDepth;  // The depth of a tile.
   struct Operand {
-    const Element* at;
+    const Element *at;
     int stride;
   };
-  static DISTILL_HOST_DEVICE Operand LoadA(const Element* at, int stride,
+  static DISTILL_HOST_DEVICE Operand LoadA(const Element *at, int stride,
                                            int /*lane*/) {
     return {at, stride};
   }
-  static DISTILL_HOST_DEVICE Operand LoadB(const Element* at, int stride,
+  static DISTILL_HOST_DEVICE Operand LoadB(const Element *at, int stride,
                                            int /*lane*/) {
     return {at, stride};
   }
@@ -62,11 +70,11 @@ struct PlainProducts {
   static DISTILL_HOST_DEVICE float Value(uint16_t element) {
     return FloatOf(uint32_t{element} << 16);
   }
-  static DISTILL_HOST_DEVICE void Multiply(const Operand& a, const Operand& b,
-                                           int lane, float* sums) {
+  static DISTILL_HOST_DEVICE void Multiply(const Operand &a, const Operand &b,
+                                           int lane, float *sums) {
     for (int i = 0; i < 4; ++i) {
-      const Element* row = a.at + (lane / 4 + i / 2 * 8) * a.stride;
-      const Element* column = b.at + (lane % 4 * 2 + i % 2) * b.stride;
+      const Element *row = a.at + (lane / 4 + i / 2 * 8) * a.stride;
+      const Element *column = b.at + (lane % 4 * 2 + i % 2) * b.stride;
       for (int k = 0; k < kStep; ++k) {
         sums[i] += Value(row[k]) * Value(column[k]);
       }
@@ -90,18 +98,18 @@ struct Tf32Products {
   struct OperandB {
     uint32_t at[2];
   };
-  static __device__ OperandA LoadA(const float* at, int stride, int lane) {
-    const float* first = at + lane / 4 * stride + lane % 4;
-    const float* other = first + 8 * stride;
+  static __device__ OperandA LoadA(const float *at, int stride, int lane) {
+    const float *first = at + lane / 4 * stride + lane % 4;
+    const float *other = first + 8 * stride;
     return {{BitsOf(first[0]), BitsOf(other[0]), BitsOf(first[4]),
              BitsOf(other[4])}};
   }
-  static __device__ OperandB LoadB(const float* at, int stride, int lane) {
-    const float* first = at + lane / 4 * stride + lane % 4;
+  static __device__ OperandB LoadB(const float *at, int stride, int lane) {
+    const float *first = at + lane / 4 * stride + lane % 4;
     return {{BitsOf(first[0]), BitsOf(first[4])}};
   }
-  static __device__ void Multiply(const OperandA& a, const OperandB& b,
-                                  int /*lane*/, float* sums) {
+  static __device__ void Multiply(const OperandA &a, const OperandB &b,
+                                  int /*lane*/, float *sums) {
     asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
@@ -131,20 +139,20 @@ struct BFloat16Products {
   struct OperandB {
     uint32_t at[2];
   };
-  static __device__ uint32_t Two(const uint16_t* at) {
-    return *reinterpret_cast<const uint32_t*>(at);
+  static __device__ uint32_t Two(const uint16_t *at) {
+    return *reinterpret_cast<const uint32_t *>(at);
   }
-  static __device__ OperandA LoadA(const uint16_t* at, int stride, int lane) {
-    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
-    const uint16_t* other = first + 8 * stride;
+  static __device__ OperandA LoadA(const uint16_t *at, int stride, int lane) {
+    const uint16_t *first = at + lane / 4 * stride + lane % 4 * 2;
+    const uint16_t *other = first + 8 * stride;
     return {{Two(first), Two(other), Two(first + 8), Two(other + 8)}};
   }
-  static __device__ OperandB LoadB(const uint16_t* at, int stride, int lane) {
-    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
+  static __device__ OperandB LoadB(const uint16_t *at, int stride, int lane) {
+    const uint16_t *first = at + lane / 4 * stride + lane % 4 * 2;
     return {{Two(first), Two(first + 8)}};
   }
-  static __device__ void Multiply(const OperandA& a, const OperandB& b,
-                                  int /*lane*/, float* sums) {
+  static __device__ void Multiply(const OperandA &a, const OperandB &b,
+                                  int /*lane*/, float *sums) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
@@ -156,9 +164,15 @@ struct BFloat16Products : PlainProducts<uint16_t, 16> {
 #endif
   // To nearest, ties to even; NaN stays NaN.
   static DISTILL_HOST_DEVICE uint16_t Round(float value) {
+#ifdef __CUDA_ARCH__
+    uint16_t rounded;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded) : "f"(value));
+    return rounded;
+#else
     const uint32_t bits = BitsOf(value);
     if (value != value) return static_cast<uint16_t>(bits >> 16 | 0x40u);
     return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+#endif
   }
 };
 
@@ -167,12 +181,12 @@ struct ProductParams {
   Work work;
   int m, n, k;   // [m, k] times [k, n].
   int splits;    // Of the depth, each a block's; more than one go by `parts`.
-  float* parts;  // [splits, m, n]
+  float *parts;  // [splits, m, n]
 };
 
 // Blocks of a product's kernel.
 template <typename Work>
-DISTILL_HOST_DEVICE inline int ProductBlocks(const ProductParams<Work>& p) {
+DISTILL_HOST_DEVICE inline int ProductBlocks(const ProductParams<Work> &p) {
   return (p.m + 63) / 64 * ((p.n + 63) / 64) * p.splits;
 }
 
@@ -186,10 +200,12 @@ struct Product {
   // So that the lanes of a warp read from different banks.
   static constexpr int kStride =
       kDepth + 16 / static_cast<int>(sizeof(Element));
-  static constexpr int kPhases = 2, kEndPhases = 1;
+  static constexpr int kPhases = 4, kFirstOfRound = 1, kEndOfRound = 3;
   struct Shared {
     alignas(16) Element a[kSide * kStride];
     alignas(16) Element b[kSide * kStride];
+    typename Work::Row rows[kSide];
+    typename Work::Column columns[kSide];
   };
   // A warp has a quarter of the tile, 32 x 32: 2 x 4 tiles of 16 x 8.
   struct Registers {
@@ -199,7 +215,7 @@ struct Product {
     int m, n, split, first, last;  // Of the depth in steps of kDepth.
   };
 
-  static DISTILL_HOST_DEVICE Place PlaceOf(const Params& p, int block) {
+  static DISTILL_HOST_DEVICE Place PlaceOf(const Params &p, int block) {
     const int columns = (p.n + kSide - 1) / kSide;
     const int tile = block / p.splits, split = block % p.splits;
     const int64_t all = (p.k + kDepth - 1) / kDepth;
@@ -207,37 +223,55 @@ struct Product {
             static_cast<int>(all * split / p.splits),
             static_cast<int>(all * (split + 1) / p.splits)};
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
+  static DISTILL_HOST_DEVICE int Rounds(const Params &p, int block) {
     const Place place = PlaceOf(p, block);
     return place.last - place.first;
   }
 
-  // 0: both factors of a round to shared memory. 1: their product.
+  // 0: what is known of rows and columns. In rounds, 1: both factors to shared
+  // memory. 2: their product. 3: it is stored.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
-                                        int thread, Shared& shared,
-                                        Registers& registers) {
+  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block, int round,
+                                        int thread, Shared &shared,
+                                        Registers &registers) {
+    const Place place = PlaceOf(p, block);
     if constexpr (kPhase == 0) {
-      const Place place = PlaceOf(p, block);
+      const int i = thread % kSide;
+      if (thread < kSide) {
+        shared.rows[i] = p.work.RowOf(place.m + i);
+      } else {
+        shared.columns[i] = p.work.ColumnOf(place.n + i);
+      }
+    } else if constexpr (kPhase == 1) {
       const int depth = (place.first + round) * kDepth;
-      for (int i = thread; i < kSide * kDepth; i += kThreads) {
+      DISTILL_UNROLL_8
+      for (int j = 0; j < kSide * kDepth / kThreads; ++j) {
+        const int i = j * kThreads + thread;
         const int row = Work::kAlongA ? i / kDepth : i % kSide;
         const int at = Work::kAlongA ? i % kDepth : i / kSide;
-        const int m = place.m + row, k = depth + at;
+        const int k = depth + at;
         shared.a[row * kStride + at] =
-            Products::Round(m < p.m && k < p.k ? p.work.A(m, k) : 0);
+            Products::Round(place.m + row < p.m && k < p.k
+                                ? p.work.A(shared.rows[row], p.work.DepthOf(k))
+                                : 0);
       }
-      for (int i = thread; i < kSide * kDepth; i += kThreads) {
+      DISTILL_UNROLL_8
+      for (int j = 0; j < kSide * kDepth / kThreads; ++j) {
+        const int i = j * kThreads + thread;
         const int column = Work::kAlongB ? i / kDepth : i % kSide;
         const int at = Work::kAlongB ? i % kDepth : i / kSide;
-        const int n = place.n + column, k = depth + at;
-        shared.b[column * kStride + at] =
-            Products::Round(n < p.n && k < p.k ? p.work.B(k, n) : 0);
+        const int k = depth + at;
+        shared.b[column * kStride + at] = Products::Round(
+            place.n + column < p.n && k < p.k
+                ? p.work.B(p.work.DepthOf(k), shared.columns[column])
+                : 0);
       }
+    } else if constexpr (kPhase == 3) {
+      Store(p, place, thread, registers);
     } else {
       const int lane = thread % 32, warp = thread / 32;
-      const Element* const a = shared.a + warp / 2 * 32 * kStride;
-      const Element* const b = shared.b + warp % 2 * 32 * kStride;
+      const Element *const a = shared.a + warp / 2 * 32 * kStride;
+      const Element *const b = shared.b + warp % 2 * 32 * kStride;
       DISTILL_UNROLL
       for (int step = 0; step < kDepth; step += Products::kStep) {
         const auto upper = Products::LoadA(a + step, kStride, lane);
@@ -254,11 +288,9 @@ struct Product {
     }
   }
 
-  template <int kPhase>
-  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
-                                           int thread, Shared& /*shared*/,
-                                           Registers& registers) {
-    const Place place = PlaceOf(p, block);
+  static DISTILL_HOST_DEVICE void Store(const Params &p, const Place &place,
+                                        int thread,
+                                        const Registers &registers) {
     const int lane = thread % 32, warp = thread / 32;
     const int m = place.m + warp / 2 * 32 + lane / 4;
     DISTILL_UNROLL
@@ -294,17 +326,15 @@ template <typename Work>
 struct SumParts {
   using Params = ProductParams<Work>;
   static constexpr int kThreads = 128;
-  static constexpr int kPhases = 0, kEndPhases = 1;
+  static constexpr int kPhases = 1, kFirstOfRound = 0, kEndOfRound = 0;
   struct Shared {};
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
+  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params&, int, int, int, Shared&,
-                                        Registers&) {}
-  template <int kPhase>
-  static DISTILL_HOST_DEVICE void EndPhase(const Params& p, int block,
-                                           int thread, Shared&, Registers&) {
+  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
+                                        int /*round*/, int thread, Shared &,
+                                        Registers &) {
     const int64_t size = int64_t{p.m} * p.n;
     const int64_t at = int64_t{block} * kThreads + thread;
     if (at >= size) return;

@@ -244,13 +244,12 @@ struct Racing {
     int values[8];
   };
   struct Registers {};
-  static constexpr int kThreads = 8, kPhases = 0, kEndPhases = 2;
+  static constexpr int kThreads = 8, kPhases = 2, kFirstOfRound = 0,
+                       kEndOfRound = 0;
   static int Rounds(const Params&, int) { return 0; }
   template <int kPhase>
-  static void Phase(const Params&, int, int, int, Shared&, Registers&) {}
-  template <int kPhase>
-  static void EndPhase(const Params& p, int, int thread, Shared& shared,
-                       Registers&) {
+  static void Phase(const Params& p, int, int, int thread, Shared& shared,
+                    Registers&) {
     if (kPhase == 0) {
       shared.values[thread] = thread;
     } else {
