@@ -22,14 +22,14 @@ using kernels::AdamTensors;
 using kernels::OneChannelParams;
 using kernels::ProductParams;
 
-std::atomic<GpuKernels> &Choice() {
+std::atomic<GpuKernels>& Choice() {
   static std::atomic<GpuKernels> choice{GpuKernels::kLibTorch};
   return choice;
 }
 
 // On x's device.
 template <typename Kernel>
-void Enqueue(const at::Tensor &x, const typename Kernel::Params &params,
+void Enqueue(const at::Tensor& x, const typename Kernel::Params& params,
              int64_t blocks) {
   if (x.is_cuda()) {
     EnqueueKernel<Kernel>(x, params, static_cast<int>(blocks));
@@ -53,7 +53,7 @@ constexpr int64_t kLeastSteps = 4;
 
 // The product [m, k] times [k, n] of `work`.
 template <typename Work>
-void Multiply(const at::Tensor &x, const Work &work, int64_t m, int64_t n,
+void Multiply(const at::Tensor& x, const Work& work, int64_t m, int64_t n,
               int64_t k, at::ScalarType dtype) {
   ProductParams<Work> params = {
       work,   static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1,
@@ -86,22 +86,23 @@ void Multiply(const at::Tensor &x, const Work &work, int64_t m, int64_t n,
   }
 }
 
-bool NeedsGraph(const std::vector<at::Tensor> &inputs) {
+bool NeedsGraph(const std::vector<at::Tensor>& inputs) {
   return at::GradMode::is_enabled() &&
          std::any_of(inputs.begin(), inputs.end(),
-                     [](const at::Tensor &one) { return one.requires_grad(); });
+                     [](const at::Tensor& one) { return one.requires_grad(); });
 }
 
 // {x, weight, bias}, of which the gradients are asked for.
-std::vector<at::Tensor> NewGradients(const std::vector<at::Tensor> &inputs) {
+std::vector<at::Tensor> NewGradients(const std::vector<at::Tensor>& inputs) {
   std::vector<at::Tensor> gradients;
-  for (const at::Tensor &one : inputs) {
+  gradients.reserve(inputs.size());
+  for (const at::Tensor& one : inputs) {
     gradients.push_back(at::empty(one.sizes(), one.options()));
   }
   return gradients;
 }
 
-kernels::ConvBlockArrays ArraysOf(const at::Tensor &x, const at::Tensor &weight,
+kernels::ConvBlockArrays ArraysOf(const at::Tensor& x, const at::Tensor& weight,
                                   bool channels_first) {
   kernels::ConvBlockArrays arrays = {};
   arrays.images = static_cast<int>(x.size(0));
@@ -126,8 +127,8 @@ constexpr int64_t kOutputsOfThread = 4;
 // Blocks of the gradient, of which each has some images.
 constexpr int64_t kGradientBlocks = 128;
 
-void OneChannelForward(const at::Tensor &x,
-                       const kernels::ConvBlockArrays &arrays) {
+void OneChannelForward(const at::Tensor& x,
+                       const kernels::ConvBlockArrays& arrays) {
   OneChannelParams params = {arrays, 1, nullptr};
   const int64_t outputs = int64_t{arrays.Windows()} * arrays.out;
   const int64_t of_block =
@@ -137,8 +138,8 @@ void OneChannelForward(const at::Tensor &x,
                                       int64_t{arrays.images} * params.splits);
 }
 
-void OneChannelWeightGradient(const at::Tensor &x,
-                              const kernels::ConvBlockArrays &arrays) {
+void OneChannelWeightGradient(const at::Tensor& x,
+                              const kernels::ConvBlockArrays& arrays) {
   OneChannelParams params = {arrays, 1, nullptr};
   params.splits =
       static_cast<int>(std::min<int64_t>(kGradientBlocks, arrays.images));
@@ -151,9 +152,9 @@ void OneChannelWeightGradient(const at::Tensor &x,
                (int64_t{10} * arrays.out + Sum::kThreads - 1) / Sum::kThreads);
 }
 
-std::vector<at::Tensor> ConvBlockGradients(const std::vector<at::Tensor> &saved,
-                                           const at::Tensor &gradient,
-                                           const std::vector<bool> &needed,
+std::vector<at::Tensor> ConvBlockGradients(const std::vector<at::Tensor>& saved,
+                                           const at::Tensor& gradient,
+                                           const std::vector<bool>& needed,
                                            at::ScalarType dtype,
                                            bool channels_first) {
   const at::Tensor &x = saved[0], &weight = saved[1], &winner = saved[3];
@@ -180,8 +181,8 @@ std::vector<at::Tensor> ConvBlockGradients(const std::vector<at::Tensor> &saved,
   return gradients;
 }
 
-kernels::DenseArrays ArraysOf(const at::Tensor &x, const at::Tensor &weight,
-                              const at::Tensor &out) {
+kernels::DenseArrays ArraysOf(const at::Tensor& x, const at::Tensor& weight,
+                              const at::Tensor& out) {
   kernels::DenseArrays arrays = {};
   arrays.batch = static_cast<int>(x.size(0));
   arrays.inputs = static_cast<int>(x.size(1));
@@ -193,9 +194,9 @@ kernels::DenseArrays ArraysOf(const at::Tensor &x, const at::Tensor &weight,
   return arrays;
 }
 
-std::vector<at::Tensor> DenseGradients(const std::vector<at::Tensor> &saved,
-                                       const at::Tensor &gradient,
-                                       const std::vector<bool> &needed,
+std::vector<at::Tensor> DenseGradients(const std::vector<at::Tensor>& saved,
+                                       const at::Tensor& gradient,
+                                       const std::vector<bool>& needed,
                                        at::ScalarType dtype) {
   const at::Tensor &x = saved[0], &weight = saved[1];
   std::vector<at::Tensor> gradients = NewGradients({x, weight, saved[2]});
@@ -220,7 +221,7 @@ std::vector<at::Tensor> DenseGradients(const std::vector<at::Tensor> &saved,
 GpuKernels ChosenGpuKernels() { return Choice().load(); }
 void SetGpuKernels(GpuKernels kernels) { Choice().store(kernels); }
 
-bool TakesGpuKernels(const at::Tensor &x) {
+bool TakesGpuKernels(const at::Tensor& x) {
   const GpuKernels choice = ChosenGpuKernels();
   // (No output of theirs is 64 times as large as its input.)
   return x.scalar_type() == at::kFloat && x.numel() < (int64_t{1} << 25) &&
@@ -228,15 +229,15 @@ bool TakesGpuKernels(const at::Tensor &x) {
           (choice == GpuKernels::kOwn && x.is_cuda()));
 }
 
-bool TakesGpuConvBlock(const at::Tensor &x, int64_t out) {
+bool TakesGpuConvBlock(const at::Tensor& x, int64_t out) {
   return TakesGpuKernels(x) &&
          (x.size(3) > 1 ||
           ((x.size(1) + 2) * (x.size(2) + 2) <= kernels::kOneChannelPixels &&
            out <= kernels::kOneChannelOutputs));
 }
 
-at::Tensor GpuConvBlock(const at::Tensor &x, const at::Tensor &weight,
-                        const at::Tensor &bias, at::ScalarType dtype,
+at::Tensor GpuConvBlock(const at::Tensor& x, const at::Tensor& weight,
+                        const at::Tensor& bias, at::ScalarType dtype,
                         bool channels_first) {
   const std::vector<at::Tensor> inputs = {x.contiguous(), weight.contiguous(),
                                           bias.contiguous()};
@@ -264,15 +265,15 @@ at::Tensor GpuConvBlock(const at::Tensor &x, const at::Tensor &weight,
   if (!needs_graph) return out;
   return WithKnownGradient(
       out, inputs, {inputs[0], inputs[1], inputs[2], winner},
-      [=](const std::vector<at::Tensor> &saved, const at::Tensor &gradient,
-          const std::vector<bool> &needed) {
+      [=](const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
+          const std::vector<bool>& needed) {
         return ConvBlockGradients(saved, gradient, needed, dtype,
                                   channels_first);
       });
 }
 
-at::Tensor GpuDense(const at::Tensor &x, const at::Tensor &weight,
-                    const at::Tensor &bias, bool relu, at::ScalarType dtype) {
+at::Tensor GpuDense(const at::Tensor& x, const at::Tensor& weight,
+                    const at::Tensor& bias, bool relu, at::ScalarType dtype) {
   const std::vector<at::Tensor> inputs = {x.contiguous(), weight.contiguous(),
                                           bias.contiguous()};
   const bool needs_graph = NeedsGraph({x, weight, bias});
@@ -285,18 +286,18 @@ at::Tensor GpuDense(const at::Tensor &x, const at::Tensor &weight,
   if (!needs_graph) return out;
   return WithKnownGradient(
       out, inputs, {inputs[0], inputs[1], inputs[2], relu ? out : at::Tensor()},
-      [dtype](const std::vector<at::Tensor> &saved, const at::Tensor &gradient,
-              const std::vector<bool> &needed) {
+      [dtype](const std::vector<at::Tensor>& saved, const at::Tensor& gradient,
+              const std::vector<bool>& needed) {
         return DenseGradients(saved, gradient, needed, dtype);
       });
 }
 
-void GpuAdam(const std::vector<at::Tensor> &parameters,
-             const std::vector<at::Tensor> &gradients,
-             const std::vector<at::Tensor> &means,
-             const std::vector<at::Tensor> &squares,
-             const std::vector<at::Tensor> &steps,
-             const at::Tensor &learning_rate, const AdamRates &rates) {
+void GpuAdam(const std::vector<at::Tensor>& parameters,
+             const std::vector<at::Tensor>& gradients,
+             const std::vector<at::Tensor>& means,
+             const std::vector<at::Tensor>& squares,
+             const std::vector<at::Tensor>& steps,
+             const at::Tensor& learning_rate, const AdamRates& rates) {
   constexpr size_t kMost = AdamTensors::kMost;
   for (size_t begin = 0; begin < parameters.size(); begin += kMost) {
     AdamTensors tensors = {};

@@ -33,8 +33,8 @@ struct ConvBlockArrays {
   Divider by_windows, by_windows_wide, by_pixels, by_width, by_in, by_out;
   bool channels_first;
   const float *x, *weight, *bias;
-  const float *grad_out;
-  uint8_t *winner;  // May be null in the forward pass.
+  const float* grad_out;
+  uint8_t* winner;  // May be null in the forward pass.
   float *y, *grad_x, *grad_weight, *grad_bias;
 
   DISTILL_HOST_DEVICE int WindowsWide() const { return width / 2; }
@@ -50,14 +50,14 @@ struct ConvBlockArrays {
             image * Windows()};
   }
   DISTILL_HOST_DEVICE TapChannel TapOf(int index, int channels,
-                                       const Divider &by_channels) const {
+                                       const Divider& by_channels) const {
     const int tap = by_channels.Quotient(index);
     const int row = tap / 3 - 1, column = tap % 3 - 1;
     return {row, column, row * width + column, index - tap * channels};
   }
   // What a tap sees of the input, around a pixel.
-  DISTILL_HOST_DEVICE float Input(const ImagePixel &pixel,
-                                  const TapChannel &tap) const {
+  DISTILL_HOST_DEVICE float Input(const ImagePixel& pixel,
+                                  const TapChannel& tap) const {
     return static_cast<unsigned>(pixel.row + tap.row) >=
                        static_cast<unsigned>(height) ||
                    static_cast<unsigned>(pixel.column + tap.column) >=
@@ -66,7 +66,7 @@ struct ConvBlockArrays {
                : x[(pixel.at + tap.at) * in + tap.channel];
   }
   // The gradient of what is pooled, at a pixel of the image that `pixel` is of.
-  DISTILL_HOST_DEVICE float Gradient(const ImagePixel &pixel, int row,
+  DISTILL_HOST_DEVICE float Gradient(const ImagePixel& pixel, int row,
                                      int column, int c) const {
     if (static_cast<unsigned>(row) >= static_cast<unsigned>(height / 2 * 2) ||
         static_cast<unsigned>(column) >= static_cast<unsigned>(width / 2 * 2)) {
@@ -86,7 +86,7 @@ struct ConvBlockArrays {
   // Pools, cuts and stores the four values of a window; the first of equals
   // wins, and NaN stays NaN.
   DISTILL_HOST_DEVICE void Pool(int image, int window, int c,
-                                const float *values) const {
+                                const float* values) const {
     float best = values[0] + bias[c], sum = best;
     int which = 0;
     for (int i = 1; i < 4; ++i) {
@@ -126,14 +126,14 @@ struct ConvBlockForward : ConvBlockArrays {
   }
   DISTILL_HOST_DEVICE Column ColumnOf(int n) const { return n * in * 9 + 4; }
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return TapOf(k, in, by_in); }
-  DISTILL_HOST_DEVICE float A(const Row &row, const Depth &depth) const {
+  DISTILL_HOST_DEVICE float A(const Row& row, const Depth& depth) const {
     return Input(row, depth);
   }
-  DISTILL_HOST_DEVICE float B(const Depth &depth, int column) const {
+  DISTILL_HOST_DEVICE float B(const Depth& depth, int column) const {
     return weight[column + depth.channel * 9 + depth.row * 3 + depth.column];
   }
   DISTILL_HOST_DEVICE void StoreWindow(int index, int n,
-                                       const float *values) const {
+                                       const float* values) const {
     const int image = by_windows.Quotient(index);
     if (image < images) Pool(image, by_windows.Rest(index), n, values);
   }
@@ -151,11 +151,11 @@ struct ConvBlockInputGradient : ConvBlockArrays {
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const {
     return TapOf(k, out, by_out);
   }
-  DISTILL_HOST_DEVICE float A(const Row &row, const Depth &depth) const {
+  DISTILL_HOST_DEVICE float A(const Row& row, const Depth& depth) const {
     return Gradient(row, row.row - depth.row, row.column - depth.column,
                     depth.channel);
   }
-  DISTILL_HOST_DEVICE float B(const Depth &depth, int column) const {
+  DISTILL_HOST_DEVICE float B(const Depth& depth, int column) const {
     return weight[depth.channel * in * 9 + column + depth.row * 3 +
                   depth.column];
   }
@@ -176,10 +176,10 @@ struct ConvBlockWeightGradient : ConvBlockArrays {
     return TapOf(n, in, by_in);  // That of ones has row 2.
   }
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return PixelOf(k); }
-  DISTILL_HOST_DEVICE float A(int m, const Depth &depth) const {
+  DISTILL_HOST_DEVICE float A(int m, const Depth& depth) const {
     return Gradient(depth, depth.row, depth.column, m);
   }
-  DISTILL_HOST_DEVICE float B(const Depth &depth, const Column &tap) const {
+  DISTILL_HOST_DEVICE float B(const Depth& depth, const Column& tap) const {
     return tap.row == 2 ? 1 : Input(depth, tap);
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
@@ -195,14 +195,14 @@ struct ConvBlockWeightGradient : ConvBlockArrays {
 // One input channel: an image with its margin in shared memory.
 struct OneChannelParams : ConvBlockArrays {
   int splits;    // Forward: blocks of an image. Gradient: blocks of the batch.
-  float *parts;  // [splits, out, 10]: what each block adds to the gradient.
+  float* parts;  // [splits, out, 10]: what each block adds to the gradient.
 };
 constexpr int kOneChannelPixels = 6144;  // With the margin, at most.
 constexpr int kOneChannelOutputs = 256;  // Channels, at most.
 
-DISTILL_HOST_DEVICE inline void LoadPadded(const OneChannelParams &p, int image,
+DISTILL_HOST_DEVICE inline void LoadPadded(const OneChannelParams& p, int image,
                                            int thread, int threads,
-                                           float *padded) {
+                                           float* padded) {
   const int wide = p.width + 2;
   for (int i = thread; i < (p.height + 2) * wide; i += threads) {
     padded[i] = p.Pixel(image, i / wide - 1, i % wide - 1);
@@ -219,12 +219,12 @@ struct OneChannelForward {
   };
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
   // 0: image and weights to shared memory. 1: outputs, in the memory's order.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block,
                                         int /*round*/, int thread,
-                                        Shared &shared, Registers &) {
+                                        Shared& shared, Registers&) {
     const int image = block / p.splits, split = block % p.splits;
     if constexpr (kPhase == 0) {
       LoadPadded(p, image, thread, kThreads, shared.padded);
@@ -240,7 +240,7 @@ struct OneChannelForward {
             p.channels_first ? p.by_windows.Rest(i) : p.by_out.Quotient(i);
         const int c =
             p.channels_first ? p.by_windows.Quotient(i) : p.by_out.Rest(i);
-        const float *const corner =
+        const float* const corner =
             shared.padded +
             p.by_windows_wide.Quotient(window) * 2 * (p.width + 2) +
             p.by_windows_wide.Rest(window) * 2;
@@ -276,29 +276,29 @@ struct OneChannelWeightGradient {
     float sums[10] = {};
   };
 
-  static DISTILL_HOST_DEVICE int FirstImage(const Params &p, int block) {
+  static DISTILL_HOST_DEVICE int FirstImage(const Params& p, int block) {
     return static_cast<int>(int64_t{p.images} * block / p.splits);
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params &p, int block) {
+  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
     return FirstImage(p, block + 1) - FirstImage(p, block);
   }
   // Threads of a channel: its windows are dealt among them.
-  static DISTILL_HOST_DEVICE int Slices(const Params &p) {
+  static DISTILL_HOST_DEVICE int Slices(const Params& p) {
     return kThreads / p.out;
   }
-  static DISTILL_HOST_DEVICE int ChannelOf(const Params &p, int thread) {
+  static DISTILL_HOST_DEVICE int ChannelOf(const Params& p, int thread) {
     return p.channels_first ? thread / Slices(p) : thread % p.out;
   }
-  static DISTILL_HOST_DEVICE int SliceOf(const Params &p, int thread) {
+  static DISTILL_HOST_DEVICE int SliceOf(const Params& p, int thread) {
     return p.channels_first ? thread % Slices(p) : thread / p.out;
   }
 
   // In rounds, 0: the image to shared memory. 1: each thread's sums. 2: they go
   // to shared memory. 3: over the threads of each channel, in order.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block, int round,
-                                        int thread, Shared &shared,
-                                        Registers &registers) {
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
+                                        int thread, Shared& shared,
+                                        Registers& registers) {
     const int image = FirstImage(p, block) + round, slices = Slices(p);
     if constexpr (kPhase == 0) {
       LoadPadded(p, image, thread, kThreads, shared.padded);
@@ -311,7 +311,7 @@ struct OneChannelWeightGradient {
         const int which = p.winner[at];
         if (which == kNoWinner) continue;
         const float gradient = p.grad_out[at];
-        const float *const patch =
+        const float* const patch =
             shared.padded + (window / p.WindowsWide() * 2 + which / 2) * wide +
             window % p.WindowsWide() * 2 + which % 2;
         DISTILL_UNROLL

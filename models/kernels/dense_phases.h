@@ -26,7 +26,7 @@ struct DenseArrays : PlainIndices {
   int batch, inputs, outputs;
   bool relu;
   const float *x, *weight, *bias;
-  const float *grad_out;
+  const float* grad_out;
   float *out, *grad_x, *grad_weight, *grad_bias;
 
   // The gradient before ReLU.
@@ -85,14 +85,14 @@ struct DenseWeightGradient : DenseArrays {
 struct AdamTensors {
   static constexpr int kMost = 40;
   int count;
-  float *parameter[kMost];
-  const float *gradient[kMost];
-  float *mean[kMost];
-  float *square[kMost];
-  const float *step[kMost];
+  float* parameter[kMost];
+  const float* gradient[kMost];
+  float* mean[kMost];
+  float* square[kMost];
+  const float* step[kMost];
   int64_t size[kMost];
   int first_block[kMost + 1];
-  const float *learning_rate;
+  const float* learning_rate;
   // (1 - beta of a float32 beta would have lost its digits.)
   double beta1, beta2;
   float epsilon, weight_decay;
@@ -108,17 +108,17 @@ struct Adam {
   };
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int TensorOf(const Params &p, int block) {
+  static DISTILL_HOST_DEVICE int TensorOf(const Params& p, int block) {
     int tensor = 0;
     while (p.first_block[tensor + 1] <= block) ++tensor;
     return tensor;
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
   // 0: one thread corrects for the number of steps. 1: the numbers.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block,
                                         int /*round*/, int thread,
-                                        Shared &shared, Registers &) {
+                                        Shared& shared, Registers&) {
     const int t = TensorOf(p, block);
     if constexpr (kPhase == 0) {
       if (thread > 0) return;

@@ -33,7 +33,7 @@ namespace phases_internal {
 
 // Calls the phases [kPhase, kEnd) of `run`, with a barrier behind each.
 template <int kPhase, int kEnd, typename Run>
-DISTILL_HOST_DEVICE inline void ForPhases(Run &run) {
+DISTILL_HOST_DEVICE inline void ForPhases(Run& run) {
   if constexpr (kPhase < kEnd) {
     run.template Phase<kPhase>();
     run.Barrier();
@@ -44,10 +44,10 @@ DISTILL_HOST_DEVICE inline void ForPhases(Run &run) {
 // A block on the host: in each phase all threads, one after another.
 template <typename Kernel>
 struct HostRun {
-  const typename Kernel::Params &params;
-  const std::vector<int> &order;
+  const typename Kernel::Params& params;
+  const std::vector<int>& order;
   int block;
-  typename Kernel::Shared &shared;
+  typename Kernel::Shared& shared;
   std::vector<typename Kernel::Registers> registers;
   int round = 0;
 
@@ -63,7 +63,7 @@ struct HostRun {
 
 // All of a block.
 template <typename Kernel, typename Run>
-DISTILL_HOST_DEVICE inline void RunBlock(Run &run, int rounds) {
+DISTILL_HOST_DEVICE inline void RunBlock(Run& run, int rounds) {
   ForPhases<0, Kernel::kFirstOfRound>(run);
   for (; run.round != rounds; ++run.round) {
     ForPhases<Kernel::kFirstOfRound, Kernel::kEndOfRound>(run);
@@ -76,12 +76,12 @@ DISTILL_HOST_DEVICE inline void RunBlock(Run &run, int rounds) {
 // Runs all blocks of a kernel on the host. `order` is the order of a block's
 // threads, [kThreads], in each phase.
 template <typename Kernel>
-void RunOnHost(const typename Kernel::Params &params, int blocks,
-               const std::vector<int> &order) {
+void RunOnHost(const typename Kernel::Params& params, int blocks,
+               const std::vector<int>& order) {
   for (int block = 0; block < blocks; ++block) {
     // NaNs in each block: nothing may come from the one before.
     const auto shared = std::make_unique<typename Kernel::Shared>();
-    std::memset(static_cast<void *>(shared.get()), 0xff, sizeof(*shared));
+    std::memset(static_cast<void*>(shared.get()), 0xff, sizeof(*shared));
     phases_internal::HostRun<Kernel> run = {
         params, order, block, *shared,
         std::vector<typename Kernel::Registers>(Kernel::kThreads)};
@@ -94,8 +94,8 @@ namespace phases_internal {
 
 template <typename Kernel>
 struct DeviceRun {
-  const typename Kernel::Params &params;
-  typename Kernel::Shared &shared;
+  const typename Kernel::Params& params;
+  typename Kernel::Shared& shared;
   typename Kernel::Registers registers = {};
   int round = 0;
 
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(Kernel::kThreads, 3)
 
 // Enqueues all blocks of a kernel on `stream`.
 template <typename Kernel>
-cudaError_t RunOnDevice(const typename Kernel::Params &params, int blocks,
+cudaError_t RunOnDevice(const typename Kernel::Params& params, int blocks,
                         cudaStream_t stream) {
   if (blocks > 0) {
     phases_internal::OnDevice<Kernel>

@@ -55,14 +55,14 @@ struct PlainProducts {
   using Element = Number;
   static constexpr int kStep = kStepDepth;  // The depth of a tile.
   struct Operand {
-    const Element *at;
+    const Element* at;
     int stride;
   };
-  static DISTILL_HOST_DEVICE Operand LoadA(const Element *at, int stride,
+  static DISTILL_HOST_DEVICE Operand LoadA(const Element* at, int stride,
                                            int /*lane*/) {
     return {at, stride};
   }
-  static DISTILL_HOST_DEVICE Operand LoadB(const Element *at, int stride,
+  static DISTILL_HOST_DEVICE Operand LoadB(const Element* at, int stride,
                                            int /*lane*/) {
     return {at, stride};
   }
@@ -70,11 +70,11 @@ struct PlainProducts {
   static DISTILL_HOST_DEVICE float Value(uint16_t element) {
     return FloatOf(uint32_t{element} << 16);
   }
-  static DISTILL_HOST_DEVICE void Multiply(const Operand &a, const Operand &b,
-                                           int lane, float *sums) {
+  static DISTILL_HOST_DEVICE void Multiply(const Operand& a, const Operand& b,
+                                           int lane, float* sums) {
     for (int i = 0; i < 4; ++i) {
-      const Element *row = a.at + (lane / 4 + i / 2 * 8) * a.stride;
-      const Element *column = b.at + (lane % 4 * 2 + i % 2) * b.stride;
+      const Element* row = a.at + (lane / 4 + i / 2 * 8) * a.stride;
+      const Element* column = b.at + (lane % 4 * 2 + i % 2) * b.stride;
       for (int k = 0; k < kStep; ++k) {
         sums[i] += Value(row[k]) * Value(column[k]);
       }
@@ -98,18 +98,18 @@ struct Tf32Products {
   struct OperandB {
     uint32_t at[2];
   };
-  static __device__ OperandA LoadA(const float *at, int stride, int lane) {
-    const float *first = at + lane / 4 * stride + lane % 4;
-    const float *other = first + 8 * stride;
+  static __device__ OperandA LoadA(const float* at, int stride, int lane) {
+    const float* first = at + lane / 4 * stride + lane % 4;
+    const float* other = first + 8 * stride;
     return {{BitsOf(first[0]), BitsOf(other[0]), BitsOf(first[4]),
              BitsOf(other[4])}};
   }
-  static __device__ OperandB LoadB(const float *at, int stride, int lane) {
-    const float *first = at + lane / 4 * stride + lane % 4;
+  static __device__ OperandB LoadB(const float* at, int stride, int lane) {
+    const float* first = at + lane / 4 * stride + lane % 4;
     return {{BitsOf(first[0]), BitsOf(first[4])}};
   }
-  static __device__ void Multiply(const OperandA &a, const OperandB &b,
-                                  int /*lane*/, float *sums) {
+  static __device__ void Multiply(const OperandA& a, const OperandB& b,
+                                  int /*lane*/, float* sums) {
     asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
@@ -139,20 +139,20 @@ struct BFloat16Products {
   struct OperandB {
     uint32_t at[2];
   };
-  static __device__ uint32_t Two(const uint16_t *at) {
-    return *reinterpret_cast<const uint32_t *>(at);
+  static __device__ uint32_t Two(const uint16_t* at) {
+    return *reinterpret_cast<const uint32_t*>(at);
   }
-  static __device__ OperandA LoadA(const uint16_t *at, int stride, int lane) {
-    const uint16_t *first = at + lane / 4 * stride + lane % 4 * 2;
-    const uint16_t *other = first + 8 * stride;
+  static __device__ OperandA LoadA(const uint16_t* at, int stride, int lane) {
+    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
+    const uint16_t* other = first + 8 * stride;
     return {{Two(first), Two(other), Two(first + 8), Two(other + 8)}};
   }
-  static __device__ OperandB LoadB(const uint16_t *at, int stride, int lane) {
-    const uint16_t *first = at + lane / 4 * stride + lane % 4 * 2;
+  static __device__ OperandB LoadB(const uint16_t* at, int stride, int lane) {
+    const uint16_t* first = at + lane / 4 * stride + lane % 4 * 2;
     return {{Two(first), Two(first + 8)}};
   }
-  static __device__ void Multiply(const OperandA &a, const OperandB &b,
-                                  int /*lane*/, float *sums) {
+  static __device__ void Multiply(const OperandA& a, const OperandB& b,
+                                  int /*lane*/, float* sums) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
@@ -181,12 +181,12 @@ struct ProductParams {
   Work work;
   int m, n, k;   // [m, k] times [k, n].
   int splits;    // Of the depth, each a block's; more than one go by `parts`.
-  float *parts;  // [splits, m, n]
+  float* parts;  // [splits, m, n]
 };
 
 // Blocks of a product's kernel.
 template <typename Work>
-DISTILL_HOST_DEVICE inline int ProductBlocks(const ProductParams<Work> &p) {
+DISTILL_HOST_DEVICE inline int ProductBlocks(const ProductParams<Work>& p) {
   return (p.m + 63) / 64 * ((p.n + 63) / 64) * p.splits;
 }
 
@@ -215,7 +215,7 @@ struct Product {
     int m, n, split, first, last;  // Of the depth in steps of kDepth.
   };
 
-  static DISTILL_HOST_DEVICE Place PlaceOf(const Params &p, int block) {
+  static DISTILL_HOST_DEVICE Place PlaceOf(const Params& p, int block) {
     const int columns = (p.n + kSide - 1) / kSide;
     const int tile = block / p.splits, split = block % p.splits;
     const int64_t all = (p.k + kDepth - 1) / kDepth;
@@ -223,7 +223,7 @@ struct Product {
             static_cast<int>(all * split / p.splits),
             static_cast<int>(all * (split + 1) / p.splits)};
   }
-  static DISTILL_HOST_DEVICE int Rounds(const Params &p, int block) {
+  static DISTILL_HOST_DEVICE int Rounds(const Params& p, int block) {
     const Place place = PlaceOf(p, block);
     return place.last - place.first;
   }
@@ -231,9 +231,9 @@ struct Product {
   // 0: what is known of rows and columns. In rounds, 1: both factors to shared
   // memory. 2: their product. 3: it is stored.
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block, int round,
-                                        int thread, Shared &shared,
-                                        Registers &registers) {
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block, int round,
+                                        int thread, Shared& shared,
+                                        Registers& registers) {
     const Place place = PlaceOf(p, block);
     if constexpr (kPhase == 0) {
       const int i = thread % kSide;
@@ -270,8 +270,8 @@ struct Product {
       Store(p, place, thread, registers);
     } else {
       const int lane = thread % 32, warp = thread / 32;
-      const Element *const a = shared.a + warp / 2 * 32 * kStride;
-      const Element *const b = shared.b + warp % 2 * 32 * kStride;
+      const Element* const a = shared.a + warp / 2 * 32 * kStride;
+      const Element* const b = shared.b + warp % 2 * 32 * kStride;
       DISTILL_UNROLL
       for (int step = 0; step < kDepth; step += Products::kStep) {
         const auto upper = Products::LoadA(a + step, kStride, lane);
@@ -288,9 +288,9 @@ struct Product {
     }
   }
 
-  static DISTILL_HOST_DEVICE void Store(const Params &p, const Place &place,
+  static DISTILL_HOST_DEVICE void Store(const Params& p, const Place& place,
                                         int thread,
-                                        const Registers &registers) {
+                                        const Registers& registers) {
     const int lane = thread % 32, warp = thread / 32;
     const int m = place.m + warp / 2 * 32 + lane / 4;
     DISTILL_UNROLL
@@ -330,11 +330,11 @@ struct SumParts {
   struct Shared {};
   struct Registers {};
 
-  static DISTILL_HOST_DEVICE int Rounds(const Params &, int) { return 0; }
+  static DISTILL_HOST_DEVICE int Rounds(const Params&, int) { return 0; }
   template <int kPhase>
-  static DISTILL_HOST_DEVICE void Phase(const Params &p, int block,
-                                        int /*round*/, int thread, Shared &,
-                                        Registers &) {
+  static DISTILL_HOST_DEVICE void Phase(const Params& p, int block,
+                                        int /*round*/, int thread, Shared&,
+                                        Registers&) {
     const int64_t size = int64_t{p.m} * p.n;
     const int64_t at = int64_t{block} * kThreads + thread;
     if (at >= size) return;

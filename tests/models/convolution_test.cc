@@ -44,7 +44,7 @@ class ConvolutionTest : public ::testing::TestWithParam<
   }
   void TearDown() override { SetIsa(kernels::BestIsa()); }
 
-  at::Tensor Draw(std::vector<int64_t> sizes) const {
+  at::Tensor Draw(const std::vector<int64_t>& sizes) const {
     return at::randn(sizes).to(std::get<1>(GetParam()));
   }
   // In bfloat16 the 16 sums of four numbers, the transformed weights and the
@@ -194,7 +194,7 @@ TEST(HasConvolutionKernelTest, SaysForWhat) {
   o.outputs = 32;
   o.kernel = 3;
   o.stride = o.padding = o.groups = 1;
-  const auto has = [&](std::vector<int64_t> images) {
+  const auto has = [&](const std::vector<int64_t>& images) {
     return HasConvolutionKernel(o, images, at::kFloat);
   };
   EXPECT_TRUE(has({5, 16, 8, 6}));

@@ -44,6 +44,7 @@ std::vector<at::Tensor> Evaluate(const Function& function,
                                  const std::vector<at::Tensor>& inputs,
                                  const at::Tensor& gradient) {
   std::vector<at::Tensor> leaves;
+  leaves.reserve(inputs.size());
   for (const at::Tensor& one : inputs) {
     leaves.push_back(one.clone().requires_grad_());
   }
@@ -67,6 +68,7 @@ void ExpectNear(const std::vector<at::Tensor>& found,
 
 std::vector<at::Tensor> Doubles(const std::vector<at::Tensor>& values) {
   std::vector<at::Tensor> doubles;
+  doubles.reserve(values.size());
   for (const at::Tensor& one : values) doubles.push_back(one.to(at::kDouble));
   return doubles;
 }
@@ -176,6 +178,7 @@ TEST_P(GpuKernelsTest, AdamIsLibTorchs) {
     }
     const auto copies = [](const std::vector<at::Tensor>& values) {
       std::vector<at::Tensor> copied;
+      copied.reserve(values.size());
       for (const at::Tensor& one : values) copied.push_back(one.clone());
       return copied;
     };
@@ -185,6 +188,7 @@ TEST_P(GpuKernelsTest, AdamIsLibTorchs) {
     const at::Tensor rate = at::full({}, 0.01, Here());
     for (int step = 0; step < 20; ++step) {
       std::vector<at::Tensor> gradients;
+      gradients.reserve(parameters.size());
       for (const at::Tensor& one : parameters) {
         gradients.push_back(at::randn_like(one));
       }
