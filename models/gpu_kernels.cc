@@ -60,7 +60,7 @@ void Multiply(const at::Tensor& x, const Work& work, int64_t m, int64_t n,
       nullptr};
   const int64_t tiles = kernels::ProductBlocks(params);
   at::Tensor parts;
-  if (!Work::kWindows) {
+  if constexpr (!Work::kWindows) {
     const int64_t steps = (k + 31) / 32;
     params.splits = static_cast<int>(
         std::clamp<int64_t>(kWantedBlocks / std::max<int64_t>(tiles, 1), 1,
@@ -80,9 +80,11 @@ void Multiply(const at::Tensor& x, const Work& work, int64_t m, int64_t n,
     Enqueue<kernels::Product<Work, kernels::Float32Products>>(x, params,
                                                               blocks);
   }
-  if (params.splits > 1) {
+  if constexpr (!Work::kWindows) {
     using Sum = kernels::SumParts<Work>;
-    Enqueue<Sum>(x, params, (m * n + Sum::kThreads - 1) / Sum::kThreads);
+    if (params.splits > 1) {
+      Enqueue<Sum>(x, params, (m * n + Sum::kThreads - 1) / Sum::kThreads);
+    }
   }
 }
 

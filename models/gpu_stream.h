@@ -14,6 +14,12 @@ template <typename Kernel>
 void EnqueueKernel(const at::Tensor& x, const typename Kernel::Params& params,
                    int blocks);
 
+// Of the files that define it, for each kernel.
+#define DISTILL_INSTANTIATE_ENQUEUE(...)                               \
+  template void EnqueueKernel<__VA_ARGS__>(                            \
+      const at::Tensor& x, const typename __VA_ARGS__::Params& params, \
+      int blocks);
+
 }  // namespace distill
 
 #endif  // DISTILL_MODELS_GPU_STREAM_H_

@@ -14,11 +14,7 @@ void EnqueueKernel(const at::Tensor& x, const typename Kernel::Params& params,
   TORCH_CHECK(error == nullptr, "a kernel was not started: ", error);
 }
 
-#define DISTILL_INSTANTIATE(...)                                       \
-  template void EnqueueKernel<__VA_ARGS__>(                            \
-      const at::Tensor& x, const typename __VA_ARGS__::Params& params, \
-      int blocks);
 using namespace kernels;  // NOLINT: of the names in the list.
-DISTILL_FOR_GPU_KERNELS(DISTILL_INSTANTIATE)
+DISTILL_FOR_GPU_KERNELS(DISTILL_INSTANTIATE_ENQUEUE)
 
 }  // namespace distill

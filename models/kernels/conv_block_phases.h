@@ -137,7 +137,6 @@ struct ConvBlockForward : ConvBlockArrays {
     const int image = by_windows.Quotient(index);
     if (image < images) Pool(image, by_windows.Rest(index), n, values);
   }
-  DISTILL_HOST_DEVICE void Store(int, int, float) const {}
 };
 
 // [pixels of all images, 9 out] times [9 out, in].

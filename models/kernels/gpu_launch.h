@@ -11,22 +11,24 @@ namespace distill {
 namespace kernels {
 
 // Calls DO(kernel) for each of them.
-#define DISTILL_FOR_PRODUCTS(DO, Work)             \
-  DO(Product<Work DISTILL_COMMA Float32Products>)  \
-  DO(Product<Work DISTILL_COMMA Tf32Products>)     \
-  DO(Product<Work DISTILL_COMMA BFloat16Products>) \
-  DO(SumParts<Work>)
 #define DISTILL_COMMA ,
-#define DISTILL_FOR_GPU_KERNELS(DO)                 \
-  DISTILL_FOR_PRODUCTS(DO, DenseForward)            \
-  DISTILL_FOR_PRODUCTS(DO, DenseInputGradient)      \
-  DISTILL_FOR_PRODUCTS(DO, DenseWeightGradient)     \
-  DISTILL_FOR_PRODUCTS(DO, ConvBlockForward)        \
-  DISTILL_FOR_PRODUCTS(DO, ConvBlockInputGradient)  \
-  DISTILL_FOR_PRODUCTS(DO, ConvBlockWeightGradient) \
-  DO(OneChannelForward)                             \
-  DO(OneChannelWeightGradient)                      \
-  DO(SumParts<OneChannelSums>)                      \
+#define DISTILL_FOR_PRODUCTS(DO, Work)            \
+  DO(Product<Work DISTILL_COMMA Float32Products>) \
+  DO(Product<Work DISTILL_COMMA Tf32Products>)    \
+  DO(Product<Work DISTILL_COMMA BFloat16Products>)
+#define DISTILL_FOR_SPLIT_PRODUCTS(DO, Work) \
+  DISTILL_FOR_PRODUCTS(DO, Work)             \
+  DO(SumParts<Work>)
+#define DISTILL_FOR_GPU_KERNELS(DO)                       \
+  DISTILL_FOR_SPLIT_PRODUCTS(DO, DenseForward)            \
+  DISTILL_FOR_SPLIT_PRODUCTS(DO, DenseInputGradient)      \
+  DISTILL_FOR_SPLIT_PRODUCTS(DO, DenseWeightGradient)     \
+  DISTILL_FOR_PRODUCTS(DO, ConvBlockForward)              \
+  DISTILL_FOR_SPLIT_PRODUCTS(DO, ConvBlockInputGradient)  \
+  DISTILL_FOR_SPLIT_PRODUCTS(DO, ConvBlockWeightGradient) \
+  DO(OneChannelForward)                                   \
+  DO(OneChannelWeightGradient)                            \
+  DO(SumParts<OneChannelSums>)                            \
   DO(Adam)
 
 // Enqueues `blocks` blocks on `stream`, a cudaStream_t. Returns null, or what

@@ -3,23 +3,22 @@
 // convolution and its gradients are products too, and nothing is copied first.
 //
 //   struct Work {
-//     // What is known of a row, a column and a depth, whatever the others are:
-//     a
-//     // row's and a column's are computed once a block.
+//     // What is known of a row, a column and a depth alone: of rows and
+//     // columns it is computed once a block.
 //     struct Row, Column, Depth;
 //     Row RowOf(int m) const;
 //     Column ColumnOf(int n) const;
 //     Depth DepthOf(int k) const;
 //     float A(const Row&, const Depth&) const;
 //     float B(const Depth&, const Column&) const;
-//     // Whether A, B of neighbouring depths lie together, or of rows, columns.
+//     // Whether A, B of neighbouring depths lie together; else of
+//     // neighbouring rows, columns.
 //     static constexpr bool kAlongA, kAlongB;
-//     // Whether the rows come in windows of four: those of a block of 32,
-//     which
-//     // is at row 32 i, are i 8 + (row % 8), the number within it row % 32
-//     / 8. static constexpr bool kWindows; void Store(int m, int n, float
-//     value) const; void StoreWindow(int window, int n, const float* values)
-//     const;
+//     // Whether rows come in windows of four, which are stored together:
+//     // row m is number m % 32 / 8 of window m / 32 * 8 + m % 8.
+//     static constexpr bool kWindows;
+//     void Store(int m, int n, float value) const;             // Without,
+//     void StoreWindow(int window, int n, const float*) const;  // with.
 //   };
 #ifndef DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
 #define DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
@@ -87,17 +86,23 @@ struct Float32Products : PlainProducts<float, 8> {
   static DISTILL_HOST_DEVICE float Round(float value) { return value; }
 };
 
-// Factors rounded to 11 bits, as tensor cores take them.
 #ifdef __CUDA_ARCH__
-struct Tf32Products {
-  using Element = float;
-  static constexpr int kStep = 8;
+// A lane's part of the factors.
+struct TensorCoreOperands {
   struct OperandA {
     uint32_t at[4];
   };
   struct OperandB {
     uint32_t at[2];
   };
+};
+#endif
+
+// Factors rounded to 11 bits, as tensor cores take them.
+#ifdef __CUDA_ARCH__
+struct Tf32Products : TensorCoreOperands {
+  using Element = float;
+  static constexpr int kStep = 8;
   static __device__ OperandA LoadA(const float* at, int stride, int lane) {
     const float* first = at + lane / 4 * stride + lane % 4;
     const float* other = first + 8 * stride;
@@ -130,15 +135,9 @@ struct Tf32Products : PlainProducts<float, 8> {
 
 // Factors rounded to bfloat16.
 #ifdef __CUDA_ARCH__
-struct BFloat16Products {
+struct BFloat16Products : TensorCoreOperands {
   using Element = uint16_t;
   static constexpr int kStep = 16;
-  struct OperandA {
-    uint32_t at[4];
-  };
-  struct OperandB {
-    uint32_t at[2];
-  };
   static __device__ uint32_t Two(const uint16_t* at) {
     return *reinterpret_cast<const uint32_t*>(at);
   }
