@@ -11,10 +11,10 @@
 #endif
 #ifdef __CUDA_ARCH__
 #define DISTILL_UNROLL _Pragma("unroll")
-#define DISTILL_UNROLL_8 _Pragma("unroll 8")
+#define DISTILL_UNROLL_4 _Pragma("unroll 4")
 #else
 #define DISTILL_UNROLL
-#define DISTILL_UNROLL_8
+#define DISTILL_UNROLL_4
 #endif
 
 #endif  // DISTILL_BASE_HOST_DEVICE_H_

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "losses/methods.h"
 
 namespace distill {
@@ -153,6 +154,11 @@ absl::Status CheckSame(const Compute& compute, Settings& settings,
 
 void LogRanks(const Compute& compute, Observer& observer) {
   const int64_t size = compute.ranks->size();
+  if (compute.runs_at_once > 1) {
+    observer.OnLine(absl::StrCat("runs:    ", compute.runs_at_once,
+                                 " at once, with ",
+                                 Count(compute.threads, "thread"), " each"));
+  }
   if (size == 1) return;
   observer.OnLine(absl::StrCat("ranks:   ", size, " processes",
                                compute.ranks_per_run > 1

@@ -66,9 +66,9 @@ void Conclude(SeedsResult* result) {
   }
 }
 
-// The trainings of all seeds, each seed's by one group of ranks, so that all
-// are over in rank 0's `checkpoints`. Those of other groups are kept when they
-// are over.
+// The trainings of all seeds, each seed's by one group of ranks or thread, so
+// that all are over in rank 0's `checkpoints`. Those of other groups are kept
+// when they are over.
 absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
                         const Splits& splits, Observer& observer,
                         TeacherSource& source, RunCheckpoints* checkpoints,
@@ -84,7 +84,7 @@ absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
                                     ++over, Count(options.seeds, "seed")));
   };
   Farm farm(
-      ranks, compute.ranks_per_run,
+      compute,
       [&](const std::string& message) -> absl::Status {
         ASSIGN_OR_RETURN(const auto kept,
                          StateFromFile(message, "a rank's message"));
@@ -124,7 +124,8 @@ absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
     }
   }
   if (seeds.empty()) return absl::OkStatus();
-  if (options.share_teacher) {
+  // (Runs at once may not each load a file's.)
+  if (options.share_teacher || source.crc32()) {
     RETURN_IF_ERROR(GetTeacher(options.experiment, of_group, splits,
                                farm.observer(), source, /*introduces=*/false,
                                student, checkpoints)
@@ -137,12 +138,13 @@ absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
         experiment.seed += seeds[i];
         OneOfSeveral one_of_several(
             farm.observer(), absl::StrCat("seed ", experiment.seed, ", "),
-            std::exchange(introduces, false));
-        RETURN_IF_ERROR(RunExperiment(experiment, of_group, splits,
-                                      one_of_several, source, checkpoints,
-                                      student)
-                            .status());
-        if (first) say(TrainingName(experiment.seed, last));
+            farm.is_first() && std::exchange(introduces, false));
+        RETURN_IF_ERROR(
+            RunExperiment(experiment, of_group, splits, one_of_several, source,
+                          first && !farm.is_first() ? &told : checkpoints,
+                          student)
+                .status());
+        if (farm.is_first()) say(TrainingName(experiment.seed, last));
         return absl::OkStatus();
       });
 }
@@ -207,11 +209,12 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
   result.margin = options.margin;
   OneForAll shared(teacher);
   TeacherSource& source = options.share_teacher ? shared : teacher;
-  // With several ranks all is trained first. What is then left of each run is
-  // to judge what was trained, together.
+  // With several ranks, or runs at once, all is trained first. What is then
+  // left of each run is to judge what was trained, together.
   const bool shares =
       options.seeds > 1 &&
-      compute.ranks->size() > std::max<int64_t>(compute.ranks_per_run, 1);
+      (compute.runs_at_once > 1 ||
+       compute.ranks->size() > std::max<int64_t>(compute.ranks_per_run, 1));
   StatesInMemory in_memory;
   const auto start = std::chrono::steady_clock::now();
   if (shares) {

@@ -312,12 +312,12 @@ absl::Status Sweep::Run(const Compute& compute, const Splits& splits) {
   std::vector<Job> jobs = JobsOf(*compute.ranks);
   if (jobs.empty()) return absl::OkStatus();
   Farm farm(
-      *compute.ranks, compute.ranks_per_run,
+      compute,
       [this](const std::string& message) {
         return Take(RunFrom(ParseJson(message)));
       },
       observer_);
-  if (compute.ranks->size() > 1) {
+  if (compute.ranks->size() > 1 || compute.runs_at_once > 1) {
     // Of a seed the longest first, those that train a control too: the others
     // wait for the last one.
     std::stable_sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) {

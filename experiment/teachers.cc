@@ -95,6 +95,7 @@ absl::Status DidNotLearn(const ExperimentOptions& options,
 }  // namespace
 
 const at::Tensor& Teacher::TrainingLogits(const Stages& stages) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   if (logits_.defined()) return logits_;
   const auto start = std::chrono::steady_clock::now();
   logits_ = ComputeTrainingLogits(stages);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,6 +46,7 @@ class Teacher {
   virtual at::Tensor ComputeTrainingLogits(const Stages& stages) const = 0;
 
   const StageResult stage_;
+  std::mutex mutex_;   // Of several runs at once.
   at::Tensor logits_;  // Undefined until they are asked for.
   double logits_seconds_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <initializer_list>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -25,6 +27,15 @@ using kernels::ProductParams;
 std::atomic<GpuKernels>& Choice() {
   static std::atomic<GpuKernels> choice{GpuKernels::kLibTorch};
   return choice;
+}
+
+// Whether `count` neighbours, from any of these arrays' multiples of `count`
+// on, can be read four at a time.
+bool InFours(int64_t count, std::initializer_list<const void*> arrays) {
+  return count % 4 == 0 &&
+         std::none_of(arrays.begin(), arrays.end(), [](const void* at) {
+           return reinterpret_cast<uintptr_t>(at) % 16 != 0;
+         });
 }
 
 // On x's device.
@@ -121,6 +132,8 @@ kernels::ConvBlockArrays ArraysOf(const at::Tensor& x, const at::Tensor& weight,
   arrays.channels_first = channels_first;
   arrays.x = x.const_data_ptr<float>();
   arrays.weight = weight.const_data_ptr<float>();
+  arrays.four_in = InFours(arrays.in, {arrays.x});
+  arrays.four_out = InFours(arrays.out, {});
   return arrays;
 }
 
@@ -193,6 +206,7 @@ kernels::DenseArrays ArraysOf(const at::Tensor& x, const at::Tensor& weight,
   arrays.weight = weight.const_data_ptr<float>();
   arrays.relu = out.defined();
   if (arrays.relu) arrays.out = out.mutable_data_ptr<float>();
+  arrays.four_inputs = InFours(arrays.inputs, {arrays.x, arrays.weight});
   return arrays;
 }
 
@@ -204,6 +218,7 @@ std::vector<at::Tensor> DenseGradients(const std::vector<at::Tensor>& saved,
   std::vector<at::Tensor> gradients = NewGradients({x, weight, saved[2]});
   kernels::DenseArrays arrays = ArraysOf(x, weight, saved[3]);
   arrays.grad_out = gradient.const_data_ptr<float>();
+  arrays.four_outputs = InFours(arrays.outputs, {arrays.grad_out, arrays.out});
   arrays.grad_x = gradients[0].mutable_data_ptr<float>();
   arrays.grad_weight = gradients[1].mutable_data_ptr<float>();
   arrays.grad_bias = gradients[2].mutable_data_ptr<float>();

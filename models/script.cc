@@ -167,6 +167,7 @@ at::Tensor Script::Feed(const at::Tensor& images) const {
 
 Outputs Script::Run(const at::Tensor& images,
                     const std::vector<std::string>& features) {
+  torch::jit::setGraphExecutorOptimize(false);  // Of this thread.
   const c10::IValue answer = module_->module.forward({Feed(images)});
   Outputs outputs;
   if (answer.isTensor()) {

@@ -205,17 +205,21 @@ class StatesInMemory::Store : public CheckpointStore {
       : states_(states), training_(std::move(training)) {}
 
   absl::StatusOr<std::optional<TrainingState>> Latest() override {
-    if (!IsOver()) return std::nullopt;
-    ASSIGN_OR_RETURN(auto kept,
-                     StateFromFile(states_.files_[training_], training_));
+    const std::lock_guard<std::mutex> lock(states_.mutex_);
+    const auto file = states_.files_.find(training_);
+    if (file == states_.files_.end()) return std::nullopt;
+    ASSIGN_OR_RETURN(auto kept, StateFromFile(file->second, training_));
     return std::move(kept.state);
   }
-  bool IsOver() override { return states_.files_.count(training_) > 0; }
+  bool IsOver() override {
+    const std::lock_guard<std::mutex> lock(states_.mutex_);
+    return states_.files_.count(training_) > 0;
+  }
   bool Wants(int64_t /*steps*/) const override { return false; }
   absl::Status Save(const TrainingState& state, bool last) override {
     if (!last) return absl::OkStatus();
-    std::string& file = states_.files_[training_];
-    ASSIGN_OR_RETURN(file, StateToFile(state, training_));
+    ASSIGN_OR_RETURN(const std::string file, StateToFile(state, training_));
+    states_.Keep(training_, file);
     if (states_.tell_) states_.tell_(file);
     return absl::OkStatus();
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,6 +90,7 @@ class StatesInMemory : public RunCheckpoints {
 
   // Keeps what StateToFile made of it, and tells nobody.
   void Keep(const std::string& training, const std::string& file) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     files_[training] = file;
   }
 
@@ -96,6 +98,7 @@ class StatesInMemory : public RunCheckpoints {
   class Store;
 
   const std::function<void(const std::string&)> tell_;
+  std::mutex mutex_;
   std::map<std::string, std::string> files_;  // By training.
 };
 

@@ -197,14 +197,34 @@ absl::StatusOr<Compute> ResolveCompute(const ComputeOptions& options,
   Compute compute;
   compute.device = device;
   compute.device_name = device.str();
+  const auto at_once = static_cast<int>(options.runs_at_once);
+  if (at_once > 1 && ranks.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--runs_at_once is ", at_once, ", and there are ", ranks.size(),
+        " processes, of which each makes runs of its own; leave it out"));
+  }
   if (options.threads > 0) {
     RETURN_IF_ERROR(UseThreads(options.threads));
   } else {
     UseStartableThreads();  // A program has told of fewer already.
   }
+  if (at_once > 1) {
+    if (options.threads == 0) {
+      at::set_num_threads(std::max(1, at::get_num_threads() / at_once));
+    }
+    const int wanted = at_once * at::get_num_threads();
+    const int found = StartableThreads(wanted);
+    if (found < wanted) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("--runs_at_once is ", at_once, ", which takes ", wanted,
+                       " threads: found that no more than ", found,
+                       " can be started; ask for fewer runs or --threads"));
+    }
+  }
   compute.threads = at::get_num_threads();
   compute.ranks = &ranks;
   compute.ranks_per_run = options.ranks_per_run;
+  compute.runs_at_once = options.runs_at_once;
   if (cpu) {
     compute.description =
         absl::StrCat(CpuName(), ", ", compute.threads,

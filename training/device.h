@@ -29,6 +29,8 @@ struct Compute {
   Ranks* ranks = &OneProcess();
   // Of these, how many make one of several runs together; 0: one.
   int64_t ranks_per_run = 0;
+  // Runs that one process makes at the same time.
+  int64_t runs_at_once = 1;
 };
 
 // The words of the command line.
@@ -49,6 +51,9 @@ struct ComputeOptions {
   std::string gpu_kernels = "libtorch";
   // Of several processes.
   int64_t ranks_per_run = 0;
+  // Of one process with several runs, at least 1. The processors are shared
+  // among them where `threads` is 0.
+  int64_t runs_at_once = 1;
 
   // The table of base/settings.h.
   template <typename Table>
@@ -74,6 +79,13 @@ struct ComputeOptions {
               "Who computes cnn: and mlp: nets and Adam on a GPU: libtorch, or "
               "own, kernels that were proved on a CPU and never ran on a GPU "
               "yet.");
+    table
+        .Add("runs_at_once", &runs_at_once,
+             "Of several runs: how many are made side by side, each with its "
+             "share of the processors, or of one GPU. That is faster where a "
+             "run alone cannot use them all.")
+        .AtLeast(1)
+        .NotInConfiguration();
     table
         .Add("ranks_per_run", &ranks_per_run,
              "With several processes (mpirun) and several runs: how many "

@@ -1,5 +1,6 @@
 // DeviceScope and StepGraph of a program built with CUDA.
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "ATen/cuda/CUDAGraph.h"
@@ -14,6 +15,17 @@ namespace {
 // Steps before the capture. The first ones choose algorithms, load modules and
 // allocate workspaces, none of which a capture allows.
 constexpr int kWarmUpSteps = 3;
+
+// Held while a step is captured, and while the whole device is waited for: that
+// is an error while another thread captures.
+std::mutex& CaptureMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+void Synchronize() {
+  const std::lock_guard<std::mutex> lock(CaptureMutex());
+  c10::cuda::device_synchronize();
+}
 
 }  // namespace
 
@@ -31,14 +43,14 @@ DeviceScope::DeviceScope(at::Device device) {
   if (!device.is_cuda()) return;
   impl_ = std::make_unique<Impl>(device);
   // What the default stream still does must be done before this one reads it.
-  c10::cuda::device_synchronize();
+  Synchronize();
 }
 
 DeviceScope::~DeviceScope() {
   if (impl_ == nullptr) return;
   // An error of the device's was, or will be, reported by who reads results.
   try {
-    c10::cuda::device_synchronize();
+    Synchronize();
   } catch (const c10::Error&) {
   }
 }
@@ -66,9 +78,11 @@ void StepGraph::Run() {
     ++impl.steps_run;
     return;
   }
+  const std::lock_guard<std::mutex> lock(CaptureMutex());
   c10::cuda::device_synchronize();
   auto graph = std::make_unique<at::cuda::CUDAGraph>();
-  graph->capture_begin();
+  // (Other threads go on with runs of theirs.)
+  graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
   try {
     impl.step();
   } catch (...) {

@@ -8,6 +8,7 @@
 #include "base/host_device.h"
 #include "models/kernels/conv_block_kernels.h"
 #include "models/kernels/divider.h"
+#include "models/kernels/product_phases.h"
 
 namespace distill {
 namespace kernels {
@@ -32,6 +33,7 @@ struct ConvBlockArrays {
   // image, in a row, and by the numbers of channels.
   Divider by_windows, by_windows_wide, by_pixels, by_width, by_in, by_out;
   bool channels_first;
+  bool four_in, four_out;  // Channels can be read four at a time.
   const float *x, *weight, *bias;
   const float* grad_out;
   uint8_t* winner;  // May be null in the forward pass.
@@ -55,27 +57,45 @@ struct ConvBlockArrays {
     const int row = tap / 3 - 1, column = tap % 3 - 1;
     return {row, column, row * width + column, index - tap * channels};
   }
-  // What a tap sees of the input, around a pixel.
-  DISTILL_HOST_DEVICE float Input(const ImagePixel& pixel,
-                                  const TapChannel& tap) const {
-    return static_cast<unsigned>(pixel.row + tap.row) >=
-                       static_cast<unsigned>(height) ||
-                   static_cast<unsigned>(pixel.column + tap.column) >=
-                       static_cast<unsigned>(width)
-               ? 0
-               : x[(pixel.at + tap.at) * in + tap.channel];
+  // What a tap sees of the input, around a pixel, in kMany channels.
+  template <int kMany>
+  DISTILL_HOST_DEVICE void Input(const ImagePixel& pixel, const TapChannel& tap,
+                                 float* values) const {
+    if (static_cast<unsigned>(pixel.row + tap.row) >=
+            static_cast<unsigned>(height) ||
+        static_cast<unsigned>(pixel.column + tap.column) >=
+            static_cast<unsigned>(width)) {
+      Fill<kMany>(0, values);
+    } else {
+      Load<kMany>(x + (pixel.at + tap.at) * in + tap.channel, values);
+    }
   }
-  // The gradient of what is pooled, at a pixel of the image that `pixel` is of.
-  DISTILL_HOST_DEVICE float Gradient(const ImagePixel& pixel, int row,
-                                     int column, int c) const {
+  // The gradient of what is pooled, at a pixel of the image that `pixel` is of,
+  // in kMany channels from c on.
+  template <int kMany>
+  DISTILL_HOST_DEVICE void Gradient(const ImagePixel& pixel, int row,
+                                    int column, int c, float* values) const {
     if (static_cast<unsigned>(row) >= static_cast<unsigned>(height / 2 * 2) ||
         static_cast<unsigned>(column) >= static_cast<unsigned>(width / 2 * 2)) {
-      return 0;
+      Fill<kMany>(0, values);
+      return;
     }
     const int window = row / 2 * WindowsWide() + column / 2;
     const int at = channels_first ? pixel.windows * out + c * Windows() + window
                                   : (pixel.windows + window) * out + c;
-    return winner[at] == row % 2 * 2 + column % 2 ? grad_out[at] : 0;
+    const int stride = channels_first ? Windows() : 1;
+    DISTILL_UNROLL
+    for (int i = 0; i < kMany; ++i) {
+      values[i] = winner[at + i * stride] == row % 2 * 2 + column % 2
+                      ? grad_out[at + i * stride]
+                      : 0;
+    }
+  }
+  // One weight's and those of the next input channels.
+  template <int kMany>
+  DISTILL_HOST_DEVICE void Weights(int at, float* values) const {
+    DISTILL_UNROLL
+    for (int i = 0; i < kMany; ++i) values[i] = weight[at + 9 * i];
   }
   // Of one input channel.
   DISTILL_HOST_DEVICE float Pixel(int image, int row, int column) const {
@@ -126,11 +146,18 @@ struct ConvBlockForward : ConvBlockArrays {
   }
   DISTILL_HOST_DEVICE Column ColumnOf(int n) const { return n * in * 9 + 4; }
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return TapOf(k, in, by_in); }
-  DISTILL_HOST_DEVICE float A(const Row& row, const Depth& depth) const {
-    return Input(row, depth);
+  DISTILL_HOST_DEVICE bool FourA() const { return four_in; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_in; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(const Row& row, const Depth& depth,
+                             float* values) const {
+    Input<kMany>(row, depth, values);
   }
-  DISTILL_HOST_DEVICE float B(const Depth& depth, int column) const {
-    return weight[column + depth.channel * 9 + depth.row * 3 + depth.column];
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(const Depth& depth, int column,
+                             float* values) const {
+    Weights<kMany>(column + depth.channel * 9 + depth.row * 3 + depth.column,
+                   values);
   }
   DISTILL_HOST_DEVICE void StoreWindow(int index, int n,
                                        const float* values) const {
@@ -150,13 +177,19 @@ struct ConvBlockInputGradient : ConvBlockArrays {
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const {
     return TapOf(k, out, by_out);
   }
-  DISTILL_HOST_DEVICE float A(const Row& row, const Depth& depth) const {
-    return Gradient(row, row.row - depth.row, row.column - depth.column,
-                    depth.channel);
+  DISTILL_HOST_DEVICE bool FourA() const { return four_out; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_in; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(const Row& row, const Depth& depth,
+                             float* values) const {
+    Gradient<kMany>(row, row.row - depth.row, row.column - depth.column,
+                    depth.channel, values);
   }
-  DISTILL_HOST_DEVICE float B(const Depth& depth, int column) const {
-    return weight[depth.channel * in * 9 + column + depth.row * 3 +
-                  depth.column];
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(const Depth& depth, int column,
+                             float* values) const {
+    Weights<kMany>(
+        depth.channel * in * 9 + column + depth.row * 3 + depth.column, values);
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     grad_x[int64_t{m} * in + n] = value;
@@ -175,11 +208,21 @@ struct ConvBlockWeightGradient : ConvBlockArrays {
     return TapOf(n, in, by_in);  // That of ones has row 2.
   }
   DISTILL_HOST_DEVICE Depth DepthOf(int k) const { return PixelOf(k); }
-  DISTILL_HOST_DEVICE float A(int m, const Depth& depth) const {
-    return Gradient(depth, depth.row, depth.column, m);
+  DISTILL_HOST_DEVICE bool FourA() const { return four_out; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_in; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(int m, const Depth& depth, float* values) const {
+    Gradient<kMany>(depth, depth.row, depth.column, m, values);
   }
-  DISTILL_HOST_DEVICE float B(const Depth& depth, const Column& tap) const {
-    return tap.row == 2 ? 1 : Input(depth, tap);
+  // (After the column of ones there are none.)
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(const Depth& depth, const Column& tap,
+                             float* values) const {
+    if (tap.row == 2) {
+      Fill<kMany>(1, values);
+    } else {
+      Input<kMany>(depth, tap, values);
+    }
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     const int tap = by_in.Quotient(n);

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/host_device.h"
+#include "models/kernels/product_phases.h"
 
 namespace distill {
 namespace kernels {
@@ -25,23 +26,38 @@ struct PlainIndices {
 struct DenseArrays : PlainIndices {
   int batch, inputs, outputs;
   bool relu;
+  bool four_inputs, four_outputs;  // They can be read four at a time.
   const float *x, *weight, *bias;
   const float* grad_out;
   float *out, *grad_x, *grad_weight, *grad_bias;
 
-  // The gradient before ReLU.
-  DISTILL_HOST_DEVICE float Gradient(int row, int output) const {
+  // The gradient before ReLU, of kMany outputs.
+  template <int kMany>
+  DISTILL_HOST_DEVICE void Gradient(int row, int output, float* values) const {
     const int at = row * outputs + output;
-    return relu && !(out[at] > 0) ? 0 : grad_out[at];
+    Load<kMany>(grad_out + at, values);
+    if (!relu) return;
+    float outs[kMany];
+    Load<kMany>(out + at, outs);
+    DISTILL_UNROLL
+    for (int i = 0; i < kMany; ++i) {
+      if (!(outs[i] > 0)) values[i] = 0;
+    }
   }
 };
 
 // [batch, inputs] times [inputs, outputs].
 struct DenseForward : DenseArrays {
   static constexpr bool kAlongA = true, kAlongB = true, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const { return x[m * inputs + k]; }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[n * inputs + k];
+  DISTILL_HOST_DEVICE bool FourA() const { return four_inputs; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_inputs; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(int m, int k, float* values) const {
+    Load<kMany>(x + m * inputs + k, values);
+  }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(int k, int n, float* values) const {
+    Load<kMany>(weight + n * inputs + k, values);
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     value += bias[n];
@@ -53,9 +69,15 @@ struct DenseForward : DenseArrays {
 // [batch, outputs] times [outputs, inputs].
 struct DenseInputGradient : DenseArrays {
   static constexpr bool kAlongA = true, kAlongB = false, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(m, k); }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return weight[k * inputs + n];
+  DISTILL_HOST_DEVICE bool FourA() const { return four_outputs; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_inputs; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(int m, int k, float* values) const {
+    Gradient<kMany>(m, k, values);
+  }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(int k, int n, float* values) const {
+    Load<kMany>(weight + k * inputs + n, values);
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     grad_x[m * inputs + n] = value;
@@ -66,9 +88,20 @@ struct DenseInputGradient : DenseArrays {
 // ones, gives the bias.
 struct DenseWeightGradient : DenseArrays {
   static constexpr bool kAlongA = false, kAlongB = false, kWindows = false;
-  DISTILL_HOST_DEVICE float A(int m, int k) const { return Gradient(k, m); }
-  DISTILL_HOST_DEVICE float B(int k, int n) const {
-    return n < inputs ? x[k * inputs + n] : 1;
+  DISTILL_HOST_DEVICE bool FourA() const { return four_outputs; }
+  DISTILL_HOST_DEVICE bool FourB() const { return four_inputs; }
+  template <int kMany>
+  DISTILL_HOST_DEVICE void A(int m, int k, float* values) const {
+    Gradient<kMany>(k, m, values);
+  }
+  // (After the column of ones there are none.)
+  template <int kMany>
+  DISTILL_HOST_DEVICE void B(int k, int n, float* values) const {
+    if (n < inputs) {
+      Load<kMany>(x + k * inputs + n, values);
+    } else {
+      Fill<kMany>(1, values);
+    }
   }
   DISTILL_HOST_DEVICE void Store(int m, int n, float value) const {
     if (n < inputs) {

@@ -107,10 +107,10 @@ struct DeviceRun {
   __device__ void Barrier() { __syncthreads(); }
 };
 
-// (Three blocks a multiprocessor at least: the compiler may take that many
+// (Four blocks a multiprocessor at least: the compiler may take that many
 // registers, and does not spill for more.)
 template <typename Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads, 3)
+__global__ void __launch_bounds__(Kernel::kThreads, 4)
     OnDevice(const typename Kernel::Params params) {
   __shared__ typename Kernel::Shared shared;
   DeviceRun<Kernel> run = {params, shared};

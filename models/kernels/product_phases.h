@@ -9,11 +9,15 @@
 //     Row RowOf(int m) const;
 //     Column ColumnOf(int n) const;
 //     Depth DepthOf(int k) const;
-//     float A(const Row&, const Depth&) const;
-//     float B(const Depth&, const Column&) const;
 //     // Whether A, B of neighbouring depths lie together; else of
 //     // neighbouring rows, columns.
 //     static constexpr bool kAlongA, kAlongB;
+//     // kMany of such neighbours, 1 or 4, of which the first is given.
+//     template <int kMany> void A(const Row&, const Depth&, float*) const;
+//     template <int kMany> void B(const Depth&, const Column&, float*) const;
+//     // Whether there are four everywhere, from multiples of four on.
+//     bool FourA() const;
+//     bool FourB() const;
 //     // Whether rows come in windows of four, which are stored together:
 //     // row m is number m % 32 / 8 of window m / 32 * 8 + m % 8.
 //     static constexpr bool kWindows;
@@ -24,6 +28,8 @@
 #define DISTILL_MODELS_KERNELS_PRODUCT_PHASES_H_
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "base/host_device.h"
 
@@ -39,6 +45,34 @@ DISTILL_HOST_DEVICE inline float FloatOf(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof(value));
   return value;
+}
+
+// Copies kBytes, 2 to 16, between addresses that are multiples of kBytes.
+template <int kBytes>
+DISTILL_HOST_DEVICE inline void CopyAligned(const void* from, void* to) {
+#ifdef __CUDA_ARCH__
+  // (nvcc 13.0 has no __builtin_assume_aligned: its code is invalid.)
+  using Word = std::conditional_t<kBytes % 4 == 0, uint32_t, uint16_t>;
+  struct alignas(kBytes) Chunk {
+    Word words[kBytes / sizeof(Word)];
+  };
+  *static_cast<Chunk*>(to) = *static_cast<const Chunk*>(from);
+#else
+  memcpy(to, from, kBytes);
+#endif
+}
+// kMany neighbouring floats; four of them lie at a multiple of 16 bytes.
+template <int kMany>
+DISTILL_HOST_DEVICE inline void Load(const float* at, float* values) {
+  alignas(kMany * sizeof(float)) float chunk[kMany];
+  CopyAligned<kMany * sizeof(float)>(at, chunk);
+  DISTILL_UNROLL
+  for (int i = 0; i < kMany; ++i) values[i] = chunk[i];
+}
+template <int kMany>
+DISTILL_HOST_DEVICE inline void Fill(float value, float* values) {
+  DISTILL_UNROLL
+  for (int i = 0; i < kMany; ++i) values[i] = value;
 }
 
 // What is multiplied, and how: a tile of 16 x 8 at a time, of which each of a
@@ -227,6 +261,58 @@ struct Product {
     return place.last - place.first;
   }
 
+  template <int kMany>
+  static DISTILL_HOST_DEVICE void LoadA(const Params& p, const Place& place,
+                                        int depth, int thread, Shared& shared) {
+    LoadTile<kMany, Work::kAlongA>(
+        thread, shared.a, [&](int row, int at, float* values) {
+          if (place.m + row < p.m && depth + at < p.k) {
+            p.work.template A<kMany>(shared.rows[row],
+                                     p.work.DepthOf(depth + at), values);
+          } else {
+            Fill<kMany>(0, values);
+          }
+        });
+  }
+  template <int kMany>
+  static DISTILL_HOST_DEVICE void LoadB(const Params& p, const Place& place,
+                                        int depth, int thread, Shared& shared) {
+    LoadTile<kMany, Work::kAlongB>(
+        thread, shared.b, [&](int column, int at, float* values) {
+          if (place.n + column < p.n && depth + at < p.k) {
+            p.work.template B<kMany>(p.work.DepthOf(depth + at),
+                                     shared.columns[column], values);
+          } else {
+            Fill<kMany>(0, values);
+          }
+        });
+  }
+  // A tile of a factor to shared memory, kMany neighbours at a time: along the
+  // depth, or along rows or columns (`side`).
+  template <int kMany, bool kAlong, typename Factor>
+  static DISTILL_HOST_DEVICE void LoadTile(int thread, Element* tile,
+                                           const Factor& factor) {
+    constexpr int kEach = (kAlong ? kDepth : kSide) / kMany;
+    DISTILL_UNROLL_4
+    for (int j = 0; j < kSide * kDepth / kThreads / kMany; ++j) {
+      const int i = j * kThreads + thread;
+      const int side = kAlong ? i / kEach : i % kEach * kMany;
+      const int at = kAlong ? i % kEach * kMany : i / kEach;
+      float values[kMany];
+      factor(side, at, values);
+      alignas(kMany * sizeof(Element)) Element rounded[kMany];
+      DISTILL_UNROLL
+      for (int q = 0; q < kMany; ++q) rounded[q] = Products::Round(values[q]);
+      Element* const first = tile + side * kStride + at;
+      if constexpr (kAlong) {
+        CopyAligned<sizeof(rounded)>(rounded, first);
+      } else {
+        DISTILL_UNROLL
+        for (int q = 0; q < kMany; ++q) first[q * kStride] = rounded[q];
+      }
+    }
+  }
+
   // 0: what is known of rows and columns. In rounds, 1: both factors to shared
   // memory. 2: their product. 3: it is stored.
   template <int kPhase>
@@ -243,27 +329,15 @@ struct Product {
       }
     } else if constexpr (kPhase == 1) {
       const int depth = (place.first + round) * kDepth;
-      DISTILL_UNROLL_8
-      for (int j = 0; j < kSide * kDepth / kThreads; ++j) {
-        const int i = j * kThreads + thread;
-        const int row = Work::kAlongA ? i / kDepth : i % kSide;
-        const int at = Work::kAlongA ? i % kDepth : i / kSide;
-        const int k = depth + at;
-        shared.a[row * kStride + at] =
-            Products::Round(place.m + row < p.m && k < p.k
-                                ? p.work.A(shared.rows[row], p.work.DepthOf(k))
-                                : 0);
+      if (p.work.FourA()) {
+        LoadA<4>(p, place, depth, thread, shared);
+      } else {
+        LoadA<1>(p, place, depth, thread, shared);
       }
-      DISTILL_UNROLL_8
-      for (int j = 0; j < kSide * kDepth / kThreads; ++j) {
-        const int i = j * kThreads + thread;
-        const int column = Work::kAlongB ? i / kDepth : i % kSide;
-        const int at = Work::kAlongB ? i % kDepth : i / kSide;
-        const int k = depth + at;
-        shared.b[column * kStride + at] = Products::Round(
-            place.n + column < p.n && k < p.k
-                ? p.work.B(p.work.DepthOf(k), shared.columns[column])
-                : 0);
+      if (p.work.FourB()) {
+        LoadB<4>(p, place, depth, thread, shared);
+      } else {
+        LoadB<1>(p, place, depth, thread, shared);
       }
     } else if constexpr (kPhase == 3) {
       Store(p, place, thread, registers);

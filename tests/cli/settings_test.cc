@@ -119,16 +119,30 @@ TEST(ProgramSettingsTest, OnlyTheseAreNoPartOfTheConfiguration) {
   for (const Setting& row : settings.rows()) {
     if (!row.in_configuration()) not_there.insert(row.name());
   }
-  EXPECT_EQ(not_there,
-            (std::set<std::string>{
-                "cache_dir",          "checkpoint_every", "config",
-                "data_dir",           "dataset",          "json",
-                "labels_per_class",   "margin",           "output_dir",
-                "overwrite",          "print_config",     "quiet",
-                "ranks_per_run",      "resume",           "skip_unreadable",
-                "student_from",       "student_weights",  "teacher_batch",
-                "teacher_from",       "teacher_weights",  "trust_student_code",
-                "trust_teacher_code", "unlabelled"}));
+  EXPECT_EQ(not_there, (std::set<std::string>{"cache_dir",
+                                              "checkpoint_every",
+                                              "config",
+                                              "data_dir",
+                                              "dataset",
+                                              "json",
+                                              "labels_per_class",
+                                              "margin",
+                                              "output_dir",
+                                              "overwrite",
+                                              "print_config",
+                                              "quiet",
+                                              "ranks_per_run",
+                                              "resume",
+                                              "runs_at_once",
+                                              "skip_unreadable",
+                                              "student_from",
+                                              "student_weights",
+                                              "teacher_batch",
+                                              "teacher_from",
+                                              "teacher_weights",
+                                              "trust_student_code",
+                                              "trust_teacher_code",
+                                              "unlabelled"}));
   EXPECT_EQ(settings.Configuration().size(),
             settings.rows().size() - not_there.size());
 }

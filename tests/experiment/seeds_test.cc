@@ -50,10 +50,13 @@ SeedsOptions Options(int64_t seeds) {
   return options;
 }
 
-absl::StatusOr<SeedsResult> RunToy(const SeedsOptions& options, Lines& lines) {
+absl::StatusOr<SeedsResult> RunToy(const SeedsOptions& options, Lines& lines,
+                                   int64_t at_once = 1) {
   TrainedHere teacher;
+  Compute compute = Cpu();
+  compute.runs_at_once = at_once;
   return RunSeeds(
-      options, Cpu(),
+      options, compute,
       {ToySplit(320, Split::kTrain, 0.4), ToySplit(100, Split::kTest, 0.4)},
       lines, teacher);
 }
@@ -87,6 +90,25 @@ TEST(SeedsTest, EachRunIsTheExperimentWithItsSeed) {
   EXPECT_EQ(lines.CountOf("One seed proves nothing"), 0) << lines.all;
   EXPECT_EQ(VerdictLine(*result).find(VerdictName(result->verdict)), 0u);
   EXPECT_EQ(lines.WorkWith("seed 5, student: training"), 1);
+}
+
+TEST(SeedsTest, RunsAtOnceAreTheRunsAlone) {
+  for (const bool share_teacher : {false, true}) {
+    SeedsOptions options = Options(5);
+    options.share_teacher = share_teacher;
+    Lines lines;
+    const auto alone = RunToy(options, lines);
+    const auto at_once = RunToy(options, lines, 3);
+    ASSERT_TRUE(at_once.ok()) << at_once.status();
+    for (int i = 0; i < 5; ++i) {
+      const auto &one = alone->runs[i], &other = at_once->runs[i];
+      EXPECT_EQ(one.teacher.test.loss, other.teacher.test.loss) << i;
+      EXPECT_EQ(one.student.test.loss, other.student.test.loss) << i;
+      EXPECT_EQ(one.control->test.loss, other.control->test.loss) << i;
+    }
+    EXPECT_EQ(alone->difference->low, at_once->difference->low);
+    EXPECT_EQ(lines.CountOf(": trained ("), 5) << lines.all;
+  }
 }
 
 TEST(SeedsTest, OneSeedProvesNothing) {

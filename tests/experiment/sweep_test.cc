@@ -71,7 +71,9 @@ class SweepTest : public ::testing::Test {
     watch_ = Watch();
     keep_.runs.clear();
     keep_.seeds.clear();
-    return RunSweep(options_, Cpu(), {train_, test_}, done, keep_, watch_);
+    Compute compute = Cpu();
+    compute.runs_at_once = at_once_;
+    return RunSweep(options_, compute, {train_, test_}, done, keep_, watch_);
   }
   // A run as it might have been, with these errors of 1,000 images.
   SweepRun MadeUp(double temperature, uint64_t seed, int64_t errors,
@@ -88,6 +90,7 @@ class SweepTest : public ::testing::Test {
   const std::shared_ptr<const Dataset> test_ =
       ToySplit(100, Split::kTest, 0.4, 8);
   SweepOptions options_;
+  int64_t at_once_ = 1;
   Watch watch_;
   Keep keep_;
 };
@@ -158,6 +161,22 @@ TEST_F(SweepTest, EachRunIsTheExperimentAlone) {
       RunExperiment(options_.experiment, Cpu(), {train_, test_}, unused);
   ASSERT_TRUE(whole.ok()) << whole.status();
   EXPECT_EQ(keep_.runs[0].teacher_loss, whole->teacher.validation->loss);
+}
+
+TEST_F(SweepTest, RunsAtOnceAreTheRunsAlone) {
+  const auto alone = Run();
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  at_once_ = 3;
+  const auto at_once = Run();
+  ASSERT_TRUE(at_once.ok()) << at_once.status();
+  EXPECT_EQ(keep_.runs.size(), 8u);
+  EXPECT_EQ(keep_.seeds.size(), 2u);
+  EXPECT_EQ(watch_.WorkWith("teacher: training"), 1);
+  for (size_t i = 0; i < alone->cells.size(); ++i) {
+    EXPECT_EQ(alone->cells[i].validation.low, at_once->cells[i].validation.low);
+    EXPECT_EQ(alone->cells[i].difference.low, at_once->cells[i].difference.low);
+    EXPECT_EQ(alone->cells[i].chosen, at_once->cells[i].chosen);
+  }
 }
 
 TEST_F(SweepTest, WhereverItWasStoppedItGoesOnToTheSameResult) {

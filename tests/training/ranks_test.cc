@@ -223,16 +223,20 @@ TEST(RanksTest, TakeEachThingOnceAndAboutAsManyEach) {
   EXPECT_EQ(OneProcess().SpanOf(5).count, 5);
 }
 
-// What run(i) gives on `size` ranks that share `count` runs; each run says its
-// number, and what rank 0 heard is in `heard`.
-std::vector<absl::Status> Share(
-    int64_t size, int64_t count, std::multiset<std::string>& heard,
-    const std::function<absl::Status(int64_t)>& run) {
+// What run(i) gives on `size` ranks that share `count` runs, or on one with so
+// many threads; each run says its number, and what rank 0 heard is in `heard`.
+std::vector<absl::Status> Share(int64_t size, int64_t count,
+                                std::multiset<std::string>& heard,
+                                const std::function<absl::Status(int64_t)>& run,
+                                int64_t at_once = 1) {
   std::vector<absl::Status> ends(size);
   OnRanks(size, [&](Ranks& ranks) {
     Observer nobody;
+    Compute compute;
+    compute.ranks = &ranks;
+    compute.runs_at_once = at_once;
     Farm farm(
-        ranks, /*ranks_per_run=*/0,
+        compute,
         [&](const std::string& message) {
           heard.insert(message);
           return absl::OkStatus();
@@ -247,17 +251,21 @@ std::vector<absl::Status> Share(
 }
 
 TEST(FarmTest, EachRunIsMadeOnceAndHeardOf) {
-  for (const int64_t size : {1, 2, 5}) {
-    for (const int64_t count : {0, 1, 17}) {
-      std::multiset<std::string> heard, expected;
-      for (int64_t i = 0; i < count; ++i) {
-        expected.insert(absl::StrCat("run ", i));
+  for (const int64_t at_once : {1, 4}) {
+    for (const int64_t size : {1, 2, 5}) {
+      if (size > 1 && at_once > 1) continue;
+      for (const int64_t count : {0, 1, 17}) {
+        std::multiset<std::string> heard, expected;
+        for (int64_t i = 0; i < count; ++i) {
+          expected.insert(absl::StrCat("run ", i));
+        }
+        for (const absl::Status& end : Share(
+                 size, count, heard, [](int64_t) { return absl::OkStatus(); },
+                 at_once)) {
+          EXPECT_TRUE(end.ok()) << end;
+        }
+        EXPECT_EQ(heard, expected) << size << " ranks, " << at_once;
       }
-      for (const absl::Status& end : Share(
-               size, count, heard, [](int64_t) { return absl::OkStatus(); })) {
-        EXPECT_TRUE(end.ok()) << end;
-      }
-      EXPECT_EQ(heard, expected) << size;
     }
   }
 }
@@ -272,6 +280,32 @@ TEST(FarmTest, AnInterruptionEndsAllOfThem) {
   }
   EXPECT_EQ(heard.count("run 20"), 1);
   EXPECT_LT(heard.size(), 100000);
+}
+
+TEST(FarmTest, OfThreadsAnErrorOrAnInterruptionEndsAll) {
+  for (const absl::Status& why :
+       {absl::CancelledError("interrupted"), absl::InternalError("no")}) {
+    std::multiset<std::string> heard;
+    const auto ends = Share(
+        1, 1000000, heard,
+        [&](int64_t i) { return i == 20 ? why : absl::OkStatus(); },
+        /*at_once=*/3);
+    EXPECT_EQ(ends[0], why);
+    EXPECT_EQ(heard.count("run 20"), 1);
+    EXPECT_LT(heard.size(), 1000000);
+  }
+}
+
+TEST(FarmTest, AThreadsExceptionIsAnError) {
+  std::multiset<std::string> heard;
+  const auto ends = Share(
+      1, 9, heard,
+      [&](int64_t i) -> absl::Status {
+        TORCH_CHECK(i != 5, "no");
+        return absl::OkStatus();
+      },
+      /*at_once=*/3);
+  EXPECT_NE(ends[0].message().find("no"), std::string::npos) << ends[0];
 }
 
 TEST(FarmTest, AloneTheRunsAreInOrderAndAnErrorIsTheLast) {
