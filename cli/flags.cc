@@ -103,6 +103,11 @@ void AppendWrapped(const std::string& text, std::string* to) {
 
 std::string FromUsersFolder(const std::string& path) {
   const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  // (A shell leaves the ~ of --flag=~/file as it is.)
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && absl::StartsWith(path, "~/")) {
+    return absl::StrCat(home, path.substr(1));
+  }
   if (path.empty() || path[0] == '/' || folder == nullptr) return path;
   return absl::StrCat(folder, "/", path);
 }

@@ -73,7 +73,8 @@ CatalogEntry Cifar10() {
   entry.normalization =
       Normalization{{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
   entry.places = {"data/cifar-10-batches-bin"};
-  entry.layout.page = "https://www.cs.toronto.edu/~kriz/cifar.html";
+  entry.layout.is_cifar = true;
+  entry.layout.page = kCifarPage;
   return entry;
 }
 
@@ -87,7 +88,8 @@ CatalogEntry Cifar100(const std::string& word, const std::string& name,
   entry.image = {3, 32, 32};
   entry.places = {"data/cifar-100-binary"};
   entry.layout.coarse_labels = classes == 20;
-  entry.layout.page = "https://www.cs.toronto.edu/~kriz/cifar.html";
+  entry.layout.is_cifar = true;
+  entry.layout.page = kCifarPage;
   return entry;
 }
 

@@ -33,9 +33,13 @@ struct DatasetLayout {
   int first_label = 0;
   // Which of CIFAR-100's two labels: the 20 coarse ones, or the 100 fine ones.
   bool coarse_labels = false;
+  // Whether it comes in CIFAR's binary files.
+  bool is_cifar = false;
   // The page to get it from, for messages; empty for MNIST's.
   std::string page;
 };
+
+constexpr char kCifarPage[] = "https://www.cs.toronto.edu/~kriz/cifar.html";
 
 constexpr int kMostClasses = 65536;
 

@@ -16,9 +16,12 @@ absl::StatusOr<Picture> Decode(absl::string_view bytes, const std::string& name,
   if (IsPng(bytes)) return DecodePng(bytes, name, channels);
   if (IsJpeg(bytes)) return DecodeJpeg(bytes, name, channels);
   if (IsNetpbm(bytes)) return DecodeNetpbm(bytes, name, channels);
-  return Unexpected(absl::StatusCode::kInvalidArgument, name,
-                    ContentOf(bytes).name, "a PNG, JPEG, PGM or PPM image",
-                    "Save the picture as one of these.");
+  const Content content = ContentOf(bytes);
+  const bool was_png = absl::StartsWith(bytes, "\x89PNG");
+  return Unexpected(absl::StatusCode::kInvalidArgument, name, content.name,
+                    "a PNG, JPEG, PGM or PPM image",
+                    was_png ? std::string(content.advice)
+                            : "Save the picture as one of these.");
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "data/load.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/paths.h"
 #include "base/status.h"
 #include "data/catalog.h"
 #include "data/formats/cifar.h"
@@ -36,6 +38,30 @@ constexpr DatasetFormat kFormats[] = {
     {&IsIdxFolder, false, &OpenAs<&LoadIdxFolder>},
 };
 
+// What is at `path`, where it is nothing that is read but for a little.
+absl::Status CheckNearly(const std::string& path, const DatasetLayout& layout) {
+  const std::string cifar = OtherCifar(path);
+  if (!cifar.empty() || layout.is_cifar) {
+    return Unexpected(absl::StatusCode::kNotFound, path,
+                      !cifar.empty()
+                          ? cifar
+                          : absl::StrCat("no data_batch_1.bin and no train.bin "
+                                         "(the folder holds: ",
+                                         ListFolder(path), ")"),
+                      "CIFAR's binary version, unpacked",
+                      absl::StrCat("Take it from ", kCifarPage,
+                                   ", and unpack it with tar -xzf."));
+  }
+  const std::string pictures = PictureFolderIn(path, /*depth=*/2);
+  if (pictures.empty()) return absl::OkStatus();
+  return Unexpected(
+      absl::StatusCode::kNotFound, path,
+      absl::StrCat("no data set, but folders of pictures in ", pictures),
+      "a folder with the folders train and test, or one with a folder for each "
+      "class",
+      absl::StrCat("Pass ", pictures, "."));
+}
+
 // Options for pictures that were given for other images.
 absl::Status CheckNoPictures(const std::string& path,
                              const PictureOptions& options) {
@@ -60,6 +86,11 @@ absl::StatusOr<DatasetReader> OpenDataset(const std::string& path,
   const DatasetFormat* format =
       std::find_if(std::begin(kFormats), std::end(kFormats),
                    [&](const DatasetFormat& one) { return one.is_at(path); });
+  if (format == std::end(kFormats) - 1 && std::filesystem::is_directory(path) &&
+      absl::IsNotFound(
+          FindDataset(path, Split::kTrain, options.layout).status())) {
+    RETURN_IF_ERROR(CheckNearly(path, options.layout));
+  }
   if (!format->has_pictures) {
     RETURN_IF_ERROR(CheckNoPictures(path, options.pictures));
   }

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "data/formats/npz.h"
 #include "experiment/learnt.h"
+#include "models/probabilities.h"
 #include "models/weights.h"
 
 namespace distill {
@@ -109,11 +110,6 @@ absl::Status CheckNumbers(const std::string& path, const char* name,
   return absl::OkStatus();
 }
 
-bool AreProbabilities(const at::Tensor& rows) {
-  return rows.ge(0).all().item<bool>() &&
-         rows.sum(1).sub(1).abs().amax().item<double>() < 1e-2;
-}
-
 absl::Status Check(const std::string& path, LogitsTable* table) {
   if (!table->logits.defined() && table->indices.defined() &&
       table->values.defined()) {
@@ -144,8 +140,9 @@ absl::Status Check(const std::string& path, LogitsTable* table) {
     RETURN_IF_ERROR(CheckNumbers(path, "test_logits", &table->test_logits));
   }
   for (const at::Tensor* one : {&table->logits, &table->test_logits}) {
-    if (one->defined() && AreProbabilities(*one)) {
-      return Wrong(path, "probabilities", "logits, which are not normalised",
+    const std::string found = one->defined() ? NoLogits(*one) : "";
+    if (!found.empty()) {
+      return Wrong(path, found, "logits, which are not normalised",
                    "Save what the model gives before its softmax; the "
                    "logarithms of its probabilities will do.");
     }

@@ -119,6 +119,20 @@ absl::StatusOr<Plan> MakePlan(const ExperimentOptions& options,
   return plan;
 }
 
+// Refuses a last batch that `who` could not be trained on.
+absl::Status CheckLastBatch(const std::string& who, const ModelOutline& outline,
+                            const Batches& batches) {
+  const int64_t size = batches.options().batch_size;
+  const int64_t last = (batches.sample_count() - 1) % size + 1;
+  if (last > 1 || !outline.needs_two_images) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--batch_size is ", size, ", and of the ", who, "'s ",
+      Count(batches.sample_count(), "image"),
+      " the last batch has one, of which batch norm has no variance; choose "
+      "another, like ",
+      size > 2 ? size - 1 : size + 1));
+}
+
 DivisionOptions DivisionOf(const ExperimentOptions& options) {
   DivisionOptions division;
   division.batch_size = options.batch_size;
@@ -311,6 +325,17 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                    MakePlan(options, splits, teacher, student));
   ASSIGN_OR_RETURN(const DataDivision data,
                    DivideData(splits, DivisionOf(options)));
+  if (!teacher.crc32()) {
+    RETURN_IF_ERROR(CheckLastBatch("teacher", plan.teacher, data.teachers));
+  }
+  RETURN_IF_ERROR(CheckLastBatch(
+      "student", plan.student,
+      data.labelled && options.transfer_set == TransferSet::kLabelled
+          ? data.labelled->batches
+          : data.students()));
+  if (options.control) {
+    RETURN_IF_ERROR(CheckLastBatch("control", plan.student, data.controls()));
+  }
   const Stages stages(options, compute, data, observer, checkpoints);
   absl::StatusOr<Result> result = absl::UnknownError("nothing was run");
   RETURN_IF_ERROR(CatchTorchErrors("running the experiment", [&] {

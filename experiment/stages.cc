@@ -16,8 +16,16 @@
 namespace distill {
 
 ModelOutline OutlineOf(const Graph& graph) {
-  return {DescribeGraph(graph), ParameterCount(graph), FlopPerImageOf(graph),
-          FeaturesOf(graph), /*is_capturable=*/true};
+  bool needs_two_images = false;
+  const auto shapes = InferShapes(graph);
+  for (size_t i = 0; shapes.ok() && i < shapes->size(); ++i) {
+    const Shape& shape = (*shapes)[i];  // [channels, height, width]
+    needs_two_images |=
+        graph.operations[i].kind == Operation::Kind::kBatchNorm &&
+        shape.size() == 3 && shape[1] * shape[2] == 1;
+  }
+  return {DescribeGraph(graph), ParameterCount(graph),  FlopPerImageOf(graph),
+          FeaturesOf(graph),    /*is_capturable=*/true, needs_two_images};
 }
 
 absl::StatusOr<SafeTensors> StageFile(const std::string& role,
@@ -76,8 +84,15 @@ std::shared_ptr<Network> Stages::Make(const Graph& graph,
 
 at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
                           const std::string& what) const {
-  return ComputeLogits(model, batches, compute_.device, what, observer_,
-                       *compute_.ranks);
+  at::Tensor logits = ComputeLogits(model, batches, compute_.device, what,
+                                    observer_, *compute_.ranks);
+  const at::Tensor finite = logits.isfinite().all(1);
+  TORCH_CHECK(finite.all().item<bool>(), what, ": found logits of image ",
+              finite.to(at::kByte).argmin().item<int64_t>(),
+              " (counted from 0) that are not finite numbers; expected finite "
+              "ones. Look at that image (one of a single colour, say, has no "
+              "deviation to divide by) and at the model's weights");
+  return logits;
 }
 
 StageResult Stages::Evaluate(const std::string& name,

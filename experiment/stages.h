@@ -34,6 +34,8 @@ struct ModelOutline {
   int64_t parameters = 0, flop = 0;
   std::vector<Feature> features;
   bool is_capturable = true;  // As Classifier::is_capturable.
+  // Whether it cannot be trained on one image: that has no variance.
+  bool needs_two_images = false;
 };
 
 ModelOutline OutlineOf(const Graph& graph);

@@ -78,8 +78,12 @@ class ScriptStudent : public StudentSource {
     // (The question changes buffers: this one is thrown away.)
     ASSIGN_OR_RETURN(const auto model, New(options));
     RETURN_IF_ERROR(AskScriptToTrain(files_.from, train, model.get()));
-    return ModelOutline{model->Describe(), model->ParameterCount(), 0,
-                        script_->Features(), model->is_capturable()};
+    return ModelOutline{model->Describe(),
+                        model->ParameterCount(),
+                        0,
+                        script_->Features(),
+                        model->is_capturable(),
+                        !model->LearnsFromOne(train.image)};
   }
 
   absl::StatusOr<std::shared_ptr<Classifier>> Make(

@@ -24,6 +24,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/uniform_tensor.h"
+#include "models/probabilities.h"
 #include "torch/csrc/jit/api/module.h"
 #include "torch/csrc/jit/runtime/graph_executor.h"
 #include "torch/csrc/jit/serialization/import.h"
@@ -40,8 +41,9 @@ using absl::StatusCode;
 
 constexpr char kLogits[] = "logits";
 constexpr char kHowToSave[] =
-    "In Python: torch.jit.script(model.eval()).save(path), or "
-    "torch.jit.trace(model.eval(), images).save(path).";
+    "In Python: torch.jit.script(model.eval()).save(path), or, where nothing "
+    "in it depends on the batch, torch.jit.trace(model.eval(), "
+    "images).save(path).";
 
 // Numbers of the images in a forward pass, where the user says nothing: 16 MB.
 constexpr int64_t kNumbersInAPass = 1 << 22;
@@ -59,6 +61,13 @@ std::string LastLine(const std::exception& error) {
     }
   }
   return said;
+}
+
+// Whether a view with all its sizes written down was what failed: one that was
+// traced with another batch.
+bool HasFixedBatch(const std::string& error) {
+  return absl::StrContains(error, "is invalid for input of size") &&
+         !absl::StrContains(error, "-1");
 }
 
 bool IsOutOfMemory(const std::string& what) {
@@ -209,14 +218,23 @@ Outputs Script::Forward(const at::Tensor& images,
   const int64_t batch = feeding_.batch > 0
                             ? feeding_.batch
                             : std::max<int64_t>(kNumbersInAPass / numbers, 1);
+  // A loop over the batch that was traced answers for the traced one alone.
+  const auto run = [&](const at::Tensor& part) {
+    Outputs outputs = Run(part, features);
+    TORCH_CHECK(
+        outputs.logits.dim() == 2 && outputs.logits.size(0) == part.size(0),
+        "found answers [", absl::StrJoin(outputs.logits.sizes(), ", "),
+        "] about ", part.size(0),
+        " images; expected a row for each. What was traced with one number of "
+        "images may know no other: save it with torch.jit.script");
+    return outputs;
+  };
   try {
-    if (at::GradMode::is_enabled() || count <= batch) {
-      return Run(images, features);
-    }
+    if (at::GradMode::is_enabled() || count <= batch) return run(images);
     std::vector<std::vector<at::Tensor>> parts(features.size() + 1);
     for (int64_t first = 0; first < count; first += batch) {
-      Outputs part = Run(
-          images.narrow(0, first, std::min(batch, count - first)), features);
+      Outputs part =
+          run(images.narrow(0, first, std::min(batch, count - first)));
       parts[0].push_back(std::move(part.logits));
       for (size_t i = 0; i < features.size(); ++i) {
         parts[i + 1].push_back(std::move(part.features[i]));
@@ -277,20 +295,20 @@ absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
     }
   }
   if (!refused.empty()) {
-    return wrong(
-        absl::StrCat(
-            "a program that fails with images [",
-            absl::StrJoin(images.sizes(), ", "), "]",
-            feeding.size > 0
-                ? absl::StrCat(" scaled to ", feeding.size, " x ", feeding.size)
-                : "",
-            " (", refused, ")"),
-        "logits [batch, classes] for them",
-        feeding.whose.empty() || !(absl::StrContains(refused, "size") ||
-                                   absl::StrContains(refused, "shape"))
-            ? kHowToSave
-            : absl::StrCat("If it wants other images, say so: --",
-                           feeding.whose, "_size=224."));
+    return wrong(absl::StrCat("a program that fails with images [",
+                              absl::StrJoin(images.sizes(), ", "), "]",
+                              feeding.size > 0
+                                  ? absl::StrCat(" scaled to ", feeding.size,
+                                                 " x ", feeding.size)
+                                  : "",
+                              " (", refused, ")"),
+                 "logits [batch, classes] for them",
+                 feeding.whose.empty() || HasFixedBatch(refused) ||
+                         !(absl::StrContains(refused, "size") ||
+                           absl::StrContains(refused, "shape"))
+                     ? kHowToSave
+                     : absl::StrCat("If it wants other images, say so: --",
+                                    feeding.whose, "_size=224."));
   }
   if (first.dim() != 2 || first.size(0) != images.size(0) ||
       first.size(1) < 2 || !first.is_floating_point()) {
@@ -326,10 +344,12 @@ absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
                      ", as one that was traced in train mode does"),
         "answers about each image alone, and always the same", kHowToSave);
   }
-  if (first.ge(0).all().item<bool>() &&
-      first.sum(1).sub(1).abs().amax().item<double>() < 1e-3) {
-    return wrong("probabilities", "logits, which are not normalised",
-                 "Save the model without its last softmax.");
+  // (A student has not learnt yet.)
+  const std::string no_logits = NoLogits(first);
+  if (!no_logits.empty() &&
+      (!feeding.whose.empty() || no_logits == "probabilities")) {
+    return wrong(no_logits, "logits, which are not normalised",
+                 "Save the model without its last softmax or sigmoid.");
   }
   classes_ = first.size(1);
   features_.clear();
@@ -407,6 +427,21 @@ absl::Status Script::AskToTrain(const at::Tensor& images,
         "a scripted module", "In Python: torch.jit.script(model).save(path).");
   }
   return absl::OkStatus();
+}
+
+bool Script::LearnsFromOne(const ImageSpec& image) {
+  train(true);
+  try {
+    Forward(at::zeros({1, image.channels, image.height, image.width}), {});
+  } catch (const std::exception&) {
+    return false;
+  }
+  // (LibTorch's own call gives a running variance of 0 / 0.)
+  const std::vector<NamedTensor> buffers = named_buffers();
+  return std::all_of(buffers.begin(), buffers.end(),
+                     [](const NamedTensor& one) {
+                       return one.value.isfinite().all().item<bool>();
+                     });
 }
 
 std::string Script::Write() {

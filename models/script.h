@@ -61,6 +61,10 @@ class Script : public Classifier {
   // others afterwards.
   absl::Status AskToTrain(const at::Tensor& images, const std::string& name);
 
+  // Whether a batch of one image can be trained on, which batch norm over
+  // single places cannot. Buffers and mode are others afterwards.
+  bool LearnsFromOne(const ImageSpec& image);
+
   // A file's bytes: read again by Read, and by torch.jit.load. The state is
   // moved to the CPU.
   std::string Write();

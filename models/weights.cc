@@ -26,6 +26,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "models/zoo.h"
 
 namespace distill {
@@ -374,8 +375,19 @@ absl::Status LoadState(const SafeTensors& file, const std::string& name,
     RETURN_IF_ERROR(Fill(*tensor, name, one.value));
   }
   if (state.size() - left_out != file.tensors.size()) {
+    const auto other = std::find_if(
+        file.tensors.begin(), file.tensors.end(), [&](const SafeTensor& one) {
+          return std::none_of(
+              state.begin(), state.end(),
+              [&](const NamedTensor& own) { return own.name == one.name; });
+        });
     return Wrong(
-        name, absl::StrCat(file.tensors.size(), " tensors"),
+        name,
+        absl::StrCat(file.tensors.size(), " tensors",
+                     other == file.tensors.end()
+                         ? ""
+                         : absl::StrCat(", among them \"",
+                                        Printable(other->name), "\"")),
         absl::StrCat("the ", state.size() - left_out, " of ", spelling));
   }
   return absl::OkStatus();

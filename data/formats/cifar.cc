@@ -126,6 +126,23 @@ absl::Status AddRecords(const std::string& path, int64_t labels_of_one,
 
 bool IsCifar(const std::string& path) { return Find(path).version != nullptr; }
 
+std::string OtherCifar(const std::string& path) {
+  for (const char* name :
+       {"data_batch_1", "cifar-10-batches-py", "cifar-100-python",
+        "cifar-10-python.tar.gz", "cifar-100-python.tar.gz"}) {
+    if (IsThere((fs::path(path) / name).string())) {
+      return absl::StrCat("CIFAR's Python version (", name, ")");
+    }
+  }
+  for (const char* name :
+       {"cifar-10-binary.tar.gz", "cifar-100-binary.tar.gz"}) {
+    if (IsThere((fs::path(path) / name).string())) {
+      return absl::StrCat(name, ", which is packed");
+    }
+  }
+  return "";
+}
+
 absl::StatusOr<Dataset> LoadCifar(const std::string& path, Split split,
                                   const DatasetOptions& options) {
   if (split == Split::kValidation) return absl::NotFoundError("none");
@@ -146,8 +163,8 @@ absl::StatusOr<Dataset> LoadCifar(const std::string& path, Split split,
         return absl::NotFoundError(absl::StrCat(
             dataset.folder, ": found no ", name,
             " (the folder holds: ", ListFolder(dataset.folder),
-            "); expected it, plain or .gz, beside the others. Fetch them all: "
-            "https://www.cs.toronto.edu/~kriz/cifar.html"));
+            "); expected it, plain or .gz, beside the others. Fetch them all: ",
+            kCifarPage));
       }
       dataset.files.push_back(file);
       RETURN_IF_ERROR(AddRecords(file, version.labels,

@@ -14,6 +14,10 @@ namespace distill {
 // has a first training file of one of the two.
 bool IsCifar(const std::string& path);
 
+// Where CIFAR is in `path` in a form that is not read, and which: "Python's
+// version (cifar-10-batches-py)"; empty if it is not.
+std::string OtherCifar(const std::string& path);
+
 // The samples of `split` there, 3 x 32 x 32, in the order of the files, which
 // may be plain or .gz: data_batch_1.bin to data_batch_5.bin and test_batch.bin,
 // whose records are a label and the red, green and blue planes; or train.bin

@@ -34,7 +34,12 @@ absl::Status Wrong(StatusCode code, const NpzFile& file,
       code, file.path(),
       absl::StrCat("the array \"", Printable(name), "\" ", found), expected,
       absl::StrCat("Write it again, like numpy.savez_compressed(path, ",
-                   Printable(name), "=x.astype('uint8'))."));
+                   Printable(name), "=x), with x ",
+                   absl::StrContains(name, "logits")
+                       ? "float32: x.astype('float32')."
+                       : "pixels from 0 to 255, x.astype('uint8'), or for "
+                         "names of classes numpy.unique(x, "
+                         "return_inverse=True)[1]."));
 }
 
 // What is in `text` from the first `begin` to the next `end`, without them.
@@ -53,7 +58,9 @@ bool ParseShape(absl::string_view text, std::vector<int64_t>* shape) {
   if (text.empty()) return true;
   for (const absl::string_view size : absl::StrSplit(text, ',')) {
     shape->push_back(0);
-    if (!absl::SimpleAtoi(size, &shape->back()) || shape->back() < 0) {
+    // (Python 2 wrote long integers as 400L.)
+    if (!absl::SimpleAtoi(absl::StripSuffix(size, "L"), &shape->back()) ||
+        shape->back() < 0) {
       return false;
     }
   }

@@ -516,7 +516,13 @@ absl::StatusOr<std::shared_ptr<const PackedPictures>> Pack(
     observer.OnLine(absl::StrCat("note: ", packed.status().message(),
                                  " It is packed anew."));
   }
-  RETURN_IF_ERROR(MakeFolder(folder));
+  const absl::Status made = MakeFolder(folder);
+  if (!made.ok()) {
+    return absl::Status(
+        made.code(),
+        absl::StrCat("the cache of decoded pictures: ", made.message(),
+                     " --cache_dir names another."));
+  }
   auto lock = FolderLock::Take(folder);
   if (absl::IsFailedPrecondition(lock.status())) {
     observer.OnLine(

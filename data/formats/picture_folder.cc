@@ -27,9 +27,12 @@ namespace distill {
 namespace {
 
 // Endings of pictures; those of the second list cannot be read.
-constexpr const char* kRead[] = {".png", ".jpg", ".jpeg", ".pgm", ".ppm"};
-constexpr const char* kNotRead[] = {".webp", ".gif",  ".bmp", ".tif",
-                                    ".tiff", ".heic", ".avif"};
+constexpr const char* kRead[] = {".png",   ".jpg", ".jpeg", ".jpe", ".jfif",
+                                 ".pjpeg", ".pjp", ".pgm",  ".ppm"};
+constexpr const char* kNotRead[] = {
+    ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif",
+    ".jp2",  ".jxl", ".tga", ".pbm", ".pnm",  ".ico",  ".psd",  ".svg",
+    ".dng",  ".cr2", ".nef", ".arw", ".apng", ".dcm"};
 
 template <size_t n>
 bool EndsWithOneOf(const std::string& name, const char* const (&endings)[n]) {
@@ -158,18 +161,26 @@ absl::Status AddPictures(const std::string& root, const std::string& inner,
 
 // The folder of `split` in `root`; empty if there is none.
 std::string FolderOf(Split split, const std::string& root) {
-  struct stat info;
+  const auto there = NamesIn(root);
+  if (!there.ok()) return "";
+  // The first of `names`, else the first that is one but for capitals.
   const auto first = [&](const std::vector<const char*>& names) -> std::string {
     for (const char* name : names) {
-      if (IsFolder(absl::StrCat(root, "/", name), &info)) return name;
+      for (const bool exactly : {true, false}) {
+        for (const std::string& folder : there->folders) {
+          if (exactly ? folder == name : absl::EqualsIgnoreCase(folder, name)) {
+            return folder;
+          }
+        }
+      }
     }
     return "";
   };
   const std::string validation = first({"val", "valid", "validation"});
-  const std::string test = first({"test"});
+  const std::string test = first({"test", "testing"});
   switch (split) {
     case Split::kTrain:
-      return first({"train"});
+      return first({"train", "training"});
     case Split::kTest:
       return test.empty() ? validation : test;
     case Split::kValidation:
@@ -259,10 +270,11 @@ absl::StatusOr<PictureSet> ListClasses(const std::string& root,
   set.root = root;
   const std::string train = FolderOf(Split::kTrain, root);
   if (!train.empty() && options.test_share != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--test_share is ", options.test_share, ", and ", root,
-        " has a folder \"train\"; it is for pictures that are in none. Leave "
-        "it out"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--test_share is ", options.test_share, ", and ", root,
+                     " has a folder \"", train,
+                     "\"; it is for pictures that are in none. Leave "
+                     "it out"));
   }
   RETURN_IF_ERROR(
       AddClasses(train, Split::kTrain, options.skip_unreadable, &set));
@@ -344,7 +356,8 @@ Observer& Nobody() {
 }  // namespace
 
 bool IsPictureFolder(const std::string& path) {
-  for (const std::string& inner : {std::string("/train"), std::string()}) {
+  for (const std::string& inner :
+       {"/" + FolderOf(Split::kTrain, path), std::string()}) {
     const auto names = NamesIn(path + inner);
     if (!names.ok()) continue;
     for (const std::string& name : names->folders) {
@@ -352,6 +365,18 @@ bool IsPictureFolder(const std::string& path) {
     }
   }
   return false;
+}
+
+std::string PictureFolderIn(const std::string& path, int depth) {
+  const auto names = NamesIn(path);
+  if (!names.ok() || depth == 0) return "";
+  for (const std::string& name : names->folders) {
+    const std::string inner = absl::StrCat(path, "/", name);
+    if (IsPictureFolder(inner)) return inner;
+    const std::string deeper = PictureFolderIn(inner, depth - 1);
+    if (!deeper.empty()) return deeper;
+  }
+  return "";
 }
 
 absl::StatusOr<DatasetReader> OpenPictureFolder(const std::string& path,

@@ -12,9 +12,13 @@
 namespace distill {
 
 // Whether `path` has a folder with folders of pictures in it: `train/CLASS/...`
-// or `CLASS/...`. A picture is a file that ends in .png, .jpg, .jpeg, .pgm or
-// .ppm, in any case.
+// or `CLASS/...`. A picture is a file that ends in .png, .jpg or another of
+// JPEG's endings, .pgm or .ppm, in any case.
 bool IsPictureFolder(const std::string& path);
+
+// The first such folder in `path`, up to `depth` levels down; empty if there is
+// none.
+std::string PictureFolderIn(const std::string& path, int depth);
 
 // Of a folder `train`, and `test` or `val` (or both, then `val` is for
 // validation; `valid` and `validation` are the same); or of one with classes

@@ -192,6 +192,9 @@ TEST(FromUsersFolderTest, FollowsBazelRunsVariable) {
   EXPECT_EQ(FromUsersFolder("../x"), "/home/me/../x");
   EXPECT_EQ(FromUsersFolder("/data"), "/data");
   EXPECT_EQ(FromUsersFolder(""), "");
+  setenv("HOME", "/home/her", 1);
+  EXPECT_EQ(FromUsersFolder("~/data"), "/home/her/data");
+  EXPECT_EQ(FromUsersFolder("x~/data"), "/home/me/x~/data");
   unsetenv("BUILD_WORKING_DIRECTORY");
 }
 

@@ -60,6 +60,19 @@ TEST(PredictPicturesTest, TrainingPredictAndTheDocumentedProgramAgree) {
   add("a/2.jpg", Drawn(30, 20, 6, true));
   add("b/1.jpg", Drawn(12, 16, 3, true));
   add("b/2.png", Drawn(12, 16, 2, false));
+  // Half transparent, and 16 bits of grey.
+  testing::PngKind kind;
+  kind.color_type = 6;
+  std::vector<uint8_t> samples;
+  for (int i = 0; i < 12 * 16 * 4; ++i) {
+    samples.push_back(static_cast<uint8_t>(i % 4 == 3 ? i / 4 : 40 * i));
+  }
+  add("b/3.png", testing::PngFile(12, 16, kind, samples));
+  kind = {};
+  kind.depth = 16;
+  samples.resize(12 * 16 * 2);
+  add("b/4.png", testing::PngFile(12, 16, kind, samples));
+  const auto count = static_cast<int64_t>(files.size());
   testing::WriteFile(folder.File("data/test/a/1.png"), Drawn(9, 9, 1, false));
   DatasetOptions options;
   options.pictures.image_size = {12, 16};
@@ -85,7 +98,7 @@ TEST(PredictPicturesTest, TrainingPredictAndTheDocumentedProgramAgree) {
   batches.normalization = info.normalization;
   const at::Tensor logits = model->Logits(
       Batches::Create(std::make_shared<const Dataset>(*train), batches)
-          ->Range(0, 4)
+          ->Range(0, count)
           .images);
 
   PredictOptions predict;
@@ -95,7 +108,7 @@ TEST(PredictPicturesTest, TrainingPredictAndTheDocumentedProgramAgree) {
   std::ostringstream out, err;
   ASSERT_EQ(RunPredict(predict, out, err), 0) << err.str();
   const std::vector<std::string> lines = absl::StrSplit(out.str(), '\n');
-  for (int64_t i = 0; i < 4; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     const auto line = nlohmann::json::parse(lines[i]);
     for (int64_t c = 0; c < 2; ++c) {
       EXPECT_NEAR(line["logits"][c].get<float>(), logits[i][c].item<float>(),
@@ -118,7 +131,7 @@ TEST(PredictPicturesTest, TrainingPredictAndTheDocumentedProgramAgree) {
   const testing::ProcessResult result = testing::RunPython(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.out;
   const std::vector<std::string> theirs = absl::StrSplit(result.out, '\n');
-  for (int64_t i = 0; i < 4; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     const std::vector<std::string> words = absl::StrSplit(theirs[i], ' ');
     ASSERT_EQ(words.size(), 4u) << theirs[i];
     for (int64_t c = 0; c < 2; ++c) {

@@ -98,6 +98,23 @@ TEST_F(CifarTest, BadFilesAreNamed) {
                         {folder_.path(), "data_batch_3.bin"}));
 }
 
+TEST_F(CifarTest, OtherFormsOfItAreNamedWithWhatToDo) {
+  const auto fails = [&](const std::vector<std::string>& parts) {
+    DatasetOptions options;
+    options.layout.is_cifar = true;
+    return FailsWith(
+        LoadDataset(folder_.path(), Split::kTrain, options).status(),
+        StatusCode::kNotFound, parts);
+  };
+  EXPECT_TRUE(fails({"no data_batch_1.bin", "binary version", "tar -xzf"}));
+  testing::WriteFile(folder_.File("cifar-10-binary.tar.gz"), "x");
+  EXPECT_TRUE(fails({"cifar-10-binary.tar.gz, which is packed", "tar -xzf"}));
+  testing::WriteFile(folder_.File("data_batch_1"), "x");
+  EXPECT_TRUE(FailsWith(
+      Load(Split::kTrain).status(), StatusCode::kNotFound,
+      {"CIFAR's Python version (data_batch_1)", "binary version", "tar -xzf"}));
+}
+
 // The real one, in the folder that a variable names.
 TEST(RealCifarTest, IsKnownByItsContent) {
   const char* folder = std::getenv("DISTILL_CIFAR10");

@@ -465,6 +465,16 @@ TEST(DecodeImageTest, APhotographCutAnywhereIsAnError) {
 
 // Any byte may be wrong: an image or an error, but no crash (and no complaint
 // of the sanitizers).
+// (Cameras and editors leave some behind.)
+TEST(DecodeImageTest, BytesBeforeAJpegsEndAreNoError) {
+  std::string jpeg = JpegFile(8, 8, 1, Bytes(64, 9), 90);
+  const auto plain = DecodeImage(jpeg, "it");
+  jpeg.insert(jpeg.size() - 2, std::string(4, '\0'));
+  const auto more = DecodeImage(jpeg, "it");
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_EQ(more->pixels, plain->pixels);
+}
+
 TEST(DecodeImageTest, DamagedFilesEndWell) {
   const Picture noise = Noise(9, 8);
   Bytes rgb(9 * 8 * 3, 77);
@@ -507,6 +517,8 @@ TEST(DecodeImageTest, OtherContentsAreNamed) {
                         {"<svg>", "SVG"},
                         {"P7 1 1 255\n123", "Netpbm"},
                         {"\x89PN", "something else"},
+                        {"\x89PNG\n\x1a\n", "line ends were changed"},
+                        {"\x89PNG\r\r\n\x1a", "line ends were changed"},
                         {"x", "something else"}};
   for (const Case& one : cases) {
     EXPECT_TRUE(

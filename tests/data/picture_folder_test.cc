@@ -264,6 +264,62 @@ TEST_F(PictureFolderTest, FoldersThatAreNoDataSetAreNamed) {
                         {"folders of 1 class"}));
 }
 
+TEST_F(PictureFolderTest, JpegsOfAnyEndingAreRead) {
+  WriteGood();
+  const std::string jpeg =
+      testing::JpegFile(2, 3, 3, std::vector<uint8_t>(18, 90), 90);
+  for (const char* name : {"a.jfif", "b.JPE", "c.pjpeg", "d.pjp"}) {
+    Write(absl::StrCat("train/cat/", name), jpeg);
+  }
+  const auto train = Load();
+  ASSERT_TRUE(train.ok()) << train.status();
+  EXPECT_EQ(train->count, 7);
+  Write("train/cat/e.jxl", "x");
+  EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kInvalidArgument,
+                        {"e.jxl", "a kind that is not read"}));
+}
+
+TEST_F(PictureFolderTest, SplitsMayHaveCapitalsOrBeCalledTraining) {
+  Write("Training/cat/1.png", Png({1}));
+  Write("Training/dog/1.png", Png({2}));
+  Write("TEST/cat/1.png", Png({3}));
+  Write("Val/dog/1.png", Png({4}));
+  EXPECT_EQ(Load()->count, 2);
+  EXPECT_EQ(Load(Split::kTest)->labels, (std::vector<int32_t>{0}));
+  EXPECT_EQ(Load(Split::kValidation)->labels, (std::vector<int32_t>{1}));
+}
+
+TEST_F(PictureFolderTest, OneThatIsTooHighIsToldWhereThePicturesAre) {
+  Write("archive/set/train/cat/1.png", Png({1}));
+  Write("archive/set/train/dog/1.png", Png({2}));
+  EXPECT_TRUE(
+      FailsWith(Load().status(), StatusCode::kNotFound,
+                {"no data set", "Pass " + folder_.File("data/archive/set")}));
+}
+
+TEST_F(PictureFolderTest, WhatOtherSystemsLeaveBehindIsNoClassAndNoPicture) {
+  WriteGood();
+  const auto clean = Load();
+  for (const char* name :
+       {".DS_Store", "train/.DS_Store", "train/cat/._2.png",
+        "train/cat/Thumbs.db", "train/dog/desktop.ini",
+        "train/.ipynb_checkpoints/1.png", "__MACOSX/train/cat/._2.png"}) {
+    Write(name, Png({9}));
+  }
+  const auto train = Load();
+  ASSERT_TRUE(train.ok()) << train.status();
+  EXPECT_EQ(train->class_names, clean->class_names);
+  EXPECT_EQ(train->images_crc32, clean->images_crc32);
+}
+
+TEST_F(PictureFolderTest, ACacheThatCannotBeMadeIsCalledThat) {
+  WriteGood();
+  options_.pictures.cache_dir = "/proc/cache";
+  EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kNotFound,
+                        {"the cache of decoded pictures", "/proc/cache",
+                         "--cache_dir names another"}));
+}
+
 TEST_F(PictureFolderTest, OnePictureOfAClassCannotBeShared) {
   Write("a/1.png", Png({1}));
   Write("b/1.png", Png({1}));

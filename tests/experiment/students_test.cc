@@ -189,6 +189,21 @@ TEST_F(StudentsTest, ANetThatIsSpelledMayBeginWithWeightsToo) {
                         {"--student is mlp:13", "mlp:12"}));
 }
 
+TEST_F(StudentsTest, ALastBatchOfOneImageIsRefusedBeforeTheTeacherTrains) {
+  const std::vector<std::string> parts = {"--batch_size is 21",
+                                          "student's 400 images", "like 20"};
+  options_.batch_size = 21;  // 19 * 21 + 1.
+  EXPECT_TRUE(FailsWith(Run().status(), StatusCode::kInvalidArgument, parts));
+  options_.student = "mobile:8,16s,16s,16s";
+  TrainedHere teacher;
+  const auto spelled = [&] {
+    return RunExperiment(options_, Cpu(), splits_, observer_, teacher).status();
+  };
+  EXPECT_TRUE(FailsWith(spelled(), StatusCode::kInvalidArgument, parts));
+  options_.batch_size = 20;
+  EXPECT_TRUE(spelled().ok()) << spelled();
+}
+
 TEST_F(StudentsTest, WhatCannotBeTrainedIsRefused) {
   files_.reset = true;
   EXPECT_TRUE(

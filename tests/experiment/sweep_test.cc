@@ -170,7 +170,7 @@ TEST_F(SweepTest, RunsAtOnceAreTheRunsAlone) {
   const auto at_once = Run();
   ASSERT_TRUE(at_once.ok()) << at_once.status();
   EXPECT_EQ(keep_.runs.size(), 8u);
-  EXPECT_EQ(keep_.seeds.size(), 2u);
+  EXPECT_EQ(keep_.seeds.back().cells[3].runs, 2);
   EXPECT_EQ(watch_.WorkWith("teacher: training"), 1);
   for (size_t i = 0; i < alone->cells.size(); ++i) {
     EXPECT_EQ(alone->cells[i].validation.low, at_once->cells[i].validation.low);

@@ -244,6 +244,11 @@ TEST_F(TeacherFilesTest, BadTablesAreRefused) {
   } cases[] = {
       {{{"logits", nan}}, kInvalid, "not finite in row 17"},
       {{{"logits", logits.softmax(1)}}, kInvalid, "found probabilities"},
+      {{{"logits", logits.softmax(1).mul(100).round().div(100)}},
+       kInvalid,
+       "found probabilities"},
+      {{{"logits", logits.softmax(1) * 100}}, kInvalid, "in per cent"},
+      {{{"logits", logits.sigmoid()}}, kInvalid, "as a sigmoid gives"},
       {{{"logits", logits}, {"test_logits", logits.softmax(1)}},
        kInvalid,
        "found probabilities"},
@@ -335,6 +340,10 @@ TEST_F(TeacherFilesTest, ScriptsThatAreNoTeachersAreRefused) {
       {"", "    y = torch.dropout(y, 0.5, True)\n", {"train mode"}},
       {"    x = x - x.mean(0)\n", "", {"train mode"}},
       {"", "    y = y.softmax(1)\n", {"probabilities", "softmax"}},
+      {"", "    y = torch.sigmoid(y)\n", {"as a sigmoid gives"}},
+      {"    x = x.view(64, 1, 8, 8)\n",
+       "",
+       {"shape '[64, 1, 8, 8]'", "torch.jit.script"}},
       {"", "    y = y[:, 1:]\n", {"logits of 9 classes", "the 10 of"}},
       {"", "    y = y / 0.0\n", {"not finite"}},
       {"", "    y = y.argmax(1)\n", {"answers [8]"}},
@@ -352,6 +361,34 @@ TEST_F(TeacherFilesTest, ScriptsThatAreNoTeachersAreRefused) {
           << status;
     }
   }
+}
+
+// (As a loop over the batch does that was traced with 64 images.)
+TEST_F(TeacherFilesTest, AnswersAboutSomeOfTheImagesAreAnError) {
+  EXPECT_TRUE(FailsWith(
+      Error({Script("", "    y = y[:64]\n")}), StatusCode::kInternal,
+      {"answers [64, 10] about", "torch.jit.script", "TorchScript Toy"}));
+}
+
+TEST_F(TeacherFilesTest, AnAnswerThatIsNotFiniteIsFoundBeforeAnybodyLearns) {
+  for (const auto& [image, when] : std::vector<std::pair<int, std::string>>{
+           {99, "logits for the student"}, {50, "testing"}}) {
+    const std::string spoil = absl::StrCat(
+        "    n = torch.arange(x.size(0)).unsqueeze(1)\n"
+        "    y = torch.where(n == ",
+        image, ", y * float('nan'), y)\n");
+    EXPECT_TRUE(FailsWith(
+        Error({Script("", spoil)}), StatusCode::kInternal,
+        {"teacher: " + when, absl::StrCat("image ", image, " (counted from 0)"),
+         "not finite"}));
+  }
+}
+
+TEST_F(TeacherFilesTest, AScriptMayWriteIntoItsInput) {
+  const auto plain = Run({Script()});
+  const auto writes = Run({Script("", "    x.zero_()\n")});
+  ASSERT_TRUE(writes.ok()) << writes.status();
+  EXPECT_TRUE(SameStudent(*plain, *writes));
 }
 
 TEST_F(TeacherFilesTest, ScriptsMayHaveStateOfAnyKind) {

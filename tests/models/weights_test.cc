@@ -237,7 +237,7 @@ TEST(ModelFileTest, WhatIsWrongIsNamed) {
       {[](SafeTensors& f) {
          f.tensors.push_back({"teacher.fc1.weight", "F32", {0}, ""});
        },
-       "7 tensors"},
+       "7 tensors, among them \"teacher.fc1.weight\""},
       {[](SafeTensors& f) {
          f.tensors[1].shape = {2, 2};
        },
