@@ -89,13 +89,14 @@ std::string VerdictLine(const SeedsResult& result);
 // the teacher. With one seed the observer is told all lines of that run; with
 // more, what runs, a line a seed, and the verdict.
 //
-// With several ranks, of which compute.ranks_per_run make a run together, seeds
-// are handed out. Each gives what it gives in one process with as many threads.
+// With several ranks, of which compute.ranks_per_run make a run together, or
+// with compute.runs_at_once, seeds are handed out. Each gives what it gives in
+// one process with as many threads, alone.
 //
 // `teacher` says where each seed's teacher comes from, `student` what is
-// trained; with share_teacher the
-// first seed's is there for all. `checkpoints` as in RunExperiment. Errors:
-// those of RunExperiment, of the first seed that has one.
+// trained; with share_teacher the first seed's is there for all. `checkpoints`
+// as in RunExperiment. Errors: those of RunExperiment, of the first seed that
+// has one.
 absl::StatusOr<SeedsResult> RunSeeds(
     const SeedsOptions& options, const Compute& compute, const Splits& splits,
     Observer& observer, TeacherSource& teacher,

@@ -166,7 +166,8 @@ class SweepObserver {
 // are handed out: each group trains the teacher for itself, and of a seed those
 // runs that train a control come first. All ranks call this; rank 0 alone
 // has `done`, tells its observers, and gets the result; the others' has no
-// cells.
+// cells. With compute.runs_at_once runs are handed out to threads, in that
+// order.
 //
 // Errors: InvalidArgument for options out of range, and whatever else
 // CheckExperiment finds in any cell, before the first one runs; those of

@@ -36,6 +36,10 @@ std::vector<std::string> Places(const DatasetLayout& layout) {
 }
 
 std::string WhereFrom(const DatasetLayout& layout) {
+  if (layout.is_cifar) {
+    return absl::StrCat("Put CIFAR's binary version there, unpacked; ",
+                        layout.page, " has it.");
+  }
   if (!layout.page.empty()) {
     return absl::StrCat("Put the four files of ", layout.name,
                         " there, as downloaded; ", layout.page,

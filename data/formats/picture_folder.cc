@@ -368,8 +368,12 @@ bool IsPictureFolder(const std::string& path) {
 }
 
 std::string PictureFolderIn(const std::string& path, int depth) {
-  const auto names = NamesIn(path);
+  auto names = NamesIn(path);
   if (!names.ok() || depth == 0) return "";
+  std::stable_partition(names->folders.begin(), names->folders.end(),
+                        [](const std::string& name) {
+                          return absl::StrContainsIgnoreCase(name, "train");
+                        });
   for (const std::string& name : names->folders) {
     const std::string inner = absl::StrCat(path, "/", name);
     if (IsPictureFolder(inner)) return inner;
