@@ -420,7 +420,10 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
   TeacherSource& source = **teacher;
   const auto student = OpenStudent(options.student_files, &experiment);
   if (!student.ok()) return end.Error(student.status());
-  const auto compute = ResolveCompute(options.compute, ranks);
+  ComputeOptions compute_options = options.compute;
+  compute_options.runs_at_once =
+      std::min(compute_options.runs_at_once, options.seeds);
+  const auto compute = ResolveCompute(compute_options, ranks);
   if (!compute.ok()) return end.Error(compute.status());
 
   Console console(out, err, console_options);

@@ -105,7 +105,7 @@ std::string FromUsersFolder(const std::string& path) {
   const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
   // (A shell leaves the ~ of --flag=~/file as it is.)
   const char* home = std::getenv("HOME");
-  if (home != nullptr && absl::StartsWith(path, "~/")) {
+  if (home != nullptr && (path == "~" || absl::StartsWith(path, "~/"))) {
     return absl::StrCat(home, path.substr(1));
   }
   if (path.empty() || path[0] == '/' || folder == nullptr) return path;

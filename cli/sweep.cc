@@ -105,6 +105,11 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   RETURN_IF_ERROR(CheckOptions(arguments, settings));
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
+  const auto runs = static_cast<int64_t>(
+      arguments.labels.size() * arguments.methods.size() *
+      arguments.temperatures.size() * arguments.alphas.size());
+  compute_options.runs_at_once =
+      std::min(compute_options.runs_at_once, runs * arguments.seeds);
   ASSIGN_OR_RETURN(const auto compute, ResolveCompute(compute_options, ranks));
   Console console(out, err, console_options);
   ASSIGN_OR_RETURN(const auto data,

@@ -130,7 +130,23 @@ absl::Status CheckLastBatch(const std::string& who, const ModelOutline& outline,
       Count(batches.sample_count(), "image"),
       " the last batch has one, of which batch norm has no variance; choose "
       "another, like ",
-      size > 2 ? size - 1 : size + 1));
+      size > 2 ? size - 1 : size + 1, "."));
+}
+
+absl::Status CheckLastBatches(const ExperimentOptions& options,
+                              const Plan& plan, const DataDivision& data,
+                              const TeacherSource& teacher) {
+  if (!teacher.crc32()) {
+    RETURN_IF_ERROR(CheckLastBatch("teacher", plan.teacher, data.teachers));
+  }
+  RETURN_IF_ERROR(CheckLastBatch(
+      "student", plan.student,
+      data.labelled && options.transfer_set == TransferSet::kLabelled
+          ? data.labelled->batches
+          : data.students()));
+  return options.control
+             ? CheckLastBatch("control", plan.student, data.controls())
+             : absl::OkStatus();
 }
 
 DivisionOptions DivisionOf(const ExperimentOptions& options) {
@@ -315,6 +331,13 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                                   const TeacherSource& teacher,
                                   const StudentSource& student,
                                   RunCheckpoints* checkpoints, const Use& use) {
+  if (compute.runs_at_once > 1 &&
+      dynamic_cast<const SpelledStudent*>(&student) == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--runs_at_once is ", compute.runs_at_once,
+        ", and --student_from is a TorchScript file, which draws from the "
+        "random numbers of the whole process; leave one out"));
+  }
   if (options.quantize != Quantize::kNone && compute.ranks->size() > 1) {
     return absl::UnimplementedError(
         absl::StrCat("--quantize is given to ", compute.ranks->size(),
@@ -325,17 +348,7 @@ absl::StatusOr<Result> WithStages(const ExperimentOptions& options,
                    MakePlan(options, splits, teacher, student));
   ASSIGN_OR_RETURN(const DataDivision data,
                    DivideData(splits, DivisionOf(options)));
-  if (!teacher.crc32()) {
-    RETURN_IF_ERROR(CheckLastBatch("teacher", plan.teacher, data.teachers));
-  }
-  RETURN_IF_ERROR(CheckLastBatch(
-      "student", plan.student,
-      data.labelled && options.transfer_set == TransferSet::kLabelled
-          ? data.labelled->batches
-          : data.students()));
-  if (options.control) {
-    RETURN_IF_ERROR(CheckLastBatch("control", plan.student, data.controls()));
-  }
+  RETURN_IF_ERROR(CheckLastBatches(options, plan, data, teacher));
   const Stages stages(options, compute, data, observer, checkpoints);
   absl::StatusOr<Result> result = absl::UnknownError("nothing was run");
   RETURN_IF_ERROR(CatchTorchErrors("running the experiment", [&] {
@@ -427,8 +440,11 @@ absl::StatusOr<std::shared_ptr<Teacher>> GetTeacher(
 absl::Status CheckExperiment(const ExperimentOptions& options,
                              const Splits& splits, const TeacherSource& teacher,
                              const StudentSource& student) {
-  RETURN_IF_ERROR(MakePlan(options, splits, teacher, student).status());
-  return DivideData(splits, DivisionOf(options)).status();
+  ASSIGN_OR_RETURN(const Plan plan,
+                   MakePlan(options, splits, teacher, student));
+  ASSIGN_OR_RETURN(const DataDivision data,
+                   DivideData(splits, DivisionOf(options)));
+  return CheckLastBatches(options, plan, data, teacher);
 }
 
 }  // namespace distill

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -68,11 +70,13 @@ void Conclude(SeedsResult* result) {
 
 // The trainings of all seeds, each seed's by one group of ranks or thread, so
 // that all are over in rank 0's `checkpoints`. Those of other groups are kept
-// when they are over.
+// when they are over. Where one process makes all, the results are in `made`,
+// by seed.
 absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
                         const Splits& splits, Observer& observer,
                         TeacherSource& source, RunCheckpoints* checkpoints,
-                        const StudentSource& student) {
+                        const StudentSource& student,
+                        std::vector<std::optional<ExperimentResult>>* made) {
   Ranks& ranks = *compute.ranks;
   const bool first = ranks.rank() == 0;
   const std::string last = options.experiment.control ? "control" : "student";
@@ -139,11 +143,15 @@ absl::Status TrainSeeds(const SeedsOptions& options, const Compute& compute,
         OneOfSeveral one_of_several(
             farm.observer(), absl::StrCat("seed ", experiment.seed, ", "),
             farm.is_first() && std::exchange(introduces, false));
-        RETURN_IF_ERROR(
-            RunExperiment(experiment, of_group, splits, one_of_several, source,
-                          first && !farm.is_first() ? &told : checkpoints,
-                          student)
-                .status());
+        auto run = RunExperiment(
+            experiment, of_group, splits, one_of_several, source,
+            first && !farm.is_first() ? &told : checkpoints, student);
+        if (!run.ok()) {
+          return absl::Status(run.status().code(),
+                              absl::StrCat("seed ", experiment.seed, ": ",
+                                           run.status().message()));
+        }
+        if (ranks.size() == 1) (*made)[seeds[i]] = *std::move(run);
         if (farm.is_first()) say(TrainingName(experiment.seed, last));
         return absl::OkStatus();
       });
@@ -216,13 +224,14 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
       (compute.runs_at_once > 1 ||
        compute.ranks->size() > std::max<int64_t>(compute.ranks_per_run, 1));
   StatesInMemory in_memory;
+  std::vector<std::optional<ExperimentResult>> made(options.seeds);
   const auto start = std::chrono::steady_clock::now();
   if (shares) {
     if (compute.ranks->rank() == 0 && checkpoints == nullptr) {
       checkpoints = &in_memory;
     }
     RETURN_IF_ERROR(TrainSeeds(options, compute, splits, observer, source,
-                               checkpoints, student));
+                               checkpoints, student, &made));
   }
   for (int64_t i = 0; i < options.seeds; ++i) {
     ExperimentOptions experiment = options.experiment;
@@ -230,11 +239,14 @@ absl::StatusOr<SeedsResult> RunSeeds(const SeedsOptions& options,
     OneOfSeveral one_of_several(observer,
                                 absl::StrCat("seed ", experiment.seed, ", "),
                                 i == 0 && !shares);
-    ASSIGN_OR_RETURN(
-        auto run, RunExperiment(experiment, compute, splits,
-                                options.seeds == 1 ? observer : one_of_several,
-                                source, checkpoints, student));
-    if (shares) {  // It was trained before.
+    if (!made[i]) {
+      ASSIGN_OR_RETURN(
+          made[i], RunExperiment(experiment, compute, splits,
+                                 options.seeds == 1 ? observer : one_of_several,
+                                 source, checkpoints, student));
+    }
+    ExperimentResult run = *std::move(made[i]);
+    if (compute.ranks->size() > 1 && shares) {  // It was trained before.
       run.seconds += run.teacher.training.seconds +
                      run.student.training.seconds +
                      (run.control ? run.control->training.seconds : 0);

@@ -90,7 +90,10 @@ at::Tensor Stages::Logits(const FrozenClassifier& model, const Batches& batches,
   TORCH_CHECK(finite.all().item<bool>(), what, ": found logits of image ",
               finite.to(at::kByte).argmin().item<int64_t>(),
               " (counted from 0) that are not finite numbers; expected finite "
-              "ones. Look at that image (one of a single colour, say, has no "
+              "ones. Of a model that was trained here the likely cause is too "
+              "high a learning rate (--learning_rate is ",
+              options_.learning_rate,
+              "); else look at that image (one of a single colour, say, has no "
               "deviation to divide by) and at the model's weights");
   return logits;
 }

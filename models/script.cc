@@ -261,6 +261,11 @@ Outputs Script::Forward(const at::Tensor& images,
 
 absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
                          const std::string& name) {
+  // (A run beside this one may be asking it for answers.)
+  if (images.sizes() == asked_ && feeding.size == feeding_.size &&
+      feeding.batch == feeding_.batch && feeding.whose == feeding_.whose) {
+    return absl::OkStatus();
+  }
   feeding_ = feeding;
   const auto wrong = [&](const std::string& found, const std::string& expected,
                          const std::string& what_to_do) {
@@ -364,6 +369,7 @@ absl::Status Script::Ask(const at::Tensor& images, const ScriptFeeding& feeding,
     }
   }
   train(was_training);
+  asked_ = images.sizes().vec();
   return absl::OkStatus();
 }
 

@@ -32,7 +32,7 @@ struct ScriptFeeding {
 //
 // Its state has the names of its state_dict(). Parameters that the file says
 // need no gradient are buffers here, if others do. The interpreter's
-// optimisations are off in the whole process: they would make the first steps
+// optimisations are off: they would make the first steps
 // of a training compute other bits than later ones, and so a resumed one.
 class Script : public Classifier {
  public:
@@ -50,7 +50,8 @@ class Script : public Classifier {
   //
   // FailedPrecondition, with what to do, if it takes no such images, answers
   // with something else than logits, or as in train mode although it was put
-  // into eval mode, as a traced one may. Restores its buffers.
+  // into eval mode, as a traced one may. Restores its buffers. Asked the same
+  // again it does nothing.
   absl::Status Ask(const at::Tensor& images, const ScriptFeeding& feeding,
                    const std::string& name);
   int64_t classes() const { return classes_; }  // 0 before Ask.
@@ -97,6 +98,7 @@ class Script : public Classifier {
               const std::vector<std::string>& features);
 
   const std::unique_ptr<Module> module_;
+  std::vector<int64_t> asked_;  // The images that Ask was OK with.
   ScriptFeeding feeding_;
   int64_t channels_ = 0;  // Of its images; 0: as they come.
   int64_t classes_ = 0;

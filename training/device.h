@@ -84,7 +84,7 @@ struct ComputeOptions {
              "Of several runs: how many are made side by side, each with its "
              "share of the processors, or of one GPU. That is faster where a "
              "run alone cannot use them all.")
-        .AtLeast(1)
+        .Within(1, 1024)
         .NotInConfiguration();
     table
         .Add("ranks_per_run", &ranks_per_run,

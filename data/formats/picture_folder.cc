@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -264,10 +265,37 @@ absl::Status AddClasses(const std::string& inner, Split split, bool skips,
   return absl::OkStatus();
 }
 
+// Refuses two folders of one split that differ in capitals alone or are
+// synonyms.
+absl::Status CheckSplits(const std::string& root) {
+  ASSIGN_OR_RETURN(const Names names, NamesIn(root));
+  for (const auto& synonyms : std::vector<std::vector<const char*>>{
+           {"train", "training"}, {"test", "testing"}}) {
+    std::vector<std::string> found;
+    for (const std::string& folder : names.folders) {
+      if (std::any_of(synonyms.begin(), synonyms.end(), [&](const char* name) {
+            return absl::EqualsIgnoreCase(folder, name);
+          })) {
+        found.push_back(folder);
+      }
+    }
+    if (found.size() > 1) {
+      return Unexpected(
+          absl::StatusCode::kInvalidArgument, root,
+          absl::StrCat("the folders ", absl::StrJoin(found, ", ")),
+          "one of them", "Put all pictures of a split into one folder.");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PictureSet> ListClasses(const std::string& root,
                                        const PictureOptions& options) {
   PictureSet set;
   set.root = root;
+  if (!FolderOf(Split::kTrain, root).empty()) {
+    RETURN_IF_ERROR(CheckSplits(root));
+  }
   const std::string train = FolderOf(Split::kTrain, root);
   if (!train.empty() && options.test_share != 0) {
     return absl::InvalidArgumentError(
@@ -372,7 +400,8 @@ std::string PictureFolderIn(const std::string& path, int depth) {
   if (!names.ok() || depth == 0) return "";
   std::stable_partition(names->folders.begin(), names->folders.end(),
                         [](const std::string& name) {
-                          return absl::StrContainsIgnoreCase(name, "train");
+                          return absl::StrContains(absl::AsciiStrToLower(name),
+                                                   "train");
                         });
   for (const std::string& name : names->folders) {
     const std::string inner = absl::StrCat(path, "/", name);

@@ -194,6 +194,7 @@ TEST(FromUsersFolderTest, FollowsBazelRunsVariable) {
   EXPECT_EQ(FromUsersFolder(""), "");
   setenv("HOME", "/home/her", 1);
   EXPECT_EQ(FromUsersFolder("~/data"), "/home/her/data");
+  EXPECT_EQ(FromUsersFolder("~"), "/home/her");
   EXPECT_EQ(FromUsersFolder("x~/data"), "/home/me/x~/data");
   unsetenv("BUILD_WORKING_DIRECTORY");
 }

@@ -287,6 +287,9 @@ TEST_F(PictureFolderTest, SplitsMayHaveCapitalsOrBeCalledTraining) {
   EXPECT_EQ(Load()->count, 2);
   EXPECT_EQ(Load(Split::kTest)->labels, (std::vector<int32_t>{0}));
   EXPECT_EQ(Load(Split::kValidation)->labels, (std::vector<int32_t>{1}));
+  Write("training/cat/1.png", Png({1}));
+  EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kInvalidArgument,
+                        {"Training, training", "one of them"}));
 }
 
 TEST_F(PictureFolderTest, OneThatIsTooHighIsToldWhereThePicturesAre) {

@@ -189,6 +189,19 @@ TEST_F(StudentsTest, ANetThatIsSpelledMayBeginWithWeightsToo) {
                         {"--student is mlp:13", "mlp:12"}));
 }
 
+TEST_F(StudentsTest, AScriptsRandomNumbersAreTheProcesss) {
+  auto source = OpenStudent(files_, &options_);
+  ASSERT_TRUE(source.ok()) << source.status();
+  Compute compute = Cpu();
+  compute.runs_at_once = 2;
+  TrainedHere teacher;
+  EXPECT_TRUE(FailsWith(RunExperiment(options_, compute, splits_, observer_,
+                                      teacher, nullptr, **source)
+                            .status(),
+                        StatusCode::kInvalidArgument,
+                        {"--runs_at_once is 2", "--student_from"}));
+}
+
 TEST_F(StudentsTest, ALastBatchOfOneImageIsRefusedBeforeTheTeacherTrains) {
   const std::vector<std::string> parts = {"--batch_size is 21",
                                           "student's 400 images", "like 20"};

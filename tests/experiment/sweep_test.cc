@@ -294,6 +294,14 @@ TEST_F(SweepTest, WhatNoRunOfACellCouldDoIsFoundBeforeTheFirst) {
 }
 
 // As one finds it that was killed after a seed's last run, before its tables.
+TEST_F(SweepTest, ALastBatchOfOneImageIsFoundBeforeTheFirst) {
+  options_.experiment.student = "mobile:4,8s,8s,8s";
+  options_.experiment.batch_size = 39;
+  EXPECT_TRUE(FailsWith(Run().status(), absl::StatusCode::kInvalidArgument,
+                        {"--batch_size is 39", "control's 40 images"}));
+  EXPECT_TRUE(watch_.work.empty());
+}
+
 TEST_F(SweepTest, ASeedThatWasTakenOverIsShownBeforeTheNextOneRuns) {
   ASSERT_TRUE(Run().ok());
   const std::vector<SweepRun> first(keep_.runs.begin(), keep_.runs.begin() + 4);
