@@ -63,9 +63,9 @@ TEST(PredictPicturesTest, TrainingPredictAndTheDocumentedProgramAgree) {
   // Half transparent, and 16 bits of grey.
   testing::PngKind kind;
   kind.color_type = 6;
-  std::vector<uint8_t> samples;
-  for (int i = 0; i < 12 * 16 * 4; ++i) {
-    samples.push_back(static_cast<uint8_t>(i % 4 == 3 ? i / 4 : 40 * i));
+  std::vector<uint8_t> samples(12 * 16 * 4);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i] = static_cast<uint8_t>(i % 4 == 3 ? i / 4 : 40 * i);
   }
   add("b/3.png", testing::PngFile(12, 16, kind, samples));
   kind = {};
