@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "base/content.h"
 #include "base/status.h"
 #include "data/jpeg.h"
