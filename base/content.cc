@@ -13,6 +13,8 @@ constexpr char kFromPyTorch[] =
     "safetensors.torch.save_file and the metadata that docs/deploy.md lists.";
 constexpr char kDownload[] =
     "The download failed: fetch the file again, or from another place.";
+constexpr char kCopiedAsText[] =
+    "Something copied it as text (git, FTP): copy it again, as binary.";
 
 struct Kind {
   size_t at;  // Where its mark is.
@@ -39,14 +41,8 @@ constexpr Kind kKinds[] = {
     {0, {"\0\0\x08", 3}, {"an IDX file", "IDX files are data sets."}},
     {0, "{", {"a JSON file", "The tensors are in another file beside it."}},
     // Pictures and documents.
-    {0,
-     "\x89PNG\n",
-     {"a PNG whose line ends were changed",
-      "Something copied it as text (git, FTP): copy it again, as binary."}},
-    {0,
-     "\x89PNG\r\r",
-     {"a PNG whose line ends were changed",
-      "Something copied it as text (git, FTP): copy it again, as binary."}},
+    {0, "\x89PNG\n", {"a PNG whose line ends were changed", kCopiedAsText}},
+    {0, "\x89PNG\r\r", {"a PNG whose line ends were changed", kCopiedAsText}},
     {0, "\x89PNG", {"a PNG", ""}},
     {0, "\xFF\xD8\xFF", {"a JPEG", ""}},
     {0, "GIF8", {"a GIF", ""}},

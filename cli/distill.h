@@ -93,10 +93,6 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "and stop there.")
         .NotInConfiguration();
     output.AddSettings(table);
-    table.Find("runs_at_once")->Unless([this] {
-      return std::string(seeds > 1 ? ""
-                                   : "there is one seed; --seeds makes more");
-    });
     for (const char* name :
          {"teacher_epochs", "teacher_dropout", "teacher_label_smoothing",
           "teacher_augment", "share_teacher"}) {

@@ -55,6 +55,8 @@ struct SeedsOptions {
         .Above(0)
         .NotInConfiguration()
         .Unless(needs_several);
+    if (auto* const row = table.Find("runs_at_once"))
+      row->Unless(needs_several);
   }
 
   // InvalidArgument, naming the command line's flag.

@@ -160,28 +160,46 @@ absl::Status AddPictures(const std::string& root, const std::string& inner,
   return absl::OkStatus();
 }
 
+const std::vector<const char*>& TrainNames() {
+  static const std::vector<const char*> names = {"train", "training"};
+  return names;
+}
+const std::vector<const char*>& TestNames() {
+  static const std::vector<const char*> names = {"test", "testing"};
+  return names;
+}
+
+// The folders of `there` that are called so but for capitals, in the order of
+// `wanted`; of one name first the one that is written so.
+std::vector<std::string> Called(const Names& there,
+                                const std::vector<const char*>& wanted) {
+  std::vector<std::string> found;
+  for (const char* name : wanted) {
+    for (const bool exactly : {true, false}) {
+      for (const std::string& folder : there.folders) {
+        if (absl::EqualsIgnoreCase(folder, name) &&
+            (folder == name) == exactly) {
+          found.push_back(folder);
+        }
+      }
+    }
+  }
+  return found;
+}
+
 // The folder of `split` in `root`; empty if there is none.
 std::string FolderOf(Split split, const std::string& root) {
   const auto there = NamesIn(root);
   if (!there.ok()) return "";
-  // The first of `names`, else the first that is one but for capitals.
-  const auto first = [&](const std::vector<const char*>& names) -> std::string {
-    for (const char* name : names) {
-      for (const bool exactly : {true, false}) {
-        for (const std::string& folder : there->folders) {
-          if (exactly ? folder == name : absl::EqualsIgnoreCase(folder, name)) {
-            return folder;
-          }
-        }
-      }
-    }
-    return "";
+  const auto first = [&](const std::vector<const char*>& wanted) {
+    const std::vector<std::string> found = Called(*there, wanted);
+    return found.empty() ? std::string() : found[0];
   };
   const std::string validation = first({"val", "valid", "validation"});
-  const std::string test = first({"test", "testing"});
+  const std::string test = first(TestNames());
   switch (split) {
     case Split::kTrain:
-      return first({"train", "training"});
+      return first(TrainNames());
     case Split::kTest:
       return test.empty() ? validation : test;
     case Split::kValidation:
@@ -269,16 +287,8 @@ absl::Status AddClasses(const std::string& inner, Split split, bool skips,
 // synonyms.
 absl::Status CheckSplits(const std::string& root) {
   ASSIGN_OR_RETURN(const Names names, NamesIn(root));
-  for (const auto& synonyms : std::vector<std::vector<const char*>>{
-           {"train", "training"}, {"test", "testing"}}) {
-    std::vector<std::string> found;
-    for (const std::string& folder : names.folders) {
-      if (std::any_of(synonyms.begin(), synonyms.end(), [&](const char* name) {
-            return absl::EqualsIgnoreCase(folder, name);
-          })) {
-        found.push_back(folder);
-      }
-    }
+  for (const auto& wanted : {TrainNames(), TestNames()}) {
+    const std::vector<std::string> found = Called(names, wanted);
     if (found.size() > 1) {
       return Unexpected(
           absl::StatusCode::kInvalidArgument, root,

@@ -289,7 +289,7 @@ TEST_F(PictureFolderTest, SplitsMayHaveCapitalsOrBeCalledTraining) {
   EXPECT_EQ(Load(Split::kValidation)->labels, (std::vector<int32_t>{1}));
   Write("training/cat/1.png", Png({1}));
   EXPECT_TRUE(FailsWith(Load().status(), StatusCode::kInvalidArgument,
-                        {"Training, training", "one of them"}));
+                        {"training, Training", "one of them"}));
 }
 
 TEST_F(PictureFolderTest, OneThatIsTooHighIsToldWhereThePicturesAre) {
