@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
-#include <utility>
 
 #include "ATen/ops/empty.h"
 #include "ATen/ops/full.h"
@@ -27,7 +27,7 @@ class OnlyRank : public Ranks {
     return std::make_unique<OnlyRank>();
   }
   int64_t TakeTickets(int64_t count) override {
-    return std::exchange(tickets_, tickets_ + count);
+    return tickets_.fetch_add(count);
   }
   void Send(const std::string& /*bytes*/) override {
     TORCH_CHECK(false, "ranks: there is no other to send to");
@@ -36,7 +36,8 @@ class OnlyRank : public Ranks {
   void Wait() override {}
 
  private:
-  int64_t tickets_ = 0;
+  // (All of the process's threads have one such object.)
+  std::atomic<int64_t> tickets_ = 0;
 };
 
 }  // namespace
