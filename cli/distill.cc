@@ -112,6 +112,7 @@ Json WhatRan(Json configuration, const DistillOptions& options,
   configuration["studentFeature"] = FeatureName(first, &FeatureChoice::student);
   configuration["control"] = first.control.has_value();
   configuration["sharedTestImages"] = data.shared_images;
+  configuration["remarks"] = Remarks(data);
   configuration["outputDir"] =
       options.output_dir.empty() ? Json(nullptr) : Json(OutputFolder(options));
   return configuration;
@@ -478,7 +479,8 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
         "config:  ", options.config,
         others.empty() ? "" : absl::StrCat("; other than there: ", others)));
   }
-  for (const std::string& line : Remarks(*splits)) console.OnLine(line);
+  const std::vector<std::string> remarks = Remarks(*splits);
+  for (const std::string& line : remarks) console.OnLine(line);
   LogRanks(*compute, console);
   const double start_seconds = SecondsSinceStart();
   if (source.crc32()) {
@@ -519,6 +521,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
         absl::StrSplit(VersionText("distill"), '\n', absl::SkipEmpty()), ", ");
     report.ended = std::time(nullptr);
     report.date = DateOf(report.ended);
+    report.remarks = remarks;
     report.formula = experiment.loss.Formula();
     report.first_seed = experiment.seed;
     report.temperature = experiment.loss.kd.temperature;

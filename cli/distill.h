@@ -93,15 +93,6 @@ struct DistillOptions : ExperimentArguments, SeedsOptions {
              "and stop there.")
         .NotInConfiguration();
     output.AddSettings(table);
-    for (const char* name :
-         {"teacher_epochs", "teacher_dropout", "teacher_label_smoothing",
-          "teacher_augment", "share_teacher"}) {
-      table.Find(name)->Unless([this] {
-        return std::string(teacher_files.from.empty()
-                               ? ""
-                               : "with --teacher_from no teacher is trained");
-      });
-    }
     AddLossConditions(table, [this] {
       return LossUse{{experiment.loss.method},
                      experiment.loss.kd.alpha > 0,

@@ -97,6 +97,15 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
   ASSIGN_OR_RETURN(const auto splits, LoadSplits(prepared, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
+  const bool names_data = !options.dataset.empty() || !options.data_dir.empty();
+  result.notes = TrainedElsewhere(info, *splits.train);
+  if (!names_data && !result.notes.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "without --dataset and --data_dir the images are those in ",
+        splits.train->folder, ", and",
+        absl::StripPrefix(result.notes[0], "note:"),
+        ". Pass the data set that it was trained for, or this one by name."));
+  }
   RETURN_IF_ERROR(
       CheckFits(info, *result.dataset,
                 absl::StrCat("the ", SplitName(split), " images in ",
@@ -113,7 +122,6 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
     result.dataset = std::make_shared<const Dataset>(std::move(reordered));
   }
   result.files = FilesOf(splits);
-  result.notes = TrainedElsewhere(info, *splits.train);
   if (!match.note.empty()) result.notes.push_back("note: " + match.note);
   if (split == Split::kTest) {
     for (std::string& line : Remarks(splits)) {

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "data/catalog.h"
 #include "losses/methods.h"
 
 namespace distill {
@@ -173,6 +174,16 @@ absl::Status ApplyConfiguration(const std::string& path, Settings& table) {
                             {"teacher_from", "teacher_weights"}, path, table));
   RETURN_IF_ERROR(CheckFile(json, "studentWeightsCrc32",
                             {"student_from", "student_weights"}, path, table));
+  // Nor has it the data's place.
+  const bool names_data =
+      table.Find("dataset")->typed() || table.Find("data_dir")->typed();
+  const auto dataset = json.find("dataset");
+  if (!names_data && dataset != json.end() && dataset->is_string() &&
+      *dataset != FindInCatalog("mnist")->name) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--config is ", path, ", of a run on ", dataset->get<std::string>(),
+        "; pass that data set too, with --data_dir or --dataset"));
+  }
   return table.Configure(json, Facts(), path);
 }
 

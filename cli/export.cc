@@ -185,6 +185,7 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
         absl::StrFormat("%.6f", metrics.accuracy.mean);
     notes["test_accuracy"] =
         absl::StrFormat("%.6f", bytes.metrics.accuracy.mean);
+    notes["tested_on"] = dataset->name;
   }
   return result;
 }

@@ -139,6 +139,12 @@ absl::StatusOr<DatasetChoice> ChooseFiles(const DataOptions& options) {
   return DatasetChoice{FromUsersFolder(dataset)};
 }
 
+// The validation images, or where the set has none those that they are held out
+// of.
+const Dataset& ToChooseBy(const Splits& splits) {
+  return splits.validation != nullptr ? *splits.validation : *splits.train;
+}
+
 }  // namespace
 
 std::string DefaultDataFolder(const std::string& argv0) {
@@ -216,8 +222,9 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
   if (!is_right(train) || !is_right(test)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the files in ", train.folder, " were to be ", name,
-                     ", and by their content they are ", train.name, " and ",
-                     test.name, ". Pass another --data_dir or --dataset."));
+                     ", and by their content they are ", train.name,
+                     train.name == test.name ? "" : " and " + test.name,
+                     ". Pass another --data_dir or --dataset."));
   }
   ASSIGN_OR_RETURN(splits.validation,
                    ReadSplit(*reader, Split::kValidation, train.classes));
@@ -241,6 +248,11 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
       Dataset tests = test;
       tests.known_shared.reset();
       splits.shared_unlabelled = CountShared(*splits.unlabelled, tests);
+      const Dataset& choice = ToChooseBy(splits);
+      if (choice.count * choice.image.size() <= Pixels::kMostCopied) {
+        splits.shared_unlabelled_choice =
+            CountShared(*splits.unlabelled, choice);
+      }
     }
   }
   return splits;
@@ -273,9 +285,10 @@ std::vector<std::string> Remarks(const Splits& splits) {
   }
   const std::vector<int64_t> missing = ClassesWithoutImages(*splits.test);
   if (!missing.empty() && ClassesWithoutImages(*splits.train).empty()) {
-    lines.push_back(absl::StrCat(
-        "note: no test image is of ",
-        missing.size() == 1 ? "class " : "the classes ", RangesText(missing)));
+    lines.push_back(
+        absl::StrCat("note: no test image is of ",
+                     missing.size() == 1 ? "class " : "the classes ",
+                     NamesOf(*splits.train, missing)));
   }
   if (splits.shared_unlabelled > 0) {
     lines.push_back(
@@ -284,6 +297,18 @@ std::vector<std::string> Remarks(const Splits& splits) {
                         "the student learns what the teacher says of them",
                         WithCommas(splits.shared_unlabelled),
                         Count(splits.test->count, "test image")));
+  }
+  if (splits.shared_unlabelled_choice > 0) {
+    lines.push_back(absl::StrCat(
+        "warning: ", WithCommas(splits.shared_unlabelled_choice), " of ",
+        Count(ToChooseBy(splits).count, splits.validation != nullptr
+                                            ? "validation image"
+                                            : "training image"),
+        " are among the --unlabelled pictures, pixel by pixel",
+        splits.validation != nullptr ? ""
+                                     : ", also those that --validation holds "
+                                       "out",
+        "; the student learns what the teacher says of them"));
   }
   if (splits.shared_images == 0) return lines;
   lines.push_back(absl::StrFormat(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -104,6 +105,8 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   Settings settings = SettingsOf(arguments);
   settings.MarkTyped(arguments.given);
   RETURN_IF_ERROR(CheckOptions(arguments, settings));
+  ASSIGN_OR_RETURN(const auto teacher,
+                   OpenTeacher(arguments.teacher_files, &arguments.experiment));
   ComputeOptions compute_options = arguments.compute;
   compute_options.deterministic = true;
   const auto runs = static_cast<int64_t>(
@@ -119,11 +122,15 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
   if (data.validation != nullptr && !settings.Find("validation")->typed()) {
     arguments.experiment.validation = 0;
   }
-  const Json configuration = ConfigurationOf(settings, compute, data);
+  Json configuration = ConfigurationOf(settings, compute, data);
+  if (const auto crc32 = teacher->crc32()) {
+    configuration["teacherWeightsCrc32"] = absl::StrFormat("%08x", *crc32);
+  }
   RETURN_IF_ERROR(CheckSame(compute, settings, configuration));
   if (ranks.rank() > 0) {
     SweepObserver nobody;
-    return RunSweep(arguments, compute, data, {}, nobody, console).status();
+    return RunSweep(arguments, compute, data, *teacher, {}, nobody, console)
+        .status();
   }
   const absl::Status made = MakeFolder(arguments.output_dir);
   if (!made.ok()) return made;
@@ -135,12 +142,13 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
         "torn: the last line of ", log.path(),
         " was written in part, and is taken off; its run is made again"));
   }
-  for (const std::string& line : Remarks(data)) console.OnLine(line);
+  const std::vector<std::string> remarks = Remarks(data);
+  for (const std::string& line : remarks) console.OnLine(line);
   LogRanks(compute, console);
   SweepFolder sweep_folder(arguments.output_dir, configuration, log);
-  ASSIGN_OR_RETURN(
-      const auto result,
-      RunSweep(arguments, compute, data, log.runs(), sweep_folder, console));
+  ASSIGN_OR_RETURN(const auto result,
+                   RunSweep(arguments, compute, data, *teacher, log.runs(),
+                            sweep_folder, console));
   RETURN_IF_ERROR(sweep_folder.OnSeed(result));
 
   std::ostream silent(nullptr);
@@ -161,7 +169,8 @@ absl::Status Run(SweepArguments arguments, std::ostream& out, std::ostream& err,
                {"seeds", arguments.seeds},
                {"outputDir", arguments.output_dir},
                {"seconds", seconds.count()},
-               {"chosen", ChosenJson(result)}};
+               {"chosen", ChosenJson(result)},
+               {"remarks", remarks}};
   json.update(configuration);
   if (!console_options.brief) lines << message << "\n";
   PrintResult(json, console_options.brief, out);

@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/experiment_arguments.h"
 #include "experiment/sweep.h"
+#include "experiment/teacher_files.h"
 
 namespace distill {
 
@@ -21,6 +22,7 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
     alphas = {0.1, 0.5, 0.9};
   }
 
+  TeacherFiles teacher_files;
   std::string output_dir = "sweep_out";
   OutputOptions output;
 
@@ -30,6 +32,7 @@ struct SweepArguments : ExperimentArguments, SweepOptions {
     ExperimentArguments::AddSettings(table);
     table.Remove({"deterministic"});
     SweepOptions::AddSettings(table);
+    teacher_files.AddSettings(table);
     table.Group("Files");
     table
         .Add("output_dir", &output_dir,

@@ -9,7 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "data/formats/idx.h"
 
 namespace distill {
@@ -76,6 +78,19 @@ std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset) {
     if (!present[c]) missing.push_back(c);
   }
   return missing;
+}
+
+std::string NamesOf(const Dataset& dataset,
+                    const std::vector<int64_t>& classes) {
+  if (dataset.class_names.empty()) return RangesText(classes);
+  constexpr size_t kShown = 10;
+  std::vector<std::string> names;
+  for (const int64_t c : classes) {
+    if (names.size() < kShown) names.push_back(dataset.class_names[c]);
+  }
+  const size_t left = classes.size() - names.size();
+  return absl::StrCat(absl::StrJoin(names, ", "),
+                      left == 0 ? "" : absl::StrCat(" and ", left, " more"));
 }
 
 int64_t CountShared(const Dataset& train, const Dataset& test) {

@@ -76,6 +76,11 @@ void SetChecksums(Dataset* dataset);
 // The names of the classes, or where the set has none their numbers.
 std::vector<std::string> ClassNames(const Dataset& dataset);
 
+// These classes for people: the first ten names and how many more, or where the
+// set has no names the numbers.
+std::string NamesOf(const Dataset& dataset,
+                    const std::vector<int64_t>& classes);
+
 // The classes, ascending, that no label is of.
 std::vector<int64_t> ClassesWithoutImages(const Dataset& dataset);
 

@@ -33,9 +33,9 @@ absl::StatusOr<std::vector<int64_t>> DrawBalanced(const Dataset& dataset,
     const auto found = static_cast<int64_t>(samples.size());
     if (wanted > found) {
       return absl::InvalidArgumentError(absl::StrCat(
-          what, " is ", count, ", which is ", wanted, " of class ", c,
-          " when the classes have equal shares, and ", dataset.name, " has ",
-          found, " of it. Take fewer, or all."));
+          what, " is ", count, ", which is ", wanted, " of class ",
+          NamesOf(dataset, {c}), " when the classes have equal shares, and ",
+          dataset.name, " has ", found, " of it. Take fewer, or all."));
     }
     const std::vector<int64_t> order = random.Permutation(found);
     for (int64_t i = 0; i < wanted; ++i) drawn.push_back(samples[order[i]]);

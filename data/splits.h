@@ -20,6 +20,9 @@ struct Splits {
   int64_t shared_images = 0;
   // Test images that are among the unlabelled, where these are not too many.
   int64_t shared_unlabelled = 0;
+  // The same of the images to choose by, or where the set has none of its own
+  // of the training images.
+  int64_t shared_unlabelled_choice = 0;
 };
 
 }  // namespace distill

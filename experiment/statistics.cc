@@ -81,6 +81,11 @@ std::string PercentWithEnds(const Interval& share) {
 
 Verdict VerdictOf(const Interval& difference, double margin) {
   if (std::isnan(difference.low)) return Verdict::kUnknown;
+  // Equal by chance, as accuracies of few images can be: how far they spread is
+  // not known.
+  if (difference.low == difference.high && difference.mean != 0) {
+    return Verdict::kInconclusive;
+  }
   if (difference.low > 0) return Verdict::kBeats;
   if (difference.high < 0) return Verdict::kWorse;
   return difference.low > -margin && difference.high < margin

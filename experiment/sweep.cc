@@ -125,7 +125,8 @@ class Sweep {
         observer_(observer) {}
 
   void TakeOver(const std::vector<SweepRun>& done);
-  absl::Status Run(const Compute& compute, const Splits& splits);
+  absl::Status Run(const Compute& compute, const Splits& splits,
+                   TeacherSource& of_first);
   // Of the first so many seeds, each of which has all of its runs.
   SweepResult Result(int64_t seeds) const;
 
@@ -308,7 +309,8 @@ absl::Status Sweep::TellSeeds() {
                                 : sweep_observer_.OnSeed(Result(whole_seeds_));
 }
 
-absl::Status Sweep::Run(const Compute& compute, const Splits& splits) {
+absl::Status Sweep::Run(const Compute& compute, const Splits& splits,
+                        TeacherSource& of_first) {
   std::vector<Job> jobs = JobsOf(*compute.ranks);
   if (jobs.empty()) return absl::OkStatus();
   Farm farm(
@@ -327,8 +329,7 @@ absl::Status Sweep::Run(const Compute& compute, const Splits& splits) {
   }
   Compute of_group = compute;
   of_group.ranks = &farm.group();
-  TrainedHere trained_here;
-  OneForAll source(trained_here);
+  OneForAll source(of_first);
   ASSIGN_OR_RETURN(const auto teacher,
                    GetTeacher(options_.experiment, of_group, splits,
                               farm.observer(), source, /*introduces=*/true));
@@ -426,12 +427,10 @@ absl::Status SweepOptions::Validate() const {
   return status;
 }
 
-absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
-                                     const Compute& compute,
-                                     const Splits& splits,
-                                     const std::vector<SweepRun>& done,
-                                     SweepObserver& sweep_observer,
-                                     Observer& observer) {
+absl::StatusOr<SweepResult> RunSweep(
+    const SweepOptions& options, const Compute& compute, const Splits& splits,
+    TeacherSource& source, const std::vector<SweepRun>& done,
+    SweepObserver& sweep_observer, Observer& observer) {
   RETURN_IF_ERROR(options.Validate());
   if (options.experiment.validation < 1 && splits.validation == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -441,7 +440,14 @@ absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
         "images never seen"));
   }
   const int64_t all_labels =
-      std::max<int64_t>(splits.train->count - options.experiment.validation, 1);
+      splits.train->count - options.experiment.validation;
+  if (all_labels < 1) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--validation is %d; with %s it must be less, so that some are left to "
+        "train on",
+        options.experiment.validation,
+        Count(splits.train->count, "training image")));
+  }
   ASSIGN_OR_RETURN(const auto numbers,
                    NumbersOfLabels(options.labels, all_labels));
   std::vector<SweepCell> cells = CellsOf(options, numbers);
@@ -457,12 +463,12 @@ absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
     const bool new_method = methods_checked.insert(cell.method).second;
     RETURN_IF_ERROR(experiment.Validate());
     if (new_labels || new_method) {
-      RETURN_IF_ERROR(CheckExperiment(experiment, splits, TrainedHere()));
+      RETURN_IF_ERROR(CheckExperiment(experiment, splits, source));
     }
   }
   Sweep sweep(options, std::move(cells), all_labels, sweep_observer, observer);
   sweep.TakeOver(done);
-  RETURN_IF_ERROR(sweep.Run(compute, splits));
+  RETURN_IF_ERROR(sweep.Run(compute, splits, source));
   if (compute.ranks->rank() > 0) return SweepResult();
   return sweep.Result(options.seeds);
 }

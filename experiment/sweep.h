@@ -15,6 +15,7 @@
 #include "data/dataset.h"
 #include "experiment/run.h"
 #include "experiment/statistics.h"
+#include "experiment/teachers.h"
 #include "training/device.h"
 #include "training/evaluation.h"
 
@@ -151,7 +152,7 @@ class SweepObserver {
   }
 };
 
-// Runs the grid. The teacher is trained once, with the first seed, and its
+// Runs the grid. The teacher is that of `source` for the first seed, and its
 // logits are computed once; every student is the one that RunExperiment gives
 // with this teacher, to the bit (on the CPU).
 //
@@ -163,7 +164,7 @@ class SweepObserver {
 // nothing is left to run the teacher is not trained either.
 //
 // With several ranks, of which compute.ranks_per_run make a run together, runs
-// are handed out: each group trains the teacher for itself, and of a seed those
+// are handed out: each group gets the teacher for itself, and of a seed those
 // runs that train a control come first. All ranks call this; rank 0 alone
 // has `done`, tells its observers, and gets the result; the others' has no
 // cells. With compute.runs_at_once runs are handed out to threads, in that
@@ -173,12 +174,10 @@ class SweepObserver {
 // CheckExperiment finds in any cell, before the first one runs; those of
 // RunExperiment, with the run that had it; FailedPrecondition if the teacher is
 // not the one that `done` had; those of `sweep_observer`.
-absl::StatusOr<SweepResult> RunSweep(const SweepOptions& options,
-                                     const Compute& compute,
-                                     const Splits& splits,
-                                     const std::vector<SweepRun>& done,
-                                     SweepObserver& sweep_observer,
-                                     Observer& observer);
+absl::StatusOr<SweepResult> RunSweep(
+    const SweepOptions& options, const Compute& compute, const Splits& splits,
+    TeacherSource& source, const std::vector<SweepRun>& done,
+    SweepObserver& sweep_observer, Observer& observer);
 
 }  // namespace distill
 

@@ -21,7 +21,7 @@ struct TeacherFiles {
   std::vector<double> weights;
   ScriptOptions script;
 
-  // The table of base/settings.h.
+  // The table of base/settings.h, which has the settings of an experiment.
   template <typename Table>
   void AddSettings(Table& table) {
     table.Group("Models");
@@ -53,6 +53,16 @@ struct TeacherFiles {
         return std::string(from.empty() ? "the teacher is trained here; "
                                           "--teacher_from names another"
                                         : "");
+      });
+    }
+    for (const char* name :
+         {"teacher_epochs", "teacher_dropout", "teacher_label_smoothing",
+          "teacher_augment", "share_teacher"}) {
+      auto* const row = table.Find(name);
+      if (row == nullptr) continue;  // A sweep always shares it.
+      row->Unless([this] {
+        return std::string(
+            from.empty() ? "" : "with --teacher_from no teacher is trained");
       });
     }
   }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "experiment/learnt.h"
@@ -74,6 +77,18 @@ absl::Status DidNotLearn(const ExperimentOptions& options,
                          const LearningEvidence& evidence, int64_t steps) {
   const double usual_rate =
       options.optimizer == OptimizerKind::kAdam ? 0.001 : 0.1;
+  std::vector<std::string> flags;
+  // Too few steps are too little at any rate.
+  if (steps < 100) {
+    flags.push_back(
+        absl::StrCat("--teacher_epochs=", 10 * options.teacher_epochs));
+  }
+  if (options.learning_rate < usual_rate) {
+    flags.push_back(absl::StrCat("--learning_rate=", usual_rate));
+  } else if (steps >= 100) {
+    flags.push_back(
+        absl::StrCat("--learning_rate=", options.learning_rate / 10));
+  }
   return absl::FailedPreconditionError(absl::StrFormat(
       "the teacher did not learn: it got %s right, and always answering with "
       "the most frequent class gets %s. A student would learn nothing from it. "
@@ -83,13 +98,7 @@ absl::Status DidNotLearn(const ExperimentOptions& options,
       options.learning_rate,
       options.schedule == ScheduleKind::kConstant ? "--lr_schedule=one_cycle, "
                                                   : "",
-      // Too few steps are too little at any rate.
-      steps < 100
-          ? absl::StrCat("--teacher_epochs=", 10 * options.teacher_epochs)
-      : options.learning_rate < usual_rate
-          ? absl::StrCat("--learning_rate=", 10 * options.learning_rate)
-          : absl::StrCat("--learning_rate=", options.learning_rate / 10),
-      options.seed));
+      absl::StrJoin(flags, ", "), options.seed));
 }
 
 }  // namespace

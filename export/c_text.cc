@@ -130,8 +130,8 @@ CHeaderFile CFile(const ModelInfo& info, const CHeaderOptions& options,
       info.image.channels == 1 ? " grey" : "",
       " images, written by distill: ", InComment(info.architecture), ".\n *\n");
   for (const auto& [key, value] : info.notes) {
-    absl::StrAppend(&comment, " * By the model's file, ", InComment(key), ": ",
-                    InComment(value), "\n");
+    absl::StrAppend(&comment, " * ", InComment(key), ": ", InComment(value),
+                    "\n");
   }
   for (const std::string& remark : options.remarks) {
     absl::StrAppend(&comment, " * ", InComment(remark), "\n");

@@ -14,8 +14,7 @@ absl::Status NotALayer(const LoadedModel& loaded, const std::string& found) {
       "): found ", found,
       "; this format has convolutions 3x3 with ReLU and max-pooling 2x2, then "
       "fully connected layers with ReLU, one after another and without batch "
-      "norm. For a C header pass --int8, which takes any net, or export it as "
-      "ONNX."));
+      "norm. ONNX takes any net, and so does --format=c with --int8."));
 }
 
 }  // namespace

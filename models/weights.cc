@@ -235,7 +235,9 @@ absl::Status CheckFits(const ModelInfo& info, const Dataset& dataset,
     return absl::FailedPreconditionError(absl::StrCat(
         found, " (", dataset.name, ") have ", dataset.image.Describe(),
         " pixels; the model was trained on ", info.image.Describe(),
-        ". Pass the data set that it was trained for."));
+        ". Pass the data set that it was trained for, or if they are pictures "
+        "--image_size=",
+        info.image.height, "x", info.image.width, "."));
   }
   if (dataset.classes != info.classes) {
     return absl::FailedPreconditionError(

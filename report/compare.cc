@@ -190,10 +190,10 @@ absl::StatusOr<ComparedRun> ReadComparedRun(const std::string& name,
     }
     file = "metrics.jsonl";
     AddCurves(metrics, &run);
-  } catch (const Json::exception& error) {
+  } catch (const Json::exception&) {
     return Unexpected(absl::StatusCode::kFailedPrecondition,
                       absl::StrCat(name, "/", file),
-                      absl::StrCat("something else (", error.what(), ")"),
+                      "something else, or a part of it",
                       "what a finished run of distill leaves",
                       "Pass the --output_dir of such a run");
   }

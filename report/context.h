@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "report/result_json.h"
@@ -20,6 +21,8 @@ struct ReportContext {
   // words and in seconds since 1970.
   std::string command, version, date;
   int64_t ended = 0;
+  // What a user should know before believing it: "warning: ...".
+  std::vector<std::string> remarks;
   // The student's loss, for people.
   std::string formula;
   uint64_t first_seed = 0;

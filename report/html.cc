@@ -688,6 +688,10 @@ std::string ReportHtml(const ReportContext& context, const SeedsResult& result,
       absl::StrCat("Distillation on ", context.test->name),
       absl::StrCat(
           FirstScreen(result, analysis),
+          absl::StrJoin(context.remarks, "",
+                        [](std::string* html, const std::string& remark) {
+                          html->append(Paragraph(remark));
+                        }),
           Sections({SeedsSection(analysis), SummarySection(context, analysis),
                     InBytesSection(analysis), OmittedSection(analysis),
                     CurvesSection(analysis), FidelitySection(analysis),

@@ -88,7 +88,7 @@ class KeeperOfOne : public CheckpointStore {
                            : absl::StatusOr<KeptState>(bytes.status());
     if (!kept.ok()) {
       observer_.OnLine(absl::StrCat("warning: ", kept.status().message(),
-                                    " It is not used."));
+                                    "; this state is not used"));
       return std::nullopt;
     }
     if (kept->training != training_) return std::nullopt;

@@ -394,6 +394,7 @@ Observer& Nobody() {
 }  // namespace
 
 bool IsPictureFolder(const std::string& path) {
+  if (path.empty()) return false;  // And not the root.
   for (const std::string& inner :
        {"/" + FolderOf(Split::kTrain, path), std::string()}) {
     const auto names = NamesIn(path + inner);

@@ -14,6 +14,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/core/grad_mode.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "base/paths.h"
@@ -313,6 +314,11 @@ TEST_F(DistillTest, AConfigurationIsPrintedAndRunAgain) {
   Settings settings = SettingsOf(again);
   again.config = path;
   ASSERT_TRUE(settings.Find("seed")->Set("4").ok());
+  // The file does not say where the data are, and the default is MNIST's place.
+  const absl::Status missing = ApplyConfiguration(path, settings);
+  EXPECT_TRUE(absl::StrContains(missing.message(), "pass that data set too"))
+      << missing;
+  ASSERT_TRUE(settings.Find("data_dir")->Set(again.data.data_dir).ok());
   const absl::Status applied = ApplyConfiguration(path, settings);
   ASSERT_TRUE(applied.ok()) << applied;
   EXPECT_EQ(again.compute.device, "cpu");

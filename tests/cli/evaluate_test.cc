@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <sstream>
 #include <utility>
@@ -68,6 +70,23 @@ TEST_F(EvaluateTest, SaysWhatTheEvaluationSays) {
   EXPECT_NE(out_.str().find("class 3: "), std::string::npos);
   EXPECT_NE(out_.str().find("by its file the model was trained on toys"),
             std::string::npos);
+}
+
+// By whatever is in the default place, which nobody has named.
+TEST_F(EvaluateTest, OtherDataThanTheModelsAreWantedByName) {
+  std::filesystem::create_directory_symlink(folder_.path(),
+                                            folder_.File("data"));
+  setenv("BUILD_WORKING_DIRECTORY", folder_.path().c_str(), 1);
+  options_.data.dataset.clear();
+  EXPECT_EQ(Run(), 1);
+  unsetenv("BUILD_WORKING_DIRECTORY");
+  EXPECT_NE(err_.str().find("without --dataset and --data_dir the images are "
+                            "those in "),
+            std::string::npos)
+      << err_.str();
+  EXPECT_NE(err_.str().find("by its file the model was trained on toys"),
+            std::string::npos)
+      << err_.str();
 }
 
 TEST_F(EvaluateTest, SaysWhatThatOfEightBitsIs) {

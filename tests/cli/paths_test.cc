@@ -177,6 +177,14 @@ TEST_F(LoadSplitsTest, TestImagesThatAreTrainingImagesAreCountedAndSaid) {
       << remarks[0];
   Write("", {0, 1, 2}, {0, 1, 2, 0});
   EXPECT_TRUE(Remarks(*Load("")).empty());
+  // Among more images for the student, too, and those to choose by.
+  Splits more = *Load("");
+  more.shared_unlabelled_choice = 1;
+  EXPECT_NE(Remarks(more)[0].find("1 of 3 training images are among the "
+                                  "--unlabelled pictures, pixel by pixel, also "
+                                  "those that --validation holds out"),
+            std::string::npos)
+      << Remarks(more)[0];
 }
 
 TEST_F(LoadSplitsTest, ATestLabelBeyondThemIsAnErrorOfTheFiles) {
@@ -201,7 +209,7 @@ TEST_F(LoadSplitsTest, MnistIsNotKmnistByName) {
   ASSERT_TRUE(choice.ok());
   EXPECT_TRUE(FailsWith(LoadSplits(*choice, nobody_).status(),
                         absl::StatusCode::kFailedPrecondition,
-                        {"were to be KMNIST", "they are MNIST and MNIST"}));
+                        {"were to be KMNIST", "they are MNIST. Pass"}));
 }
 
 TEST_F(LoadSplitsTest, SaysWhereADataSetByNameWasLookedForAndIs) {

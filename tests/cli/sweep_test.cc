@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/distill.h"
 #include "cli/run_log.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -121,6 +122,35 @@ TEST_F(SweepProgramTest, StoppedAnywhereItGoesOnToTheSameBytes) {
     }
     if (count < lines.size()) kept += lines[count] + "\n";
   }
+}
+
+TEST_F(SweepProgramTest, ATeacherFromAFileTeachesAllCells) {
+  DistillOptions distill;
+  distill.compute = arguments_.compute;
+  distill.data = arguments_.data;
+  distill.experiment = arguments_.experiment;
+  distill.experiment.control = false;
+  distill.output_dir = folder_.File("one");
+  std::ostringstream out, err;
+  ASSERT_EQ(RunDistill(distill, out, err, ConsoleOptions()), 0) << out.str();
+
+  arguments_.experiment.teacher_epochs = 1;
+  arguments_.teacher_files.from = {folder_.File("one/teacher.safetensors")};
+  const Finished taught(arguments_);
+  ASSERT_EQ(taught.exit_code, 0) << taught.err.str();
+  EXPECT_EQ(taught.result["teacherWeightsCrc32"].get<std::string>().size(), 8);
+  EXPECT_EQ(taught.result["teacherModel"], arguments_.experiment.teacher);
+  EXPECT_FALSE(Contains(taught.out.str(), "teacher: training"));
+
+  // Another file is another sweep.
+  distill.experiment.seed += 1;
+  distill.output_dir = folder_.File("two");
+  ASSERT_EQ(RunDistill(distill, out, err, ConsoleOptions()), 0) << out.str();
+  arguments_.teacher_files.from = {folder_.File("two/teacher.safetensors")};
+  const Finished other(arguments_);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_TRUE(Contains(other.out.str(), "teacherWeightsCrc32"))
+      << other.out.str();
 }
 
 TEST_F(SweepProgramTest, RunsOfAnotherConfigurationAreRefusedWithWhatDiffers) {

@@ -501,11 +501,12 @@ TEST(ExperimentTest, WhatIsAdvisedIsNoSmallerRateWhereThatIsNotTheCause) {
   };
   options.learning_rate = 1e-6;
   EXPECT_TRUE(FailsWith(run(), absl::StatusCode::kFailedPrecondition,
-                        {"100 steps", "--learning_rate=1e-05"}));
+                        {"100 steps", "--learning_rate=0.001"}));
   options.batch_size = 6400;
   options.teacher_epochs = 3;
-  EXPECT_TRUE(FailsWith(run(), absl::StatusCode::kFailedPrecondition,
-                        {"3 steps", "--teacher_epochs=30"}));
+  EXPECT_TRUE(
+      FailsWith(run(), absl::StatusCode::kFailedPrecondition,
+                {"3 steps", "--teacher_epochs=30, --learning_rate=0.001"}));
 }
 
 TEST(ExperimentTest, ATeacherKilledByItsRateIsFoundOnRealMnist) {

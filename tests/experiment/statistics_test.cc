@@ -58,6 +58,9 @@ TEST(StatisticsTest, OneValueHasNoInterval) {
 TEST(StatisticsTest, TheVerdictIsTheIntervals) {
   EXPECT_EQ(VerdictOf({2, 1, 3}, 5), Verdict::kBeats);
   EXPECT_EQ(VerdictOf({-2, -3, -1}, 5), Verdict::kWorse);
+  // Equal differences do not say how far they spread, but for none at all.
+  EXPECT_EQ(VerdictOf({2, 2, 2}, 5), Verdict::kInconclusive);
+  EXPECT_EQ(VerdictOf({0, 0, 0}, 5), Verdict::kNoDifference);
   EXPECT_EQ(VerdictOf({1, -1, 3}, 3.5), Verdict::kNoDifference);
   EXPECT_EQ(VerdictOf({1, -1, 3}, 3), Verdict::kInconclusive);
   EXPECT_EQ(VerdictOf({-1, -3, 1}, 3), Verdict::kInconclusive);

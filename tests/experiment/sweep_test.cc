@@ -73,7 +73,9 @@ class SweepTest : public ::testing::Test {
     keep_.seeds.clear();
     Compute compute = Cpu();
     compute.runs_at_once = at_once_;
-    return RunSweep(options_, compute, {train_, test_}, done, keep_, watch_);
+    TrainedHere teacher;
+    return RunSweep(options_, compute, {train_, test_}, teacher, done, keep_,
+                    watch_);
   }
   // A run as it might have been, with these errors of 1,000 images.
   SweepRun MadeUp(double temperature, uint64_t seed, int64_t errors,
