@@ -112,7 +112,6 @@ Json WhatRan(Json configuration, const DistillOptions& options,
   configuration["studentFeature"] = FeatureName(first, &FeatureChoice::student);
   configuration["control"] = first.control.has_value();
   configuration["sharedTestImages"] = data.shared_images;
-  configuration["remarks"] = Remarks(data);
   configuration["outputDir"] =
       options.output_dir.empty() ? Json(nullptr) : Json(OutputFolder(options));
   return configuration;
@@ -361,7 +360,7 @@ std::string NextCommand(const DistillOptions& options, const Settings& settings,
             {"format", "c"},
             {"int8", "true"},
             {"output", "student.h"}};
-    if (options.data.dataset.empty() && options.data.data_dir.empty()) {
+    if (!options.data.names_data()) {
       more.emplace_back("dataset", "mnist");
     }
     const auto is_data = [&of_data](const Setting& row) {
@@ -509,6 +508,7 @@ int RunDistill(const DistillOptions& asked, std::ostream& out,
                     {"message", message},
                     {"finalLoss", Number(MeanFinalLoss(*result))}};
   report.printed.update(what_ran);
+  report.printed["remarks"] = remarks;
   if (ranks.size() > 1) report.printed["processes"] = ranks.size();
   report.printed["startSeconds"] = Number(start_seconds);
   report.printed.update(ResultJson(*result, experiment.seed));

@@ -97,9 +97,8 @@ absl::StatusOr<DatasetForModel> LoadDatasetFor(const ModelInfo& info,
   ASSIGN_OR_RETURN(const auto splits, LoadSplits(prepared, observer));
   DatasetForModel result;
   result.dataset = split == Split::kTrain ? splits.train : splits.test;
-  const bool names_data = !options.dataset.empty() || !options.data_dir.empty();
   result.notes = TrainedElsewhere(info, *splits.train);
-  if (!names_data && !result.notes.empty()) {
+  if (!options.names_data() && !result.notes.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "without --dataset and --data_dir the images are those in ",
         splits.train->folder, ", and",

@@ -156,7 +156,7 @@ absl::StatusOr<ExportEvaluation> EvaluateExport(const LoadedModel& loaded,
                                                 Observer& observer) {
   ExportEvaluation result;
   result.json = {{"testAccuracy", nullptr}, {"floatTestAccuracy", nullptr}};
-  if (!options.has_data()) {
+  if (!options.data.names_data()) {
     if (!options.int8) return result;
     return absl::InvalidArgumentError(
         "--int8 chooses scales by training images; pass --dataset or "

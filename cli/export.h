@@ -33,10 +33,6 @@ struct ExportOptions {
   // The names of the flags that the user has typed, for CheckApplies.
   std::set<std::string> given;
 
-  bool has_data() const {
-    return !data.dataset.empty() || !data.data_dir.empty();
-  }
-
   // The table of base/settings.h.
   template <typename Table>
   void AddSettings(Table& table) {
@@ -78,8 +74,9 @@ struct ExportOptions {
     }
     table.Find("classes")->Unless([this] {
       return std::string(
-          has_data() ? ""
-                     : "without --dataset or --data_dir nothing is measured");
+          data.names_data()
+              ? ""
+              : "without --dataset or --data_dir nothing is measured");
     });
   }
 };

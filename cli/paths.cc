@@ -189,8 +189,7 @@ absl::StatusOr<Splits> LoadSplits(const DataOptions& options,
   ASSIGN_OR_RETURN(const DatasetChoice choice, ChooseDataset(options));
   auto splits = LoadSplits(choice, observer, unlabelled);
   // Nobody has named that folder.
-  if (absl::IsNotFound(splits.status()) && options.dataset.empty() &&
-      options.data_dir.empty()) {
+  if (absl::IsNotFound(splits.status()) && !options.names_data()) {
     return absl::NotFoundError(
         absl::StrCat(splits.status().message(),
                      " If you have them, pass --data_dir with their folder."));
@@ -248,10 +247,9 @@ absl::StatusOr<Splits> LoadSplits(const DatasetChoice& choice,
       Dataset tests = test;
       tests.known_shared.reset();
       splits.shared_unlabelled = CountShared(*splits.unlabelled, tests);
-      const Dataset& choice = ToChooseBy(splits);
-      if (choice.count * choice.image.size() <= Pixels::kMostCopied) {
-        splits.shared_unlabelled_choice =
-            CountShared(*splits.unlabelled, choice);
+      const Dataset& held = ToChooseBy(splits);
+      if (held.count * held.image.size() <= Pixels::kMostCopied) {
+        splits.shared_unlabelled_choice = CountShared(*splits.unlabelled, held);
       }
     }
   }

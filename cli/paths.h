@@ -31,6 +31,9 @@ struct DataOptions {
   std::string program = {};
   PictureOptions pictures = {};
 
+  // Whether they say more than the default.
+  bool names_data() const { return !dataset.empty() || !data_dir.empty(); }
+
   // The table of base/settings.h. What is known of the data themselves is said
   // by their checksums.
   template <typename Table>

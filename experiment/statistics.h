@@ -52,7 +52,7 @@ enum class Verdict {
   kBeats,         // The interval of the differences is above 0,
   kWorse,         // below 0,
   kNoDifference,  // or has 0 in it and is within the margin on both sides,
-  kInconclusive,  // or is too wide for either.
+  kInconclusive,  // or is too wide for either, or of no width beside 0.
 };
 
 // The verdict on paired differences, of which those above 0 are improvements
